@@ -1,0 +1,2 @@
+//! vmcp
+fn main() {}

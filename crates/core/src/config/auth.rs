@@ -1,0 +1,79 @@
+//! Who may call, and what each backend is given for them.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// How callers are told apart. The settings of a kind stand beside `type` under the kind's name in camel case.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct IncomingAuth {
+    /// The kind: `anonymous`, or one that an embedder registered.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind's settings.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+impl Default for IncomingAuth {
+    fn default() -> Self {
+        Self { kind: "anonymous".to_owned(), settings: Map::new() }
+    }
+}
+
+/// What backends are sent on behalf of a caller.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutgoingAuth {
+    /// Where the strategies stand. Only `inline` works without a cluster.
+    #[serde(default)]
+    pub source: OutgoingSource,
+    /// The strategy of every backend that has none of its own.
+    pub default: Option<StrategyConfig>,
+    /// Strategies by backend name.
+    #[serde(default)]
+    pub backends: BTreeMap<String, StrategyConfig>,
+}
+
+/// Where outgoing strategies come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OutgoingSource {
+    /// This file.
+    #[default]
+    Inline,
+}
+
+/// One outgoing strategy. The settings of a kind stand beside `type` under the kind's name in camel case.
+#[derive(Clone, Deserialize)]
+pub struct StrategyConfig {
+    /// The kind: `unauthenticated`, `header_injection`, or one that an embedder registered.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind's settings.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+impl std::fmt::Debug for StrategyConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The settings may hold a secret.
+        f.debug_struct("StrategyConfig").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl JsonSchema for StrategyConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "OutgoingStrategy".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        // The registered kinds replace this; without them only `type` is known.
+        schemars::json_schema!({
+            "type": "object",
+            "required": ["type"],
+            "properties": { "type": { "type": "string" } },
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! The whole configuration.
+
+use super::{Aggregation, Backend, ByteSize, IncomingAuth, OutgoingAuth, PassthroughEntry, SecretSource, Span};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+/// The configuration of a gateway. Only `backends` is required.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// The name that the gateway gives itself towards clients and in `/status`.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Accepted for configurations of ToolHive's vMCP; shown in `/status`.
+    pub group_ref: Option<String>,
+    /// Free form; shown in `/status`.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, Value>,
+    /// Address and port to listen on.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The path of the endpoint.
+    #[serde(default = "default_path")]
+    pub path: String,
+    /// Text for clients about the whole; the backends' own instructions follow it.
+    pub instructions: Option<String>,
+    /// The MCP servers behind this gateway.
+    pub backends: Vec<Backend>,
+    /// The caller's headers that **every** backend is sent.
+    #[serde(default)]
+    pub passthrough_headers: Vec<PassthroughEntry>,
+    /// Lets `authorization` and `cookie` of the caller be listed in `passthroughHeaders`. MCP forbids passing on a token that was issued for vmcp.
+    #[serde(default)]
+    pub allow_credential_header_passthrough: bool,
+    /// How callers are told apart. Default: `type: anonymous`.
+    #[serde(default)]
+    pub incoming_auth: IncomingAuth,
+    /// What backends are sent on behalf of a caller. Default: nothing.
+    #[serde(default)]
+    pub outgoing_auth: OutgoingAuth,
+    /// How the catalogues become one.
+    #[serde(default)]
+    pub aggregation: Aggregation,
+    /// Timeouts.
+    #[serde(default)]
+    pub operational: Operational,
+    /// Client sessions of the legacy era.
+    #[serde(default)]
+    pub sessions: Sessions,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: Limits,
+    /// `Host` names that are answered. Default on a loopback address: `localhost`, `127.0.0.1` and `[::1]`; elsewhere every host, with a warning.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// `Origin` values that are answered, for example `https://app.example.com`. Default: loopback origins only.
+    pub allowed_origins: Option<Vec<String>>,
+    /// A folder in which the last good lists are kept over a restart (never a caller's).
+    pub state_dir: Option<PathBuf>,
+}
+
+fn default_name() -> String {
+    "vmcp".to_owned()
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 4483))
+}
+
+fn default_path() -> String {
+    "/mcp".to_owned()
+}
+
+impl Config {
+    /// A configuration with defaults around these backends.
+    #[must_use]
+    pub fn with_backends(backends: Vec<Backend>) -> Self {
+        Self {
+            name: default_name(),
+            group_ref: None,
+            metadata: BTreeMap::new(),
+            listen: default_listen(),
+            path: default_path(),
+            instructions: None,
+            backends,
+            passthrough_headers: Vec::new(),
+            allow_credential_header_passthrough: false,
+            incoming_auth: IncomingAuth::default(),
+            outgoing_auth: OutgoingAuth::default(),
+            aggregation: Aggregation::default(),
+            operational: Operational::default(),
+            sessions: Sessions::default(),
+            limits: Limits::default(),
+            allowed_hosts: None,
+            allowed_origins: None,
+            state_dir: None,
+        }
+    }
+}
+
+/// Settings of the original's `operational` section that vmcp has.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Operational {
+    /// How long backends may be silent.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// `debug`, `info`, `warn` or `error`; the command line's `--log-level` wins.
+    pub log_level: Option<String>,
+}
+
+/// How long backends may be silent before a request fails.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Timeouts {
+    /// For every backend without a value of its own. Default: 120s.
+    pub default: Option<Span>,
+    /// By backend name.
+    #[serde(default)]
+    pub per_workload: BTreeMap<String, Span>,
+}
+
+/// Client sessions of the legacy era.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Sessions {
+    /// How many there may be; over it the least recently used idle one goes.
+    pub max: u32,
+    /// How many one peer address may have without authentication, loopback excepted.
+    pub max_per_peer: u32,
+    /// How long a session lives without a request in flight or an open stream.
+    pub idle_timeout: Span,
+    /// How long a session that was never used after `initialize` lives.
+    pub unused_timeout: Span,
+    /// How old an id may be that another process issued and this one takes over.
+    pub max_age: Span,
+    /// Keys that seal session ids, 32 bytes in base64, the current one first, older ones still accepted. Random when left out: then ids end with the process.
+    pub keys: Vec<SecretSource>,
+    /// Lets anonymous modern callers without a credential share a legacy backend's sessions, one call at a time, on a non-loopback listener too.
+    pub share_anonymous: bool,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            max: 100_000,
+            max_per_peer: 1000,
+            idle_timeout: Span::seconds(30 * 60),
+            unused_timeout: Span::seconds(60),
+            max_age: Span::seconds(24 * 3600),
+            keys: Vec::new(),
+            share_anonymous: false,
+        }
+    }
+}
+
+/// Bounds of memory and time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// The longest request body.
+    pub max_request_bytes: ByteSize,
+    /// The longest reply of a backend, and the longest event of one.
+    pub max_response_bytes: ByteSize,
+    /// What all buffered replies together may take.
+    pub response_budget: ByteSize,
+    /// How many requests may be in flight in all.
+    pub max_requests_in_flight: u32,
+    /// How many connections may be open in all.
+    pub max_connections: u32,
+    /// How long a client may take over sending a request's head, and over each pause in its body.
+    pub read_timeout: Span,
+    /// How long a client may leave a response unread.
+    pub write_timeout: Span,
+    /// How long requests in flight may go on after a signal to stop.
+    pub shutdown_timeout: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: ByteSize::mib(8),
+            max_response_bytes: ByteSize::mib(16),
+            response_budget: ByteSize::mib(512),
+            max_requests_in_flight: 10_000,
+            max_connections: 20_000,
+            read_timeout: Span::seconds(30),
+            write_timeout: Span::seconds(30),
+            shutdown_timeout: Span::seconds(10),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod capability;
+pub mod config;
+mod fault;
+pub mod plugin;
+mod revision;
+
+pub use capability::CapabilitySet;
+pub use fault::{Origin, Retry};
+pub use revision::{Era, Revision};

@@ -1,0 +1,52 @@
+//! The seams of the gateway: traits that a plugin implements, and the registry that builds one from its configuration.
+//!
+//! A plugin **returns** data and never touches a request: what it returns goes through the header policy like everything else.
+
+mod authenticator;
+mod credentials;
+mod fetch;
+mod registry;
+mod strategy;
+
+pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Rejected, RequestHead};
+pub use credentials::{Credentials, SignRequest, Signer};
+pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+pub use registry::{BuildError, Registry, config_key};
+pub use strategy::{OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+/// A future that a plugin returns; one allocation for each call that is not answered at once.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the gateway lends to a plugin while building it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Deps {
+    /// HTTP for plugins that have to ask somebody.
+    pub fetch: Arc<dyn Fetch>,
+}
+
+impl Deps {
+    /// Dependencies around one HTTP client.
+    #[must_use]
+    pub fn new(fetch: Arc<dyn Fetch>) -> Self {
+        Self { fetch }
+    }
+}
+
+/// Who is calling: the pair that a session is bound to and the only part of an identity that may be stored.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// Who vouches for the subject (an OIDC issuer, or a fixed word of a built-in authenticator).
+    pub issuer: Arc<str>,
+    /// The subject, unique for the issuer.
+    pub subject: Arc<str>,
+}
+
+impl std::fmt::Debug for Principal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A subject can be an e-mail address: logs name the issuer only.
+        f.debug_struct("Principal").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}

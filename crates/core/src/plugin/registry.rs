@@ -1,0 +1,167 @@
+//! From `type: word` in the configuration to a built plugin.
+
+use super::{AuthenticatorFactory, Authenticator, Deps, OutgoingStrategy, StrategyError, StrategyFactory};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, sync::Arc};
+
+type Build<T> = Box<dyn Fn(Value, &Deps) -> Result<Arc<T>, BuildError> + Send + Sync>;
+
+struct Entry<T: ?Sized> {
+    build: Build<T>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+/// The kinds of one seam, by the word that the configuration uses.
+pub struct Registry<T: ?Sized> {
+    seam: &'static str,
+    kinds: BTreeMap<&'static str, Entry<T>>,
+}
+
+/// Why a plugin could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No factory for that word.
+    #[error("unknown {seam} `{kind}`; known: {known}")]
+    UnknownKind {
+        /// What is being built.
+        seam: &'static str,
+        /// The word in the configuration.
+        kind: String,
+        /// The words that would do.
+        known: String,
+    },
+    /// Two factories for one word.
+    #[error("{seam} `{kind}` is registered twice")]
+    Duplicate {
+        /// What is being built.
+        seam: &'static str,
+        /// The word.
+        kind: &'static str,
+    },
+    /// The settings do not fit.
+    #[error("{path}: {message}")]
+    Settings {
+        /// Where, below the strategy's own object, starting with its key (`headerInjection.headerName`).
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The factory refused.
+    #[error(transparent)]
+    Refused(#[from] StrategyError),
+}
+
+/// The key under which a kind's settings stand: the kind in camel case (`header_injection` → `headerInjection`).
+#[must_use]
+pub fn config_key(kind: &str) -> String {
+    let mut key = String::with_capacity(kind.len());
+    let mut upper = false;
+    for c in kind.chars() {
+        if c == '_' {
+            upper = true;
+        } else if upper {
+            key.push(c.to_ascii_uppercase());
+            upper = false;
+        } else {
+            key.push(c);
+        }
+    }
+    key
+}
+
+impl<T: ?Sized> Registry<T> {
+    /// A registry without kinds. `seam` names what it builds, in messages.
+    #[must_use]
+    pub fn new(seam: &'static str) -> Self {
+        Self { seam, kinds: BTreeMap::new() }
+    }
+
+    /// The registered words, sorted.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.kinds.keys().copied()
+    }
+
+    /// The schema of one kind's settings.
+    pub fn schema(&self, kind: &str, generator: &mut SchemaGenerator) -> Option<Schema> {
+        self.kinds.get(kind).map(|entry| (entry.schema)(generator))
+    }
+
+    /// Builds the plugin that `kind` names from `settings`: the members that stand beside `type`, of which only the kind's own
+    /// key ([`config_key`]) may be there.
+    ///
+    /// # Errors
+    /// Names the unknown kind with the known ones, or the place in the settings.
+    pub fn build(&self, kind: &str, settings: &Map<String, Value>, deps: &Deps) -> Result<Arc<T>, BuildError> {
+        let entry = self.kinds.get(kind).ok_or_else(|| BuildError::UnknownKind {
+            seam: self.seam,
+            kind: kind.to_owned(),
+            known: self.kinds.keys().copied().collect::<Vec<_>>().join(", "),
+        })?;
+        let key = config_key(kind);
+        if let Some(foreign) = settings.keys().find(|k| **k != key) {
+            return Err(BuildError::Settings {
+                path: foreign.clone(),
+                message: format!("not a setting of `{kind}`; its settings stand under `{key}`"),
+            });
+        }
+        let own = settings.get(&key).cloned().unwrap_or_else(|| Value::Object(Map::new()));
+        (entry.build)(own, deps)
+    }
+
+    fn insert<C>(&mut self, kind: &'static str, build: impl Fn(C, &Deps) -> Result<Arc<T>, StrategyError> + Send + Sync + 'static) -> Result<(), BuildError>
+    where
+        C: DeserializeOwned + JsonSchema,
+    {
+        if self.kinds.contains_key(kind) {
+            return Err(BuildError::Duplicate { seam: self.seam, kind });
+        }
+        let build: Build<T> = Box::new(move |value, deps| {
+            let config = serde_path_to_error::deserialize(value).map_err(|error| BuildError::Settings {
+                path: settings_path(kind, &error.path().to_string()),
+                message: error.inner().to_string(),
+            })?;
+            Ok(build(config, deps)?)
+        });
+        self.kinds.insert(kind, Entry { build, schema: |generator| generator.subschema_for::<C>() });
+        Ok(())
+    }
+}
+
+fn settings_path(kind: &str, inner: &str) -> String {
+    let key = config_key(kind);
+    if inner == "." { key } else { format!("{key}.{inner}") }
+}
+
+impl Registry<dyn OutgoingStrategy> {
+    /// Adds a kind of outgoing strategy.
+    ///
+    /// # Errors
+    /// When the kind is there already.
+    pub fn register<F: StrategyFactory>(&mut self, factory: F) -> Result<(), BuildError> {
+        self.insert(F::KIND, move |config, deps| factory.build(config, deps))
+    }
+}
+
+impl Registry<dyn Authenticator> {
+    /// Adds a kind of incoming authenticator.
+    ///
+    /// # Errors
+    /// When the kind is there already.
+    pub fn register<F: AuthenticatorFactory>(&mut self, factory: F) -> Result<(), BuildError> {
+        self.insert(F::KIND, move |config, deps| factory.build(config, deps))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::config_key;
+
+    #[test]
+    fn settings_stand_under_the_kind_in_camel_case() {
+        assert_eq!(config_key("header_injection"), "headerInjection");
+        assert_eq!(config_key("exec"), "exec");
+    }
+}
