@@ -3,6 +3,7 @@
 mod capability;
 pub mod config;
 mod fault;
+pub mod frame;
 pub mod plugin;
 mod revision;
 

@@ -61,12 +61,7 @@ impl Revision {
     /// The newest revision without sessions.
     pub const LATEST_MODERN: Self = Self::V2026_07_28;
     /// Every revision that clients can speak to vmcp, newest first.
-    pub const SERVED: [Self; 4] = [
-        Self::V2026_07_28,
-        Self::V2025_11_25,
-        Self::V2025_06_18,
-        Self::V2025_03_26,
-    ];
+    pub const SERVED: [Self; 4] = [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26];
 
     /// The revision that `text` names exactly.
     #[must_use]
@@ -96,11 +91,7 @@ impl Revision {
     /// The era that this revision belongs to.
     #[must_use]
     pub fn era(self) -> Era {
-        if self >= Self::V2026_07_28 {
-            Era::Modern
-        } else {
-            Era::Legacy
-        }
+        if self >= Self::V2026_07_28 { Era::Modern } else { Era::Legacy }
     }
 
     /// Whether a peer of this revision may send a JSON array of messages (only 2025-03-26).

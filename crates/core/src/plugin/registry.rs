@@ -1,6 +1,6 @@
 //! From `type: word` in the configuration to a built plugin.
 
-use super::{AuthenticatorFactory, Authenticator, Deps, OutgoingStrategy, StrategyError, StrategyFactory};
+use super::{Authenticator, AuthenticatorFactory, Deps, OutgoingStrategy, StrategyError, StrategyFactory};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -111,7 +111,11 @@ impl<T: ?Sized> Registry<T> {
         (entry.build)(own, deps)
     }
 
-    fn insert<C>(&mut self, kind: &'static str, build: impl Fn(C, &Deps) -> Result<Arc<T>, StrategyError> + Send + Sync + 'static) -> Result<(), BuildError>
+    fn insert<C>(
+        &mut self,
+        kind: &'static str,
+        build: impl Fn(C, &Deps) -> Result<Arc<T>, StrategyError> + Send + Sync + 'static,
+    ) -> Result<(), BuildError>
     where
         C: DeserializeOwned + JsonSchema,
     {

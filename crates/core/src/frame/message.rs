@@ -1,0 +1,171 @@
+//! The four kinds of message.
+
+use super::{FrameError, Id, RawObject, decode_string, scan::Scanner};
+use std::borrow::Cow;
+
+/// One JSON-RPC 2.0 message, borrowed from its bytes.
+#[derive(Clone, Debug)]
+pub enum Message<'a> {
+    /// A method with an id.
+    Request(Request<'a>),
+    /// A method without an id.
+    Notification(Notification<'a>),
+    /// The result of a request.
+    Response(Response<'a>),
+    /// The failure of a request; without an id when the peer could not tell which.
+    Error(Option<Id<'a>>, ErrorObject<'a>),
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The sender's id.
+    pub id: Id<'a>,
+    /// The method.
+    pub method: Cow<'a, str>,
+    /// The parameters; absent and `null` are the same.
+    pub params: Option<RawObject<'a>>,
+}
+
+/// A notification.
+#[derive(Clone, Debug)]
+pub struct Notification<'a> {
+    /// The method.
+    pub method: Cow<'a, str>,
+    /// The parameters; absent and `null` are the same.
+    pub params: Option<RawObject<'a>>,
+}
+
+/// A result.
+#[derive(Clone, Debug)]
+pub struct Response<'a> {
+    /// The id of the request that it answers.
+    pub id: Id<'a>,
+    /// The result: an object in every revision of MCP.
+    pub result: RawObject<'a>,
+}
+
+/// A JSON-RPC error.
+#[derive(Clone)]
+pub struct ErrorObject<'a> {
+    /// The code.
+    pub code: i64,
+    /// The whole object: code, message, data, and whatever else is in it.
+    pub object: RawObject<'a>,
+}
+
+impl std::fmt::Debug for ErrorObject<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ErrorObject").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+fn has_members(key: &str) -> bool {
+    matches!(key, "params" | "result" | "error")
+}
+
+impl<'a> Message<'a> {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// [`FrameError::Batch`] for an array, else what is wrong with the bytes.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        let text = text(bytes)?;
+        let mut scanner = Scanner::new(text);
+        scanner.skip_space();
+        if scanner.starts_with(b'[') {
+            scanner.value(0)?;
+            scanner.end()?;
+            return Err(FrameError::Batch);
+        }
+        let message = Self::scan(&mut scanner, 0);
+        if let Ok(_) | Err(FrameError::NotAMessage(_)) = message {
+            // Something behind it makes it no JSON at all, which is the graver error.
+            scanner.end()?;
+        }
+        message
+    }
+
+    /// Reads a message or, as only revision 2025-03-26 allows, a non-empty array of them with at most `limit` elements.
+    /// The flag tells whether it was an array.
+    ///
+    /// # Errors
+    /// As [`Self::parse`]; one wrong element makes the whole array wrong.
+    pub fn parse_batch(bytes: &'a [u8], limit: usize) -> Result<(Vec<Self>, bool), FrameError> {
+        let text = text(bytes)?;
+        let mut scanner = Scanner::new(text);
+        scanner.skip_space();
+        let mut messages = Vec::new();
+        let batch = scanner.starts_with(b'[');
+        if batch {
+            scanner.elements(1, |scanner| {
+                if messages.len() == limit {
+                    return Err(FrameError::NotAMessage("too many messages in one batch"));
+                }
+                messages.push(Self::scan(scanner, 1)?);
+                Ok(())
+            })?;
+            if messages.is_empty() {
+                return Err(FrameError::NotAMessage("an empty batch"));
+            }
+        } else {
+            messages.push(Self::scan(&mut scanner, 0)?);
+        }
+        scanner.end()?;
+        Ok((messages, batch))
+    }
+
+    fn scan(scanner: &mut Scanner<'a>, depth: usize) -> Result<Self, FrameError> {
+        if !scanner.starts_with(b'{') {
+            scanner.value(depth)?;
+            return Err(FrameError::NotAMessage("it is not an object"));
+        }
+        let (envelope, nested) = scanner.object(depth + 1, has_members)?;
+        let taken_apart =
+            |name: &str| nested.iter().find(|(index, _)| envelope.members()[*index].key == name).map(|(_, object)| object.clone());
+        if envelope.get_str("jsonrpc").as_deref() != Some("2.0") {
+            return Err(FrameError::NotAMessage("`jsonrpc` has to be \"2.0\""));
+        }
+        let (method, result, error) = (envelope.get("method"), envelope.get("result"), envelope.get("error"));
+        let id = envelope.get("id");
+        if let Some(method) = method {
+            if result.is_some() || error.is_some() {
+                return Err(FrameError::NotAMessage("it is both a request and a response"));
+            }
+            let method = decode_string(method).ok_or(FrameError::NotAMessage("`method` has to be a string"))?;
+            let params = match envelope.get("params") {
+                None | Some("null") => None,
+                Some(_) => Some(taken_apart("params").ok_or(FrameError::NotAMessage("`params` has to be an object"))?),
+            };
+            let Some(id) = id else { return Ok(Self::Notification(Notification { method, params })) };
+            let id = Id::parse(id).ok_or(FrameError::NotAMessage("`id` has to be a string or a number"))?;
+            return Ok(Self::Request(Request { id, method, params }));
+        }
+        match (result, error) {
+            (Some(_), None) => {
+                let id = id.and_then(Id::parse).ok_or(FrameError::NotAMessage("a result has to have an `id`"))?;
+                let result = taken_apart("result").ok_or(FrameError::NotAMessage("`result` has to be an object"))?;
+                Ok(Self::Response(Response { id, result }))
+            }
+            (None, Some(_)) => {
+                let object = taken_apart("error").ok_or(FrameError::NotAMessage("`error` has to be an object"))?;
+                let code = object.get("code").and_then(|code| code.parse().ok());
+                let code = code.ok_or(FrameError::NotAMessage("`error.code` has to be an integer"))?;
+                if !object.get("message").is_some_and(|message| message.starts_with('"')) {
+                    return Err(FrameError::NotAMessage("`error.message` has to be a string"));
+                }
+                let id = match id {
+                    None | Some("null") => None,
+                    Some(id) => Some(Id::parse(id).ok_or(FrameError::NotAMessage("`id` has to be a string or a number"))?),
+                };
+                Ok(Self::Error(id, ErrorObject { code, object }))
+            }
+            (Some(_), Some(_)) => Err(FrameError::NotAMessage("it has both `result` and `error`")),
+            (None, None) => Err(FrameError::NotAMessage("it has neither `method` nor `result` nor `error`")),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, FrameError> {
+    std::str::from_utf8(bytes).map_err(|error| FrameError::NotUtf8(error.valid_up_to()))
+}

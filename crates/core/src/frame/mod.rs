@@ -1,0 +1,21 @@
+//! JSON-RPC messages over raw JSON: one pass that checks the grammar and finds the few places that a gateway has to touch.
+//!
+//! What is not touched stays byte for byte. The scanner accepts exactly the JSON of RFC 8259, refuses duplicate keys in the
+//! envelope, in `params`, in `result` and in `error` (two readers could otherwise see two messages), and caps the depth.
+
+mod error;
+mod id;
+mod message;
+mod object;
+mod scan;
+mod write;
+
+pub use error::FrameError;
+pub use id::Id;
+pub use message::{ErrorObject, Message, Notification, Request, Response};
+pub use object::{Edit, Member, RawObject};
+pub use scan::{MAX_DEPTH, decode_string, is_json};
+pub use write::{error_object, error_response, json_string, notification, request, response_head, single_line};
+
+#[cfg(test)]
+mod tests;

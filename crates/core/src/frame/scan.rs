@@ -1,0 +1,261 @@
+//! The scanner: JSON's grammar, once over, without building anything.
+
+use super::{FrameError, Member, RawObject};
+use memchr::memchr2;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+
+/// How deep arrays and objects may be nested, the outermost counting one.
+pub const MAX_DEPTH: usize = 128;
+
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// Which members of an object are taken apart themselves while passing over it.
+pub(super) type Inner<'a> = SmallVec<[(usize, RawObject<'a>); 1]>;
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expected(&self, expected: &'static str) -> FrameError {
+        FrameError::Syntax { at: self.at, expected }
+    }
+
+    pub(super) fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    pub(super) fn starts_with(&self, byte: u8) -> bool {
+        self.peek() == Some(byte)
+    }
+
+    /// Nothing but space may follow.
+    pub(super) fn end(&mut self) -> Result<(), FrameError> {
+        self.skip_space();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.expected("the end")) }
+    }
+
+    /// Passes over one value and returns its text. `depth` is the number of levels around it.
+    pub(super) fn value(&mut self, depth: usize) -> Result<&'a str, FrameError> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'{') => self.skip_object(depth + 1)?,
+            Some(b'[') => self.skip_array(depth + 1)?,
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            _ => return Err(self.expected("a value")),
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Passes over an object and lists its members. Members for which `inner` says so are taken apart too, in the same pass.
+    pub(super) fn object(&mut self, depth: usize, inner: fn(&str) -> bool) -> Result<(RawObject<'a>, Inner<'a>), FrameError> {
+        let start = self.at;
+        let mut members = SmallVec::new();
+        let mut nested = Inner::new();
+        self.members(depth, |scanner, raw_key| {
+            let key = decode_key(raw_key).ok_or_else(|| scanner.expected("a key without lone surrogates"))?;
+            let value = if scanner.starts_with(b'{') && inner(&key) {
+                let (object, _) = scanner.object(depth + 1, |_| false)?;
+                let text = object.text();
+                nested.push((members.len(), object));
+                text
+            } else {
+                scanner.value(depth)?
+            };
+            members.push(Member { raw_key, key, value });
+            Ok(())
+        })?;
+        let object = RawObject::new(&self.text[start..self.at], members).ok_or(FrameError::DuplicateKey(start))?;
+        Ok((object, nested))
+    }
+
+    fn skip_object(&mut self, depth: usize) -> Result<(), FrameError> {
+        self.members(depth, |scanner, _| scanner.value(depth).map(drop))
+    }
+
+    /// Goes through an object's members; `each` has to pass over the value.
+    fn members(&mut self, depth: usize, mut each: impl FnMut(&mut Self, &'a str) -> Result<(), FrameError>) -> Result<(), FrameError> {
+        if depth > MAX_DEPTH {
+            return Err(FrameError::TooDeep);
+        }
+        self.at += 1;
+        self.skip_space();
+        if self.starts_with(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if !self.starts_with(b'"') {
+                return Err(self.expected("a key"));
+            }
+            let start = self.at;
+            self.string()?;
+            let raw_key = &self.text[start..self.at];
+            self.skip_space();
+            if !self.starts_with(b':') {
+                return Err(self.expected("`:`"));
+            }
+            self.at += 1;
+            self.skip_space();
+            each(self, raw_key)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.expected("`,` or `}`")),
+            }
+            self.skip_space();
+        }
+    }
+
+    fn skip_array(&mut self, depth: usize) -> Result<(), FrameError> {
+        self.elements(depth, |scanner| scanner.value(depth).map(drop))
+    }
+
+    /// Goes through an array's elements; `each` has to pass over the value.
+    pub(super) fn elements(&mut self, depth: usize, mut each: impl FnMut(&mut Self) -> Result<(), FrameError>) -> Result<(), FrameError> {
+        if depth > MAX_DEPTH {
+            return Err(FrameError::TooDeep);
+        }
+        self.at += 1;
+        self.skip_space();
+        if self.starts_with(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.expected("`,` or `]`")),
+            }
+            self.skip_space();
+        }
+    }
+
+    fn string(&mut self) -> Result<(), FrameError> {
+        let bytes = self.text.as_bytes();
+        self.at += 1;
+        loop {
+            let rest = &bytes[self.at..];
+            let Some(found) = memchr2(b'"', b'\\', rest) else {
+                self.at = bytes.len();
+                return Err(self.expected("`\"`"));
+            };
+            if let Some(control) = rest[..found].iter().position(|b| *b < 0x20) {
+                self.at += control;
+                return Err(self.expected("no control character in a string"));
+            }
+            self.at += found;
+            if bytes[self.at] == b'"' {
+                self.at += 1;
+                return Ok(());
+            }
+            self.escape()?;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), FrameError> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|b| b.is_ascii_hexdigit()) {
+                        return Err(self.expected("four hexadecimal digits"));
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return Err(self.expected("an escape")),
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), FrameError> {
+        if !self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            return Err(self.expected("a digit"));
+        }
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), FrameError> {
+        if self.starts_with(b'-') {
+            self.at += 1;
+        }
+        if self.starts_with(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.starts_with(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), FrameError> {
+        if self.text[self.at..].starts_with(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(self.expected("a value"))
+        }
+    }
+}
+
+/// Whether `text` is exactly one JSON value, space around it allowed.
+#[must_use]
+pub fn is_json(text: &str) -> bool {
+    let mut scanner = Scanner::new(text);
+    scanner.skip_space();
+    scanner.value(0).is_ok() && scanner.end().is_ok()
+}
+
+/// The string that a JSON string literal stands for; `None` when it is no string or has lone surrogates.
+#[must_use]
+pub fn decode_string(literal: &str) -> Option<Cow<'_, str>> {
+    let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr2(b'\\', b'"', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<String>(literal).ok().map(Cow::Owned)
+}
+
+fn decode_key(raw_key: &str) -> Option<Cow<'_, str>> {
+    decode_string(raw_key)
+}
