@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Checks that the layers point one way.
+
+    layers.py dependencies   what the crates depend on, from the manifests (seconds, compiles nothing)
+    layers.py signatures     whose types stand in the public items of core, auth and backend, from rustdoc's JSON
+
+Both print every violation and exit 1 when there is one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Lowest first. A crate may depend on those before it, in no kind of dependency on one after it.
+LAYERS = ["vmcp-core", "vmcp-auth", "vmcp-backend", "vmcp-server", "vmcp", "vmcp-tests"]
+
+SERVING = ["axum", "axum-core", "tower-http"]
+CLIENTS = ["reqwest", "ureq", "isahc", "curl"]
+HYPER = ["hyper", "hyper-util", "hyper-rustls"]
+
+# What must not be anywhere in the tree below a crate (normal and build dependencies, every platform).
+NOT_BELOW = {
+    "vmcp-core": ["tokio", "mio", "socket2", "rustls", "rmcp", *SERVING, *CLIENTS, *HYPER],
+    "vmcp-auth": ["mio", "socket2", "rustls", "rmcp", *SERVING, *CLIENTS, *HYPER],
+    "vmcp-backend": ["rmcp", *SERVING, *CLIENTS],
+    "vmcp-server": [*CLIENTS, "clap", "figment", "tracing-subscriber", "mimalloc"],
+}
+
+# What only these may name in their manifests.
+ONLY_IN = {
+    "anyhow": ["vmcp", "vmcp-tests"],
+    "clap": ["vmcp", "vmcp-tests"],
+    "figment": ["vmcp"],
+    "mimalloc": ["vmcp"],
+    "tracing-subscriber": ["vmcp", "vmcp-tests"],
+    "rmcp": ["vmcp-server", "vmcp", "vmcp-tests"],
+}
+
+# Whose types must not stand in public items (crate names as rustc writes them).
+PRIVATE_TYPES = {"rmcp", "axum", "axum_core", "hyper", "hyper_util", "hyper_rustls", "reqwest", "tokio_rustls", "rustls"}
+STABLE_API = ["vmcp-core", "vmcp-auth", "vmcp-backend"]
+
+
+def cargo(*args, env=None):
+    done = subprocess.run(["cargo", *args], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=env)
+    if done.returncode != 0:
+        sys.exit(f"layers: cargo {args[0]} failed")
+    return done.stdout
+
+
+def packages():
+    metadata = json.loads(cargo("metadata", "--format-version", "1", "--no-deps", "--locked"))
+    return {package["name"]: package for package in metadata["packages"]}
+
+
+def below(crate):
+    """Names in the tree below a crate, its own included."""
+    tree = cargo(
+        "tree", "--package", crate, "--edges", "normal,build", "--target", "all", "--all-features",
+        "--prefix", "none", "--format", "{lib}|{p}", "--locked",
+    )
+    return {line.split("|", 1)[1].split(" ", 1)[0] for line in tree.splitlines() if "|" in line}
+
+
+def dependency_problems(own, tree_below):
+    """Every violation, as a sentence. `own`: manifests by name; `tree_below`: a function from a name to the names below it."""
+    problems = []
+    for name in sorted(own.keys() - set(LAYERS)):
+        problems.append(f"{name} has no place in LAYERS: give it one")
+    for rank, name in enumerate(LAYERS):
+        if name not in own:
+            problems.append(f"{name} is gone from the workspace: take it out of LAYERS")
+            continue
+        direct = {dependency["name"] for dependency in own[name]["dependencies"]}
+        for upper in LAYERS[rank:]:
+            if upper in direct:
+                problems.append(f"{name} depends on {upper}, which is not below it")
+        for banned, allowed in ONLY_IN.items():
+            if banned in direct and name not in allowed:
+                problems.append(f"{name} depends on {banned}, which only {' and '.join(allowed)} may")
+        if banned := set(NOT_BELOW.get(name, [])):
+            for found in sorted(banned & tree_below(name)):
+                problems.append(f"{name} has {found} below it: cargo tree -p {name} -i {found} -e normal shows how")
+    return problems
+
+
+def rustdoc_json(crate):
+    """rustdoc's description of a library's public items. Its JSON is unstable: only rustdoc itself runs with the switch that allows it,
+    so that nothing is compiled anew."""
+    env = dict(os.environ, RUSTDOC=str(ROOT / "scripts" / "rustdoc-json"), RUSTDOCFLAGS="-Z unstable-options --output-format json")
+    cargo("doc", "--package", crate, "--lib", "--no-deps", "--locked", "--quiet", env=env)
+    return json.loads((ROOT / "target" / "doc" / f"{crate.replace('-', '_')}.json").read_text())
+
+
+def paths_in(node):
+    """The ids of all named types and traits in a part of an item."""
+    if isinstance(node, list):
+        for element in node:
+            yield from paths_in(element)
+    elif isinstance(node, dict):
+        if isinstance(node.get("id"), (int, str)) and "path" in node:
+            yield node["id"]
+        for key, value in node.items():
+            if key not in ("attrs", "docs", "links", "span"):
+                yield from paths_in(value)
+
+
+def signature_problems(crate, doc):
+    names = {int(key): value["name"] for key, value in doc["external_crates"].items()}
+    problems = set()
+    for item in doc["index"].values():
+        if item["crate_id"] != 0 or item["visibility"] not in ("public", "default"):
+            continue
+        implementation = item["inner"].get("impl")
+        if implementation and (implementation.get("is_synthetic") or implementation.get("blanket_impl")):
+            continue
+        for id in paths_in(item["inner"]):
+            target = doc["paths"].get(str(id))
+            owner = names.get(target["crate_id"]) if target else None
+            if owner in PRIVATE_TYPES:
+                place = item.get("name") or "an implementation"
+                span = item.get("span") or {}
+                where = f"{span.get('filename', crate)}:{span.get('begin', [0])[0]}"
+                problems.add(f"{where}: {place} shows `{'::'.join(target['path'])}` to users of {crate}")
+    return sorted(problems)
+
+
+def main(arguments):
+    if arguments == ["dependencies"]:
+        problems = dependency_problems(packages(), below)
+    elif arguments == ["signatures"]:
+        problems = [problem for crate in STABLE_API for problem in signature_problems(crate, rustdoc_json(crate))]
+    else:
+        sys.exit(__doc__)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"layers: {arguments[0]}: {len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
