@@ -3,6 +3,7 @@
 //! What is not touched stays byte for byte. The scanner accepts exactly the JSON of RFC 8259, refuses duplicate keys in the
 //! envelope, in `params`, in `result` and in `error` (two readers could otherwise see two messages), and caps the depth.
 
+mod array;
 mod error;
 mod id;
 mod message;
@@ -10,6 +11,7 @@ mod object;
 mod scan;
 mod write;
 
+pub use array::elements;
 pub use error::FrameError;
 pub use id::Id;
 pub use message::{ErrorObject, Message, Notification, Request, Response};
