@@ -1,8 +1,9 @@
 //! How the backends' catalogues become one.
 
 use super::Span;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// How names are made and which tools are shown.
@@ -27,14 +28,16 @@ pub struct Aggregation {
     /// What happens to tools that clients are known to choke on.
     #[serde(default)]
     pub lint: Lint,
-    /// How long a list waits for a backend before answering without it. Default: 2s.
+    /// How long a list waits for a backend before answering without it.
+    #[schemars(extend("default" = "2s"))]
     pub list_wait: Option<Span>,
-    /// How old a list may be before it is fetched again in the background. Default: 30s.
+    /// How old a list may be before it is fetched again in the background.
+    #[schemars(extend("default" = "30s"))]
     pub list_ttl: Option<Span>,
 }
 
 /// What happens to the names of tools and prompts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConflictResolution {
     /// Every name gets its backend's prefix.
@@ -50,7 +53,8 @@ pub enum ConflictResolution {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConflictResolutionConfig {
-    /// For `prefix`: what is put in front, `{workload}` standing for the backend's name. Default: `{workload}_`.
+    /// For `prefix`: what is put in front, `{workload}` standing for the backend's name.
+    #[schemars(extend("default" = "{workload}_"))]
     pub prefix_format: Option<String>,
     /// For `priority`: backend names, the winner first.
     #[serde(default)]
@@ -101,9 +105,17 @@ pub struct AnnotationOverrides {
     pub open_world_hint: Option<bool>,
 }
 
+/// The original writes an empty text for the default.
+fn empty_means_allow(schema: &mut Schema) {
+    if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
+        choices.push(json!({ "const": "", "description": "The same as `allow`." }));
+    }
+}
+
 /// Whether tools without an entry are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = empty_means_allow)]
 pub enum ToolVisibility {
     /// They are.
     #[default]
@@ -114,7 +126,7 @@ pub enum ToolVisibility {
 }
 
 /// What happens to a tool that the catalogue's lint complains about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Lint {
     /// It is shown, and reported in `/status` and the log.

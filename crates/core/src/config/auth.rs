@@ -1,12 +1,12 @@
 //! Who may call, and what each backend is given for them.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// How callers are told apart. The settings of a kind stand beside `type` under the kind's name in camel case.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize)]
 pub struct IncomingAuth {
     /// The kind: `anonymous`, or one that an embedder registered.
     #[serde(rename = "type")]
@@ -14,6 +14,23 @@ pub struct IncomingAuth {
     /// The kind's settings.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
+}
+
+impl std::fmt::Debug for IncomingAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The settings may hold a secret.
+        f.debug_struct("IncomingAuth").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl JsonSchema for IncomingAuth {
+    fn schema_name() -> Cow<'static, str> {
+        "IncomingAuthenticator".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        any_kind()
+    }
 }
 
 impl Default for IncomingAuth {
@@ -37,7 +54,7 @@ pub struct OutgoingAuth {
 }
 
 /// Where outgoing strategies come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OutgoingSource {
     /// This file.
@@ -69,11 +86,15 @@ impl JsonSchema for StrategyConfig {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        // The registered kinds replace this; without them only `type` is known.
-        schemars::json_schema!({
-            "type": "object",
-            "required": ["type"],
-            "properties": { "type": { "type": "string" } },
-        })
+        any_kind()
     }
+}
+
+/// What is known without a registry: that there is a `type`. The registered kinds replace it ([`super::json_schema`]).
+fn any_kind() -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "required": ["type"],
+        "properties": { "type": { "type": "string" } },
+    })
 }

@@ -1,14 +1,15 @@
 //! One backend and what it is sent.
 
-use super::Span;
-use schemars::JsonSchema;
-use secrecy::SecretString;
-use serde::Deserialize;
+use super::{SecretSource, Span};
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// One MCP server behind the gateway.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "One MCP server behind the gateway")]
 pub struct Backend {
     /// The name: unique, `[a-z0-9][a-z0-9_-]*`. It stands in front of the backend's tool names under `prefix`.
     pub name: String,
@@ -29,18 +30,22 @@ pub struct Backend {
     /// Lets `authorization` and `cookie` of the caller be listed for this backend. MCP forbids passing on a token that was issued for vmcp.
     #[serde(default)]
     pub allow_credential_header_passthrough: bool,
-    /// How long the backend may be silent before a request fails; every event starts it anew. Default: `operational.timeouts`.
+    /// How long the backend may be silent before a request fails; every event starts it anew. When left out: `operational.timeouts`.
     pub timeout: Option<Span>,
-    /// How long one call may take in all, however lively.
+    /// How long one call may take in all, however lively. No bound when left out.
     pub max_duration: Option<Span>,
     /// How long connecting may take.
+    #[schemars(extend("default" = "5s"))]
     pub connect_timeout: Option<Span>,
     /// How many requests may be in flight at this backend; further ones wait in a bounded queue.
+    #[schemars(extend("default" = 256))]
     pub max_concurrent: Option<u32>,
     /// Which era to speak. `auto` finds out.
     #[serde(default)]
     pub protocol_era: ProtocolEra,
-    /// A PEM file with the certificate authorities to trust for this backend instead of the system's.
+    /// A PEM file with the certificate authorities to trust for this backend instead of the system's. A relative path
+    /// starts at the configuration file's folder.
+    #[schemars(extend("format" = "path"))]
     pub ca_bundle_path: Option<PathBuf>,
     /// Speak HTTP/2 to it.
     #[serde(default)]
@@ -56,13 +61,49 @@ pub struct Backend {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A URL can hold a key in its query.
+        let mut url = self.url.clone();
+        url.set_query(None);
+        f.debug_struct("Backend").field("name", &self.name).field("url", &url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Backend {
+    /// A streamable HTTP backend with the defaults of a configuration file that says no more.
+    #[must_use]
+    pub fn new(name: impl Into<String>, url: url::Url) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            transport: Transport::default(),
+            headers: BTreeMap::new(),
+            passthrough_headers: Vec::new(),
+            inherit_passthrough_headers: true,
+            allow_credential_header_passthrough: false,
+            timeout: None,
+            max_duration: None,
+            connect_timeout: None,
+            max_concurrent: None,
+            protocol_era: ProtocolEra::default(),
+            ca_bundle_path: None,
+            http2: false,
+            allow_plaintext: false,
+            list_scope: ListScope::default(),
+            metadata: BTreeMap::new(),
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
 
 /// How a backend is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(transform = other_spellings)]
 pub enum Transport {
     /// Streamable HTTP (specification, basic/transports). `streamable` and `http` mean the same.
     #[default]
@@ -70,8 +111,17 @@ pub enum Transport {
     StreamableHttp,
 }
 
+/// The words that `transport` accepts besides its own.
+fn other_spellings(schema: &mut Schema) {
+    if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
+        for word in ["streamable", "http"] {
+            choices.push(json!({ "const": word, "description": "The same as `streamable-http`." }));
+        }
+    }
+}
+
 /// Which era a backend is spoken to in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProtocolEra {
     /// The caller's where the backend speaks it, else the other.
@@ -84,7 +134,7 @@ pub enum ProtocolEra {
 }
 
 /// Who lists the catalogue of a legacy backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ListScope {
     /// A session of the gateway's own, unless the caller's credentials go to the backend.
@@ -97,6 +147,7 @@ pub enum ListScope {
 /// One element of `passthroughHeaders`: a header name, or an object that says more.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(title = "A header of the caller to pass on")]
 pub enum PassthroughEntry {
     /// The header goes out under its own name.
     Name(String),
@@ -141,35 +192,5 @@ impl PassthroughHeader {
     #[must_use]
     pub fn named(name: String) -> Self {
         Self { name, rename: None, format: None, required: false, credential: None, impersonation: false }
-    }
-}
-
-/// A value that may be a secret: text, or where to read it. `${ENV}` in the text is replaced when the file is read.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum SecretSource {
-    /// The value itself.
-    Text(#[schemars(with = "String")] SecretString),
-    /// From an environment variable.
-    #[serde(rename_all = "camelCase")]
-    Env {
-        /// The variable's name.
-        from_env: String,
-    },
-    /// From a file, without the line end at its end.
-    #[serde(rename_all = "camelCase")]
-    File {
-        /// The file's path.
-        from_file: PathBuf,
-    },
-}
-
-impl fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(_) => f.write_str("Text(…)"),
-            Self::Env { from_env } => f.debug_struct("Env").field("from_env", from_env).finish(),
-            Self::File { from_file } => f.debug_struct("File").field("from_file", from_file).finish(),
-        }
     }
 }

@@ -2,13 +2,14 @@
 
 use super::{Aggregation, Backend, ByteSize, IncomingAuth, OutgoingAuth, PassthroughEntry, SecretSource, Span};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// The configuration of a gateway. Only `backends` is required.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Configuration of vmcp")]
 pub struct Config {
     /// The name that the gateway gives itself towards clients and in `/status`.
     #[serde(default = "default_name")]
@@ -20,6 +21,7 @@ pub struct Config {
     pub metadata: BTreeMap<String, Value>,
     /// Address and port to listen on.
     #[serde(default = "default_listen")]
+    #[schemars(extend("format" = "socket-address"))]
     pub listen: SocketAddr,
     /// The path of the endpoint.
     #[serde(default = "default_path")]
@@ -56,7 +58,9 @@ pub struct Config {
     pub allowed_hosts: Option<Vec<String>>,
     /// `Origin` values that are answered, for example `https://app.example.com`. Default: loopback origins only.
     pub allowed_origins: Option<Vec<String>>,
-    /// A folder in which the last good lists are kept over a restart (never a caller's).
+    /// A folder in which the last good lists are kept over a restart (never a caller's). A relative path starts at the
+    /// configuration file's folder.
+    #[schemars(extend("format" = "path"))]
     pub state_dir: Option<PathBuf>,
 }
 
@@ -106,15 +110,48 @@ pub struct Operational {
     /// How long backends may be silent.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// `debug`, `info`, `warn` or `error`; the command line's `--log-level` wins.
-    pub log_level: Option<String>,
+    /// How much is logged; the command line's `--log-level` wins.
+    #[schemars(extend("default" = "info"))]
+    pub log_level: Option<LogLevel>,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What went wrong for good.
+    Error,
+    /// And what an operator should look at.
+    Warn,
+    /// And what happens to the gateway as a whole: start, reload, a backend coming or going.
+    #[default]
+    Info,
+    /// And every request.
+    Debug,
+    /// And every step of it.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as configuration and `--log-level` spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// How long backends may be silent before a request fails.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timeouts {
-    /// For every backend without a value of its own. Default: 120s.
+    /// For every backend without a value of its own.
+    #[schemars(extend("default" = "120s"))]
     pub default: Option<Span>,
     /// By backend name.
     #[serde(default)]

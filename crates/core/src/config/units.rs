@@ -176,6 +176,7 @@ impl JsonSchema for Span {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
+            "format": "go-duration",
             "description": "A duration: 500ms, 30s, 1m30s, 2h.",
             "pattern": r"^\s*([0-9.]+\s*(us|µs|ms|s|m|h)\s*)+$",
         })
@@ -192,7 +193,7 @@ impl JsonSchema for ByteSize {
             "description": "A number of bytes, or a size with a unit: 64KiB, 16MiB.",
             "anyOf": [
                 {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^\s*[0-9.]+\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*$"},
+                {"type": "string", "format": "byte-size", "pattern": r"^\s*[0-9.]+\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*$"},
             ],
         })
     }

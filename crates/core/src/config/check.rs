@@ -1,0 +1,258 @@
+//! What a configuration must satisfy beyond its shape. Pure: nothing is looked up, connected or read.
+
+use super::{Backend, Config, Problem, Severity, Span, ToolVisibility, index_path, key_path, nearest};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The paths that the gateway answers itself; the endpoint cannot be one of them.
+pub const ADMIN_PATHS: [&str; 7] = ["/health", "/ping", "/readyz", "/status", "/metrics", "/api", "/.well-known"];
+
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl Config {
+    /// Everything that cannot work or is probably a mistake, in the order of the model.
+    ///
+    /// The header policy and the catalogue's rules check themselves when they are compiled.
+    #[must_use]
+    pub fn check(&self) -> Vec<Problem> {
+        let mut check = Check { config: self, problems: Vec::new() };
+        check.gateway();
+        check.backends();
+        check.references();
+        check.bounds();
+        check.problems
+    }
+}
+
+/// Whether any of `problems` makes the configuration unusable.
+#[must_use]
+pub fn has_errors(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+struct Check<'a> {
+    config: &'a Config,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
+        self.problems.push(Problem::error(path, message).with_hint(hint));
+    }
+
+    fn gateway(&mut self) {
+        let config = self.config;
+        if config.name.trim().is_empty() || config.name.chars().any(char::is_control) {
+            self.error("name", "not a name", "write one line of text, or leave it out");
+        }
+        if let Some(complaint) = path_complaint(&config.path) {
+            self.error("path", complaint, "write for example /mcp");
+        }
+        for (index, host) in config.allowed_hosts.iter().flatten().enumerate() {
+            if !is_host(host) {
+                let hint = "write a name or an address, with `:port` where only that port is meant, for example mcp.example.com";
+                self.error(index_path("allowedHosts", index), "not a host", hint);
+            }
+        }
+        for (index, origin) in config.allowed_origins.iter().flatten().enumerate() {
+            if !is_origin(origin) {
+                let hint = "write scheme and host alone, for example https://app.example.com";
+                self.error(index_path("allowedOrigins", index), "not an origin", hint);
+            }
+        }
+        if !config.listen.ip().is_loopback() {
+            if config.incoming_auth.kind == "anonymous" {
+                let message = format!("anyone who reaches {} can call every tool", config.listen);
+                let hint = "listen on 127.0.0.1, or put something that authenticates in front";
+                self.problems.push(Problem::warning("listen", message).with_hint(hint));
+            }
+            if config.allowed_hosts.is_none() {
+                let message = "every `Host` is answered, which lets web pages reach the gateway by DNS rebinding";
+                self.problems.push(Problem::warning("allowedHosts", message).with_hint("list the names that clients use"));
+            }
+        }
+    }
+
+    fn backends(&mut self) {
+        if self.config.backends.is_empty() {
+            self.error("backends", "no backend", "add one with a `name` and a `url`, or start with --backend name=url");
+        }
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, backend) in self.config.backends.iter().enumerate() {
+            let path = index_path("backends", index);
+            if !is_name(&backend.name) {
+                let hint = match slug(&backend.name) {
+                    Some(slug) => format!("use lower-case letters, digits, `-` and `_`, for example `{slug}`"),
+                    None => "use lower-case letters, digits, `-` and `_`, starting with a letter or a digit".to_owned(),
+                };
+                self.error(key_path(&path, "name"), "not a backend name", &hint);
+            } else if let Some(earlier) = first.get(backend.name.as_str()) {
+                let message = format!("`{}` is the name of backends[{earlier}] too", backend.name);
+                self.error(key_path(&path, "name"), message, "give each backend a name of its own");
+            } else {
+                first.insert(&backend.name, index);
+            }
+            self.url(backend, &path);
+        }
+    }
+
+    fn url(&mut self, backend: &Backend, path: &str) {
+        let (at, url) = (key_path(path, "url"), &backend.url);
+        if !matches!(url.scheme(), "http" | "https") {
+            self.error(&at, format!("`{}` URLs are not supported", url.scheme()), "use http or https");
+            return;
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            self.error(&at, "a URL with a user name or a password", "put the credential under `headers`, with `fromEnv` or `fromFile`");
+        }
+        if url.fragment().is_some() {
+            self.error(&at, "a URL with a fragment (`#…`)", "remove the fragment; it is never sent");
+        }
+        if backend.ca_bundle_path.is_some() && url.scheme() == "http" {
+            self.error(key_path(path, "caBundlePath"), "without effect on an http:// URL", "remove it, or use https");
+        }
+    }
+
+    /// Every name of a backend that stands elsewhere.
+    fn references(&mut self) {
+        let config = self.config;
+        let known: Vec<&str> = config.backends.iter().map(|backend| backend.name.as_str()).collect();
+        for name in config.outgoing_auth.backends.keys() {
+            self.reference(key_path("outgoingAuth.backends", name), name, &known);
+        }
+        for name in config.operational.timeouts.per_workload.keys() {
+            self.reference(key_path("operational.timeouts.perWorkload", name), name, &known);
+        }
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, tools) in config.aggregation.tools.iter().enumerate() {
+            let at = key_path(&index_path("aggregation.tools", index), "workload");
+            if let Some(earlier) = first.insert(&tools.workload, index) {
+                let message = format!("`{}` has aggregation.tools[{earlier}] already", tools.workload);
+                self.error(&at, message, "write one entry for each backend");
+            }
+            self.reference(at, &tools.workload, &known);
+        }
+        for (index, name) in config.aggregation.conflict_resolution_config.priority_order.iter().enumerate() {
+            let at = index_path("aggregation.conflictResolutionConfig.priorityOrder", index);
+            self.reference(at, name, &known);
+        }
+        if config.aggregation.exclude_all_tools && config.aggregation.default_tool_visibility == ToolVisibility::Deny {
+            let message = "without effect beside `excludeAllTools: true`";
+            self.problems.push(Problem::warning("aggregation.defaultToolVisibility", message).with_hint("remove one of the two"));
+        }
+    }
+
+    fn reference(&mut self, path: String, name: &str, known: &[&str]) {
+        if !known.contains(&name) {
+            let hint = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known: {}", known.join(", ")),
+            };
+            self.error(path, format!("no backend is called `{name}`"), &hint);
+        }
+    }
+
+    fn bounds(&mut self) {
+        let Config { sessions, limits, operational, aggregation, .. } = self.config;
+        let mut spans: Vec<(String, Option<Span>)> = vec![
+            ("operational.timeouts.default".to_owned(), operational.timeouts.default),
+            ("aggregation.listWait".to_owned(), aggregation.list_wait),
+            ("aggregation.listTtl".to_owned(), aggregation.list_ttl),
+            ("sessions.idleTimeout".to_owned(), Some(sessions.idle_timeout)),
+            ("sessions.unusedTimeout".to_owned(), Some(sessions.unused_timeout)),
+            ("sessions.maxAge".to_owned(), Some(sessions.max_age)),
+            ("limits.readTimeout".to_owned(), Some(limits.read_timeout)),
+            ("limits.writeTimeout".to_owned(), Some(limits.write_timeout)),
+            ("limits.shutdownTimeout".to_owned(), Some(limits.shutdown_timeout)),
+        ];
+        for (name, span) in &operational.timeouts.per_workload {
+            spans.push((key_path("operational.timeouts.perWorkload", name), Some(*span)));
+        }
+        let mut counts = vec![
+            ("sessions.max".to_owned(), sessions.max as usize),
+            ("sessions.maxPerPeer".to_owned(), sessions.max_per_peer as usize),
+            ("limits.maxRequestBytes".to_owned(), limits.max_request_bytes.0),
+            ("limits.maxResponseBytes".to_owned(), limits.max_response_bytes.0),
+            ("limits.responseBudget".to_owned(), limits.response_budget.0),
+            ("limits.maxRequestsInFlight".to_owned(), limits.max_requests_in_flight as usize),
+            ("limits.maxConnections".to_owned(), limits.max_connections as usize),
+        ];
+        for (index, backend) in self.config.backends.iter().enumerate() {
+            let path = index_path("backends", index);
+            spans.push((key_path(&path, "timeout"), backend.timeout));
+            spans.push((key_path(&path, "maxDuration"), backend.max_duration));
+            spans.push((key_path(&path, "connectTimeout"), backend.connect_timeout));
+            counts.push((key_path(&path, "maxConcurrent"), backend.max_concurrent.map_or(1, |max| max as usize)));
+        }
+        for (path, span) in spans {
+            match span.map(|span| span.0) {
+                Some(Duration::ZERO) => self.error(path, "must not be zero", "leave it out for the default"),
+                Some(span) if span > YEAR => self.error(path, "longer than a year", "write a shorter time"),
+                _ => {}
+            }
+        }
+        for (path, count) in counts {
+            if count == 0 {
+                self.error(path, "must not be zero", "leave it out for the default");
+            }
+        }
+        if limits.max_response_bytes > limits.response_budget && limits.response_budget.0 > 0 {
+            let message =
+                format!("larger than limits.responseBudget ({}), so such a reply could never be buffered", limits.response_budget);
+            self.error("limits.maxResponseBytes", message, "raise the budget or lower this");
+        }
+    }
+}
+
+/// Whether `name` can name a backend: `[a-z0-9][a-z0-9_-]*`.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+}
+
+/// The backend name that is nearest to any text: lower case, every run of other characters as one `-`. `None` when nothing is left.
+#[must_use]
+pub fn slug(text: &str) -> Option<String> {
+    let mut slug = String::with_capacity(text.len());
+    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' {
+            slug.push(c);
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_matches(['-', '_']);
+    (!slug.is_empty()).then(|| slug.to_owned())
+}
+
+fn path_complaint(path: &str) -> Option<&'static str> {
+    let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+    if !path.starts_with('/') {
+        Some("does not start with `/`")
+    } else if !path.chars().all(characters) || path.contains("//") || path.split('/').any(|part| part == "." || part == "..") {
+        Some("not a plain path")
+    } else if path.len() > 1 && path.ends_with('/') {
+        Some("ends with `/`; a request may do so anyway")
+    } else if ADMIN_PATHS.iter().any(|admin| path.strip_prefix(admin).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))) {
+        Some("taken by the gateway itself")
+    } else {
+        None
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let parsed = url::Url::parse(&format!("http://{text}/"));
+    let plain = !text.contains(['/', '@', '?', '#', '*', '\\']) && !text.chars().any(char::is_whitespace);
+    plain && parsed.is_ok_and(|url| url.has_host())
+}
+
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+            && is_host(host)
+    })
+}
+
+#[cfg(test)]
+mod tests;

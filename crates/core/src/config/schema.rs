@@ -1,0 +1,68 @@
+//! The configuration as a JSON Schema, with the settings of the registered plugin kinds.
+
+use super::Config;
+use crate::plugin::{Authenticator, OutgoingStrategy, Registry, config_key};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+/// The JSON Schema (draft 2020-12) of a configuration file in which these kinds are known.
+///
+/// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address` and `path`, which [`super::Shape`] checks and
+/// other readers ignore.
+#[must_use]
+pub fn json_schema(strategies: &Registry<dyn OutgoingStrategy>, authenticators: &Registry<dyn Authenticator>) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut root = Config::json_schema(&mut generator).to_value();
+    let outgoing = kinds(strategies, &mut generator, "What a backend is sent on behalf of a caller");
+    let incoming = kinds(authenticators, &mut generator, "How callers are told apart");
+
+    let mut definitions = generator.take_definitions(true);
+    definitions.insert("OutgoingStrategy".to_owned(), outgoing);
+    definitions.insert("IncomingAuthenticator".to_owned(), incoming);
+    if let Some(Value::Object(properties)) = root.get_mut("properties") {
+        let comment = json!({ "type": "string", "description": "The schema of this file, for editors; ignored." });
+        properties.insert("$schema".to_owned(), comment);
+    }
+    if let Value::Object(members) = &mut root {
+        members.shift_insert(0, "$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        members.insert("$defs".to_owned(), Value::Object(definitions));
+    }
+    root
+}
+
+/// One branch for each kind of a seam, told apart by `type`.
+fn kinds<T: ?Sized>(registry: &Registry<T>, generator: &mut SchemaGenerator, title: &str) -> Value {
+    let names: Vec<_> = registry.kinds().collect();
+    let branches: Vec<Value> = names.into_iter().map(|kind| branch(registry, kind, generator)).collect();
+    json!({ "title": title, "oneOf": branches })
+}
+
+fn branch<T: ?Sized>(registry: &Registry<T>, kind: &str, generator: &mut SchemaGenerator) -> Value {
+    let mut properties = Map::new();
+    properties.insert("type".to_owned(), json!({ "const": kind }));
+    let mut required = vec!["type".to_owned()];
+    if let Some(settings) = registry.schema(kind, generator) {
+        let reference = settings.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/$defs/"));
+        let definition = match reference {
+            Some(name) => generator.definitions().get(name),
+            None => Some(settings.as_value()),
+        };
+        let members = |key: &str| definition.and_then(|schema| schema.get(key)).is_some_and(|members| !is_empty(members));
+        if members("required") {
+            required.push(config_key(kind));
+        }
+        // A kind without settings has no key for them.
+        if definition.is_none_or(|schema| schema.get("type").is_none_or(|it| it != "object")) || members("properties") {
+            properties.insert(config_key(kind), settings.to_value());
+        }
+    }
+    json!({ "title": kind, "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

@@ -1,0 +1,144 @@
+//! A configuration's shape: which keys there are, what each takes, and what a value that does not fit is told.
+//!
+//! `serde` stops at the first thing that is wrong, so the schema is walked instead: every unknown key, wrong type, wrong word and
+//! missing key is found in one pass, each with its path. Afterwards `serde` has nothing left to refuse.
+
+mod check;
+mod edit;
+mod format;
+mod unavailable;
+
+#[cfg(test)]
+mod tests;
+
+pub use edit::{TextSite, Wanted};
+
+use super::{Config, Problem, key_path};
+use crate::plugin::{Authenticator, OutgoingStrategy, Registry};
+use serde_json::Value;
+
+/// The shape of a configuration, compiled from its JSON Schema.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    schema: Value,
+}
+
+impl Shape {
+    /// The shape of a configuration in which these kinds of plugins are known.
+    #[must_use]
+    pub fn new(strategies: &Registry<dyn OutgoingStrategy>, authenticators: &Registry<dyn Authenticator>) -> Self {
+        Self { schema: super::json_schema(strategies, authenticators) }
+    }
+
+    /// The JSON Schema.
+    #[must_use]
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// Reads a configuration. A key without a value (`aggregation:`) counts as left out.
+    ///
+    /// `hidden` says of a path whether the value there must not be quoted in a message, because it came from the environment.
+    ///
+    /// # Errors
+    /// Everything that does not fit, in the order of the value.
+    pub fn read(&self, mut value: Value, hidden: &dyn Fn(&str) -> bool) -> Result<Config, Vec<Problem>> {
+        if let Value::Object(members) = &mut value {
+            members.shift_remove("$schema");
+        }
+        let problems = check::check(self, &value, hidden);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        self.drop_empty(&mut value);
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            // Only what follows `expected` is sure not to quote the value.
+            let text = error.inner().to_string();
+            let expected = text.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
+            let path = error.path().to_string();
+            vec![Problem::error(if path == "." { String::new() } else { path }, format!("does not fit; expected {expected}"))]
+        })
+    }
+
+    /// The concrete schemas that a value may match: references followed, `anyOf` and `oneOf` flattened.
+    fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
+        let schema = self.resolve(schema);
+        match schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
+            Some(branches) => branches.iter().flat_map(|branch| self.alternatives(branch)).collect(),
+            None => vec![schema],
+        }
+    }
+
+    fn resolve<'a>(&'a self, mut schema: &'a Value) -> &'a Value {
+        while let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/$defs/")) {
+            match self.schema.get("$defs").and_then(|definitions| definitions.get(name)) {
+                Some(definition) => schema = definition,
+                None => break,
+            }
+        }
+        schema
+    }
+
+    /// The one of `alternatives` that fits a map with these members best.
+    fn pick<'a>(&self, alternatives: &[&'a Value], value: &Value) -> Option<&'a Value> {
+        let fitting: Vec<_> = alternatives.iter().copied().filter(|schema| takes(schema, value)).collect();
+        if fitting.iter().any(|schema| kind_of(schema).is_some()) {
+            let kind = value.get("type").and_then(Value::as_str);
+            return fitting.into_iter().find(|schema| kind_of(schema).is_some() && kind_of(schema) == kind);
+        }
+        if let [only] = fitting.as_slice() {
+            return Some(only);
+        }
+        fitting.into_iter().min_by_key(|schema| check::check_against(self, schema, value).len())
+    }
+}
+
+/// The fixed word behind `type` in a schema of one kind among several.
+fn kind_of(schema: &Value) -> Option<&str> {
+    schema.get("properties")?.get("type")?.get("const")?.as_str()
+}
+
+/// Whether `schema` takes a value of this JSON type at all.
+fn takes(schema: &Value, value: &Value) -> bool {
+    let of_type = |name: &str| match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => false,
+    };
+    match schema.get("type") {
+        Some(Value::String(name)) => of_type(name),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(of_type),
+        _ => match (schema.get("const"), schema.get("enum").and_then(Value::as_array)) {
+            (Some(only), _) => std::mem::discriminant(only) == std::mem::discriminant(value),
+            (None, Some(words)) => words.iter().any(|word| std::mem::discriminant(word) == std::mem::discriminant(value)),
+            (None, None) => true,
+        },
+    }
+}
+
+/// A place in the value, as text for messages and as a pattern in which list indexes and free keys are `*`.
+#[derive(Clone, Default)]
+struct Place {
+    path: String,
+    pattern: String,
+}
+
+impl Place {
+    fn key(&self, key: &str) -> Self {
+        let pattern = if self.pattern.is_empty() { key.to_owned() } else { format!("{}.{key}", self.pattern) };
+        Self { path: key_path(&self.path, key), pattern }
+    }
+
+    fn free_key(&self, key: &str) -> Self {
+        Self { path: key_path(&self.path, key), pattern: format!("{}.*", self.pattern) }
+    }
+
+    fn index(&self, index: usize) -> Self {
+        Self { path: super::index_path(&self.path, index), pattern: format!("{}.*", self.pattern) }
+    }
+}

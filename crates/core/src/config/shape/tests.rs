@@ -1,0 +1,426 @@
+use super::*;
+use crate::config::{Backend, PassthroughEntry, SecretSource, Transport};
+use crate::plugin::{
+    Authenticated, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected, RequestHead, StrategyContext,
+    StrategyError, StrategyFactory,
+};
+use http::HeaderName;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+struct Nothing;
+
+impl OutgoingStrategy for Nothing {
+    fn managed_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
+    fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        Box::pin(async { Ok(Credentials::none()) })
+    }
+}
+
+impl Authenticator for Nothing {
+    fn consumed_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
+    fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
+        Box::pin(async { Ok(Authenticated::new(Principal { issuer: "x".into(), subject: "x".into() })) })
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoSettings {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code)]
+struct Injection {
+    header_name: String,
+    header_value: Option<SecretSource>,
+}
+
+struct Plain;
+struct Inject;
+struct Anonymous;
+
+impl StrategyFactory for Plain {
+    const KIND: &'static str = "unauthenticated";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+        Ok(Arc::new(Nothing))
+    }
+}
+
+impl StrategyFactory for Inject {
+    const KIND: &'static str = "header_injection";
+    type Config = Injection;
+
+    fn build(&self, _: Injection, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+        Ok(Arc::new(Nothing))
+    }
+}
+
+impl AuthenticatorFactory for Anonymous {
+    const KIND: &'static str = "anonymous";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
+        Ok(Arc::new(Nothing))
+    }
+}
+
+fn shape() -> Shape {
+    let mut strategies: Registry<dyn OutgoingStrategy> = Registry::new("outgoing strategy");
+    strategies.register(Plain).unwrap();
+    strategies.register(Inject).unwrap();
+    let mut authenticators: Registry<dyn Authenticator> = Registry::new("incoming authenticator");
+    authenticators.register(Anonymous).unwrap();
+    Shape::new(&strategies, &authenticators)
+}
+
+fn visible(_: &str) -> bool {
+    false
+}
+
+fn complaints(value: Value) -> Vec<String> {
+    shape().read(value, &visible).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// What is said about a configuration with one good backend and these further members.
+fn complaints_beside_a_backend(mut members: Value) -> Vec<String> {
+    members["backends"] = json!([{"name": "a", "url": "http://127.0.0.1:1/mcp"}]);
+    complaints(members)
+}
+
+fn read(mut members: Value) -> Config {
+    if members.get("backends").is_none() {
+        members["backends"] = json!([{"name": "a", "url": "http://127.0.0.1:1/mcp"}]);
+    }
+    shape().read(members, &visible).unwrap()
+}
+
+#[test]
+fn the_smallest_configuration_is_a_backend() {
+    let config = read(json!({}));
+    assert_eq!((config.backends[0].name.as_str(), config.path.as_str()), ("a", "/mcp"));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:4483");
+}
+
+#[test]
+fn every_unknown_key_is_found_in_one_pass_with_the_nearest_known_one() {
+    let found = complaints(json!({
+        "lisen": "127.0.0.1:1",
+        "backends": [
+            {"name": "a", "url": "http://a/", "passthrough_headers": []},
+            {"name": "b", "url": "http://b/", "passthroughHeaders": ["x-a", {"name": "x-b", "formt": "Bearer {}"}]},
+        ],
+        "aggregation": {"tools": [{"workload": "a", "overrides": {"t": {"annotations": {"readOnly": true}}}}]},
+        "limits": {"banana": 1},
+    }));
+    assert_eq!(
+        found,
+        [
+            "lisen: unknown key; did you mean `listen`?",
+            "backends[0].passthrough_headers: unknown key; did you mean `passthroughHeaders`?",
+            "backends[1].passthroughHeaders[1].formt: unknown key; did you mean `format`?",
+            "aggregation.tools[0].overrides.t.annotations.readOnly: unknown key; \
+             known here: title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint",
+            "limits.banana: unknown key; known here: maxRequestBytes, maxResponseBytes, responseBudget, maxRequestsInFlight, \
+             maxConnections, readTimeout, writeTimeout, shutdownTimeout",
+        ]
+    );
+}
+
+#[test]
+fn every_wrong_type_is_found_in_one_pass() {
+    let found = complaints(json!({
+        "backends": [
+            {"name": 7, "url": ["http://a/"], "http2": "yes", "maxConcurrent": "many", "timeout": 30, "headers": {"x-version": 2}},
+            "github",
+        ],
+        "passthroughHeaders": "x-a",
+        "sessions": {"max": -1, "maxPerPeer": 5_000_000_000_u64, "idleTimeout": true},
+        "aggregation": [],
+        "limits": {"maxRequestBytes": 1.5},
+    }));
+    assert_eq!(
+        found,
+        [
+            "backends[0].name: expected text, found a number; put it in quotes",
+            "backends[0].url: expected text, found a list",
+            "backends[0].http2: expected true or false, found text",
+            "backends[0].maxConcurrent: expected a whole number, found text",
+            "backends[0].timeout: expected text, found a number; add a unit, for example 30s",
+            "backends[0].headers.x-version: expected text or a map, found a number; put it in quotes",
+            "backends[1]: expected a map, found text",
+            "passthroughHeaders: expected a list, found text",
+            "sessions.max: too small; at least 0",
+            "sessions.maxPerPeer: too large; at most 4294967295",
+            "sessions.idleTimeout: expected text, found true or false; add a unit, for example 30s",
+            "aggregation: expected a map, found a list",
+            "limits.maxRequestBytes: expected a whole number or text, found a number with a fraction; put it in quotes",
+        ]
+    );
+}
+
+#[test]
+fn texts_with_a_form_say_what_the_form_is() {
+    let found = complaints(json!({
+        "listen": "localhost:4483",
+        "backends": [{"name": "a", "url": "mcp.example.com/mcp", "timeout": "30"}],
+        "limits": {"maxRequestBytes": "8 megs"},
+        "aggregation": {"conflictResolution": "prefx", "lint": "off"},
+    }));
+    assert_eq!(
+        found,
+        [
+            "listen: `localhost:4483` is not an address and port; write 127.0.0.1:4483",
+            "backends[0].url: `mcp.example.com/mcp` is not a URL; write it in full, for example https://mcp.example.com/mcp",
+            "backends[0].timeout: `30` is not a duration; write for example 500ms, 30s, 1m30s or 2h",
+            "limits.maxRequestBytes: `8 megs` is not a size; write for example 65536, 64KiB or 16MiB",
+            "aggregation.conflictResolution: `prefx` is not one of `prefix`, `priority`, `manual`; did you mean `prefix`?",
+            "aggregation.lint: `off` is not one of `warn`, `quarantine`",
+        ]
+    );
+    assert_eq!(
+        complaints_beside_a_backend(json!({"listen": ":8080"})),
+        ["listen: `:8080` is not an address and port; write 0.0.0.0:8080 for every interface, 127.0.0.1:8080 for this machine alone"]
+    );
+}
+
+#[test]
+fn missing_keys_are_named_where_they_belong() {
+    assert_eq!(complaints(json!({})), ["the key `backends` is missing"]);
+    assert_eq!(complaints(json!({"backends": null})), ["the key `backends` is missing"]);
+    assert_eq!(
+        complaints(json!({"backends": [{}, {"nam": "b", "url": "http://b/"}]})),
+        [
+            "backends[0]: the key `name` is missing",
+            "backends[0]: the key `url` is missing",
+            // What was probably meant is not missing.
+            "backends[1].nam: unknown key; did you mean `name`?",
+        ]
+    );
+}
+
+#[test]
+fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
+    for key in ["compositeTools", "compositeToolRefs", "telemetry", "audit", "optimizer", "codeMode", "rateLimiting"] {
+        let found = complaints_beside_a_backend(json!({key: {"enabled": true}}));
+        assert_eq!(found, [format!("{key}: not available in this version of vmcp; remove it")]);
+    }
+    let found = complaints(json!({
+        "backends": [
+            {"name": "a", "url": "http://a/", "transport": "sse", "type": "entry"},
+            {"name": "b", "transport": "stdio", "command": "npx", "args": [], "url": "http://b/"},
+            {"name": "c", "url": "http://c/", "passthroughHeaders": [{"name": "x", "asEnv": "X"}]},
+        ],
+        "incomingAuth": {"type": "oidc", "oidc": {"issuer": "https://issuer"}},
+        "outgoingAuth": {"source": "discovered", "default": {"type": "xaa"}, "backends": {"a": {"type": "token_exchange", "tokenExchange": {}}}},
+        "operational": {"failureHandling": {}},
+        "sessionStorage": {"provider": "redis"},
+        "aggregation": {"tools": [{"workload": "a", "toolConfigRef": {"name": "x"}}]},
+    }));
+    let not = "not available in this version of vmcp";
+    assert_eq!(
+        found,
+        [
+            format!("backends[0].transport: `sse` is {not}; use `streamable-http` if the server has it, else remove the backend"),
+            format!("backends[0].type: {not}; remove it; every backend is a remote server"),
+            format!("backends[1].transport: `stdio` is {not}; run the server over streamable HTTP and give its `url`"),
+            format!("backends[1].command: {not}; run the server over streamable HTTP and give its `url`"),
+            format!("backends[1].args: {not}; run the server over streamable HTTP and give its `url`"),
+            format!("backends[2].passthroughHeaders[0].asEnv: {not}; use `as`; backends are reached over HTTP"),
+            format!("incomingAuth.type: `oidc` is {not}; use `type: anonymous`, behind something that authenticates"),
+            format!("outgoingAuth.source: `discovered` is {not}; write the strategies here and remove `source`"),
+            format!(
+                "outgoingAuth.default.type: `xaa` is {not}; use `header_injection`, \
+                 or let callers bring their credential with `passthroughHeaders`"
+            ),
+            format!(
+                "outgoingAuth.backends.a.type: `token_exchange` is {not}; use `header_injection`, \
+                 or let callers bring their credential with `passthroughHeaders`"
+            ),
+            format!("operational.failureHandling: {not}; remove it; a failing backend never stops the others"),
+            format!("sessionStorage: {not}; remove it; `sessions.keys` lets several replicas share sessions without a store"),
+            format!("aggregation.tools[0].toolConfigRef: {not}; write the tool's `filter` and `overrides` here"),
+        ]
+    );
+    assert_eq!(
+        complaints_beside_a_backend(json!({"incomingAuth": {"type": "anonymous", "authz": {"type": "none"}}})),
+        [format!("incomingAuth.authz: {not}; remove it")]
+    );
+}
+
+#[test]
+fn a_strategy_takes_the_settings_of_its_kind_alone() {
+    let found = complaints_beside_a_backend(json!({
+        "outgoingAuth": {"backends": {
+            "a": {"type": "header_injection", "headerInjection": {"headerName": 1, "headerVal": "hunter2"}},
+            "b": {"type": "header_injection"},
+            "c": {"type": "unauthenticated", "headerInjection": {}},
+            "d": {"type": "header_injecton"},
+            "e": {},
+            "f": {"type": 1},
+            "g": "unauthenticated",
+        }},
+    }));
+    assert_eq!(
+        found,
+        [
+            "outgoingAuth.backends.a.headerInjection.headerName: expected text, found a number; put it in quotes",
+            "outgoingAuth.backends.a.headerInjection.headerVal: unknown key; did you mean `headerValue`?",
+            "outgoingAuth.backends.b: the key `headerInjection` is missing",
+            "outgoingAuth.backends.c.headerInjection: unknown key; known here: type",
+            "outgoingAuth.backends.d.type: `header_injecton` is not one of `header_injection`, `unauthenticated`; \
+             did you mean `header_injection`?",
+            "outgoingAuth.backends.e: the key `type` is missing; known kinds: header_injection, unauthenticated",
+            "outgoingAuth.backends.f.type: expected text, found a number",
+            "outgoingAuth.backends.g: expected a map, found text",
+        ]
+    );
+    read(
+        json!({"outgoingAuth": {"default": {"type": "header_injection", "headerInjection": {"headerName": "x", "headerValue": {"fromEnv": "X"}}}}}),
+    );
+}
+
+#[test]
+fn a_secret_comes_from_one_place() {
+    let found = complaints(json!({"backends": [{"name": "a", "url": "http://a/", "headers": {
+        "x-a": {"fromEnvv": "A"}, "x-b": {"fromEnv": "B", "fromFile": "b"}, "x-c": {},
+    }}]}));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found[0], "backends[0].headers.x-a.fromEnvv: unknown key; did you mean `fromEnv`?");
+}
+
+#[test]
+fn values_from_the_environment_are_never_quoted() {
+    let value = json!({
+        "listen": "hunter2",
+        "backends": [{"name": "a", "url": "hunter2", "timeout": "hunter2", "transport": "hunter2"}],
+        "incomingAuth": {"type": "hunter2"},
+    });
+    let problems = shape().read(value, &|_| true).unwrap_err();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 5);
+    assert!(lines.iter().all(|line| !line.contains("hunter2")), "{lines:?}");
+    assert_eq!(lines[0], "listen: the value is not an address and port; write for example 127.0.0.1:4483 or [::1]:4483");
+}
+
+#[test]
+fn a_key_without_a_value_counts_as_left_out() {
+    let config = read(json!({"aggregation": null, "sessions": {"max": null}, "instructions": null, "metadata": {"owner": null}}));
+    assert_eq!(config.sessions.max, 100_000);
+    assert_eq!(config.metadata["owner"], Value::Null);
+}
+
+#[test]
+fn other_spellings_of_the_original_and_of_clients_are_accepted() {
+    for transport in ["streamable-http", "streamable", "http"] {
+        let config = read(json!({"backends": [{"name": "a", "url": "http://a/", "transport": transport}]}));
+        assert_eq!(config.backends[0].transport, Transport::StreamableHttp);
+    }
+    read(json!({"aggregation": {"defaultToolVisibility": ""}}));
+    read(json!({"$schema": "../docs/vmcp.schema.json", "groupRef": "team"}));
+}
+
+#[test]
+fn passthrough_entries_come_in_two_forms() {
+    let config =
+        read(json!({"passthroughHeaders": ["x-a", {"name": "x-b", "as": "authorization", "format": "Bearer {}", "required": true}]}));
+    assert!(matches!(&config.passthrough_headers[0], PassthroughEntry::Name(name) if name == "x-a"));
+    assert_eq!(config.passthrough_headers[1].to_full().rename.as_deref(), Some("authorization"));
+}
+
+#[test]
+fn a_backend_made_by_hand_has_the_defaults_of_a_file() {
+    let config = read(json!({}));
+    let by_hand = Backend::new("a", "http://127.0.0.1:1/mcp".parse().unwrap());
+    let from_file = &config.backends[0];
+    assert_eq!(from_file.inherit_passthrough_headers, by_hand.inherit_passthrough_headers);
+    assert_eq!((from_file.http2, from_file.list_scope, from_file.protocol_era), (by_hand.http2, by_hand.list_scope, by_hand.protocol_era));
+}
+
+#[test]
+fn the_schema_carries_titles_descriptions_and_defaults() {
+    let shape = shape();
+    let schema = shape.schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["title"], "Configuration of vmcp");
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["required"], json!(["backends"]));
+    assert_eq!(schema["properties"]["path"]["default"], "/mcp");
+    assert_eq!(schema["$defs"]["Sessions"]["properties"]["idleTimeout"]["default"], "30m");
+    assert_eq!(schema["$defs"]["Backend"]["properties"]["connectTimeout"]["default"], "5s");
+    let kinds: Vec<_> = schema["$defs"]["OutgoingStrategy"]["oneOf"].as_array().unwrap().iter().map(|kind| &kind["title"]).collect();
+    assert_eq!(kinds, ["header_injection", "unauthenticated"]);
+    for (path, property) in properties(schema) {
+        assert!(property.get("description").is_some() || property.get("const").is_some() || path.contains("Injection"), "{path}");
+    }
+}
+
+/// Every property of every definition, by its path.
+fn properties(schema: &Value) -> Vec<(String, &Value)> {
+    let definitions = schema["$defs"].as_object().unwrap();
+    let all = std::iter::once(("", schema)).chain(definitions.iter().map(|(name, definition)| (name.as_str(), definition)));
+    all.flat_map(|(name, definition)| {
+        let own = definition.get("properties").and_then(Value::as_object);
+        own.into_iter().flatten().map(move |(key, property)| (format!("{name}.{key}"), property))
+    })
+    .collect()
+}
+
+#[test]
+fn environment_names_follow_the_schema() {
+    let shape = shape();
+    let find = |name: &str| shape.key_from_env(&name.split("__").collect::<Vec<_>>()).map(|(keys, wanted)| (keys.join("."), wanted));
+    let text = |format| Wanted::Text { format, word: None };
+    assert_eq!(find("LISTEN"), Ok(("listen".to_owned(), text(Some("socket-address")))));
+    assert_eq!(find("SESSIONS__IDLE_TIMEOUT"), Ok(("sessions.idleTimeout".to_owned(), text(Some("go-duration")))));
+    assert_eq!(find("SESSIONS__MAX"), Ok(("sessions.max".to_owned(), Wanted::Integer)));
+    assert_eq!(find("ALLOWED_HOSTS"), Ok(("allowedHosts".to_owned(), Wanted::List)));
+    assert_eq!(find("AGGREGATION__EXCLUDE_ALL_TOOLS"), Ok(("aggregation.excludeAllTools".to_owned(), Wanted::Boolean)));
+    assert_eq!(
+        find("OPERATIONAL__TIMEOUTS__PER_WORKLOAD__GIT_HUB"),
+        Ok(("operational.timeouts.perWorkload.git_hub".to_owned(), text(Some("go-duration"))))
+    );
+    assert_eq!(find("LISTN"), Err(Some(vec!["LISTEN".to_owned()])));
+    assert_eq!(find("SESSIONS__IDLETIMEOUT"), Err(Some(vec!["SESSIONS".to_owned(), "IDLE_TIMEOUT".to_owned()])));
+    assert_eq!(find("LISTEN__PORT"), Err(None));
+    assert_eq!(find("BANANA"), Err(None));
+}
+
+#[test]
+fn every_text_is_visited_with_what_is_wanted_there() {
+    let mut value = json!({
+        "listen": "${L}",
+        "backends": [{"name": "a", "url": "${U}", "http2": "${H}", "headers": {"x": "${X}", "y": {"fromFile": "f"}}, "transport": "${T}", "junk": "${J}"}],
+        "sessions": {"max": "${M}"},
+    });
+    let mut seen = Vec::new();
+    shape().edit_texts(&mut value, &mut |site| {
+        seen.push(format!("{} {:?}", site.path, site.wanted));
+        (site.text == "${M}").then(|| json!(5))
+    });
+    assert_eq!(
+        seen,
+        [
+            r#"listen Text { format: Some("socket-address"), word: None }"#,
+            "backends[0].name Text { format: None, word: None }",
+            r#"backends[0].url Text { format: Some("uri"), word: None }"#,
+            "backends[0].http2 Boolean",
+            "backends[0].headers.x Text { format: None, word: None }",
+            r#"backends[0].headers.y.fromFile Text { format: Some("path"), word: None }"#,
+            r#"backends[0].transport Text { format: None, word: Some("streamable-http") }"#,
+            "backends[0].junk Anything",
+            "sessions.max Integer",
+        ]
+    );
+    assert_eq!(value["sessions"]["max"], 5);
+}

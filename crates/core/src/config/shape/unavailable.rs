@@ -1,0 +1,53 @@
+//! What ToolHive's vMCP has and this version of vmcp does not: said so, instead of called unknown.
+
+/// Keys, by their pattern (`*` for a list index or a free key), with what to do.
+const KEYS: &[(&str, &str)] = &[
+    ("audit", REMOVE),
+    ("codeMode", REMOVE),
+    ("compositeToolRefs", REMOVE),
+    ("compositeTools", REMOVE),
+    ("optimizer", REMOVE),
+    ("rateLimiting", REMOVE),
+    ("sessionStorage", "remove it; `sessions.keys` lets several replicas share sessions without a store"),
+    ("telemetry", REMOVE),
+    ("authServerConfig", REMOVE),
+    ("incomingAuth.authz", REMOVE),
+    ("incomingAuth.local", ANONYMOUS),
+    ("incomingAuth.oidc", ANONYMOUS),
+    ("operational.failureHandling", "remove it; a failing backend never stops the others"),
+    ("operational.listChanged", REMOVE),
+    ("aggregation.tools.*.toolConfigRef", "write the tool's `filter` and `overrides` here"),
+    ("backends.*.type", "remove it; every backend is a remote server"),
+    ("backends.*.command", NO_STDIO),
+    ("backends.*.args", NO_STDIO),
+    ("backends.*.env", NO_STDIO),
+    ("backends.*.cwd", NO_STDIO),
+    ("backends.*.passthroughHeaders.*.asEnv", "use `as`; backends are reached over HTTP"),
+];
+
+/// Words, by the pattern of the key that they stand under, with what to do.
+const WORDS: &[(&str, &[&str], &str)] = &[
+    ("incomingAuth.type", &["oidc", "local"], ANONYMOUS),
+    ("outgoingAuth.source", &["discovered"], "write the strategies here and remove `source`"),
+    ("outgoingAuth.default.type", STRATEGIES, STRATEGY),
+    ("outgoingAuth.backends.*.type", STRATEGIES, STRATEGY),
+    ("backends.*.transport", &["sse"], "use `streamable-http` if the server has it, else remove the backend"),
+    ("backends.*.transport", &["stdio"], NO_STDIO),
+];
+
+const STRATEGIES: &[&str] = &["token_exchange", "upstream_inject", "aws_sts", "obo", "xaa"];
+
+const REMOVE: &str = "remove it";
+const ANONYMOUS: &str = "use `type: anonymous`, behind something that authenticates";
+const NO_STDIO: &str = "run the server over streamable HTTP and give its `url`";
+const STRATEGY: &str = "use `header_injection`, or let callers bring their credential with `passthroughHeaders`";
+
+/// What to do about a key that this version does not have.
+pub(super) fn key(pattern: &str) -> Option<&'static str> {
+    KEYS.iter().find(|(known, _)| *known == pattern).map(|(_, hint)| *hint)
+}
+
+/// What to do about a word that this version does not have under the key with this pattern.
+pub(super) fn word(pattern: &str, word: &str) -> Option<&'static str> {
+    WORDS.iter().find(|(known, words, _)| *known == pattern && words.contains(&word)).map(|(_, _, hint)| *hint)
+}
