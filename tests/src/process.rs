@@ -1,0 +1,296 @@
+//! The gateway under test: the `vmcp` binary in a process of its own.
+
+use crate::{
+    Era, PATIENCE,
+    client::{Client, ClientBuilder},
+};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::SystemTime,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+};
+
+/// The path of the `vmcp` binary: `$VMCP_BIN`, or the one beside this executable, built when it is missing or older than its sources.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn binary() -> Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match BINARY.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
+        Ok(path) => Ok(path),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+fn find() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("VMCP_BIN") {
+        return Ok(path.into());
+    }
+    let this = std::env::current_exe()?;
+    let folder = this.ancestors().skip(1).find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
+    let folder = folder.context("this executable is not in a target folder: set VMCP_BIN")?;
+    let path = folder.join(format!("vmcp{}", std::env::consts::EXE_SUFFIX));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
+    let built = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    if newest(&root.join("crates")) > built {
+        let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--package", "vmcp"]).current_dir(root);
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        ensure!(cargo.status().context("running cargo")?.success(), "`cargo build --package vmcp` failed");
+    }
+    Ok(path)
+}
+
+/// When the newest file under a folder was written.
+fn newest(folder: &Path) -> SystemTime {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let times = entries.filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        if metadata.is_dir() { Some(newest(&entry.path())) } else { metadata.modified().ok() }
+    });
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Runs a command of `vmcp` to its end, in `folder`, without the caller's `VMCP_…` variables.
+///
+/// # Errors
+/// When it cannot be started, or hangs.
+pub async fn run(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = command()?;
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    tokio::time::timeout(PATIENCE, command.output()).await.context("vmcp does not end")?.context("starting vmcp")
+}
+
+fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VMCP_")) {
+        command.env_remove(name);
+    }
+    Ok(command)
+}
+
+/// What a process wrote so far, with a signal at every line.
+#[derive(Clone)]
+struct Written {
+    text: Arc<Mutex<String>>,
+    changed: watch::Sender<()>,
+}
+
+impl Written {
+    fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(pipe).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut text = this.text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+                text.push('\n');
+                drop(text);
+                this.changed.send_replace(());
+            }
+        });
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A running gateway. Dropping it kills it.
+pub struct Vmcp {
+    child: Child,
+    output: Written,
+    addr: SocketAddr,
+    folder: tempfile::TempDir,
+}
+
+/// How a gateway is started.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    config: Value,
+    arguments: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Serve {
+    /// Adds command line arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Listens on this port.
+    #[must_use]
+    pub fn port(self, port: u16) -> Self {
+        self.args(&["--port", &port.to_string()])
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Errors
+    /// When it ends or stays silent instead; the message holds what it wrote.
+    pub async fn start(mut self) -> Result<Vmcp> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("vmcp.json");
+        std::fs::write(&file, self.config.to_string())?;
+        if !self.arguments.iter().any(|argument| argument == "--port") {
+            self = self.port(0);
+        }
+        let mut command = command()?;
+        command.arg("serve").arg("--config").arg(&file).args(["--log-format", "json"]).args(&self.arguments);
+        command.envs(self.env.clone()).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().context("starting vmcp")?;
+        let output = Written { text: Arc::default(), changed: watch::Sender::new(()) };
+        let mut changes = output.changed.subscribe();
+        output.collect(child.stdout.take().context("no stdout")?);
+        output.collect(child.stderr.take().context("no stderr")?);
+        let listening = async {
+            loop {
+                if let Some(addr) = address(&output.text()) {
+                    return Ok(addr);
+                }
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    status = child.wait() => bail!("vmcp ended at once, {}:\n{}", status?, output.text()),
+                }
+            }
+        };
+        let addr = match tokio::time::timeout(PATIENCE, listening).await {
+            Ok(addr) => addr?,
+            Err(_) => bail!("vmcp never said where it listens:\n{}", output.text()),
+        };
+        Ok(Vmcp { child, output, addr, folder })
+    }
+}
+
+/// The address in `listening on http://ADDRESS/…`; an unspecified one is reached over loopback.
+fn address(log: &str) -> Option<SocketAddr> {
+    let rest = log.split("listening on http://").nth(1)?;
+    let mut addr: SocketAddr = rest.split(['/', '"', ' ', '\n']).next()?.parse().ok()?;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Some(addr)
+}
+
+impl Vmcp {
+    /// Begins a gateway with this configuration.
+    #[must_use]
+    pub fn with(config: Value) -> Serve {
+        Serve { config, arguments: Vec::new(), env: Vec::new() }
+    }
+
+    /// Starts a gateway with this configuration on a free loopback port.
+    ///
+    /// # Errors
+    /// When it does not come up; the message holds what it wrote.
+    pub async fn serve(config: Value) -> Result<Self> {
+        Self::with(config).start().await
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The endpoint's URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.addr)
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    /// The folder that it runs in, with its configuration.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything that it wrote so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.output.text()
+    }
+
+    /// Waits until `text` stands in the log.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`].
+    pub async fn logged(&self, text: &str) -> Result<()> {
+        let mut changes = self.output.changed.subscribe();
+        let wait = async { while !self.log().contains(text) && changes.changed().await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("never logged {text:?}:\n{}", self.log()))
+    }
+
+    /// A client of this era.
+    ///
+    /// # Errors
+    /// When it cannot connect or open a session.
+    pub async fn client(&self, era: Era) -> Result<Client> {
+        Client::connect(era, self.addr).await
+    }
+
+    /// Begins a client of this era.
+    #[must_use]
+    pub fn client_of(&self, era: Era) -> ClientBuilder {
+        Client::of(era, self.addr)
+    }
+
+    /// Sends a signal: `TERM`, `INT`.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub async fn signal(&self, signal: &str) -> Result<()> {
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(self.pid().to_string()).status().await?;
+        ensure!(status.success(), "kill -{signal} failed");
+        Ok(())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it does not come within [`PATIENCE`].
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        Ok(status.with_context(|| format!("vmcp does not end:\n{}", self.output.text()))??)
+    }
+
+    /// Ends it without a warning.
+    ///
+    /// # Errors
+    /// When that is impossible.
+    pub async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// A backend's entry in a configuration.
+#[must_use]
+pub fn backend(name: &str, url: &str) -> Value {
+    serde_json::json!({ "name": name, "url": url })
+}
