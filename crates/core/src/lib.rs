@@ -4,6 +4,7 @@ mod capability;
 pub mod config;
 mod fault;
 pub mod frame;
+pub mod header;
 pub mod plugin;
 mod revision;
 

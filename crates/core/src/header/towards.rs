@@ -1,0 +1,149 @@
+//! What depends on the backend: credentials, two sources for one outgoing header, plain text.
+
+use super::{
+    BackendSpec, HeaderOrigin, Refusal, Side, Taker,
+    backend::Static,
+    closed,
+    entry::Entry,
+    name::{is_credential_header, shown},
+    normalise,
+    problem::{Problems, Warnings},
+};
+use http::{HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use url::{Host, Url};
+
+/// Checks everything that one backend would be sent.
+pub(super) struct Towards<'a> {
+    /// `backends[1]`.
+    path: String,
+    spec: &'a BackendSpec<'a>,
+    allow_credential: bool,
+    /// The outgoing names that have a source, normalised.
+    taken: Vec<(HeaderName, HeaderOrigin, Taker)>,
+    problems: &'a mut Problems,
+    warnings: &'a mut Warnings,
+}
+
+impl<'a> Towards<'a> {
+    pub(super) fn new(
+        index: usize,
+        spec: &'a BackendSpec<'a>,
+        allow_credential: bool,
+        problems: &'a mut Problems,
+        warnings: &'a mut Warnings,
+    ) -> Self {
+        Self { path: format!("backends[{index}]"), spec, allow_credential, taken: Vec::new(), problems, warnings }
+    }
+
+    /// Checks the strategy's names, the static headers and the entries that apply; gives back the static headers.
+    pub(super) fn check(mut self, entries: &[Entry]) -> Vec<Static> {
+        self.check_managed();
+        let statics = self.read_statics();
+        for entry in entries {
+            self.check_entry(entry);
+        }
+        self.check_plaintext(&statics, entries);
+        statics
+    }
+
+    fn refuse(&mut self, path: &str, header: &str, refusal: Refusal) {
+        self.problems.push(path, header, Some(self.spec.name), refusal);
+    }
+
+    fn check_managed(&mut self) {
+        let path = self.path.clone();
+        for name in self.spec.managed {
+            if let Some(group) = closed(name, Side::Strategy) {
+                self.refuse(&path, name.as_str(), Refusal::Closed { group, side: Side::Strategy });
+            }
+            self.taken.push((normalise(name), HeaderOrigin::Strategy, Taker::Strategy));
+        }
+    }
+
+    fn read_statics(&mut self) -> Vec<Static> {
+        let spec = self.spec;
+        let mut read = Vec::with_capacity(spec.statics.len());
+        for (raw, value) in &spec.statics {
+            let Ok(name) = HeaderName::from_bytes(raw.as_bytes()) else {
+                let path = format!("{}.headers", self.path);
+                self.refuse(&path, &shown(raw), Refusal::Malformed);
+                continue;
+            };
+            let path = format!("{}.headers.{raw}", self.path);
+            if let Some(group) = closed(&name, Side::Static) {
+                self.refuse(&path, name.as_str(), Refusal::Closed { group, side: Side::Static });
+            }
+            let value = value.as_ref().map(|value| HeaderValue::from_bytes(value.expose_secret().as_bytes()));
+            let value = value.transpose().unwrap_or_else(|_| {
+                self.refuse(&path, name.as_str(), Refusal::StaticValue);
+                None
+            });
+            let value = value.map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            self.take(&path, &name, &name, HeaderOrigin::Static, Taker::Static { path: path.clone() });
+            read.push(Static { name, value });
+        }
+        read
+    }
+
+    fn check_entry(&mut self, entry: &Entry) {
+        let header = entry.inbound.as_str();
+        if is_credential_header(&entry.key) {
+            let managed = self.spec.managed.iter().find(|name| is_credential_header(&normalise(name)));
+            if !self.allow_credential {
+                let group = super::ClosedGroup::Credential;
+                self.refuse(&entry.path, header, Refusal::Closed { group, side: Side::Inbound });
+            } else if let Some(managed) = managed {
+                let managed = managed.as_str().to_owned();
+                return self.refuse(&entry.path, header, Refusal::CredentialManaged { managed });
+            } else {
+                self.warnings.credential_passthrough(header, self.spec.name);
+            }
+        }
+        if !entry.credential && is_credential_header(&normalise(&entry.outbound)) {
+            self.warnings.unkeyed(header, self.spec.name);
+        }
+        let taker = Taker::Entry { path: entry.path.clone() };
+        self.take(&entry.path, &entry.inbound, &entry.outbound, entry.origin, taker);
+    }
+
+    /// Notes who writes an outgoing header, or reports that somebody does already.
+    fn take(&mut self, path: &str, header: &HeaderName, outgoing: &HeaderName, origin: HeaderOrigin, taker: Taker) {
+        let key = normalise(outgoing);
+        let Some((_, other, by)) = self.taken.iter().find(|(taken, ..)| *taken == key) else {
+            return self.taken.push((key, origin, taker));
+        };
+        // Two global entries collide at every backend alike: that is one problem.
+        let everywhere = origin == HeaderOrigin::Global && *other == HeaderOrigin::Global;
+        let backend = (!everywhere).then_some(self.spec.name);
+        let refusal = Refusal::Taken { outgoing: outgoing.as_str().to_owned(), by: by.clone() };
+        self.problems.push(path, header.as_str(), backend, refusal);
+    }
+
+    /// Everything that may authenticate somebody counts: all static headers, all credential entries, all that a strategy writes.
+    fn check_plaintext(&mut self, statics: &[Static], entries: &[Entry]) {
+        if self.spec.allow_plaintext || self.spec.url.scheme() != "http" || is_loopback(self.spec.url) {
+            return;
+        }
+        let credentials = entries.iter().filter(|entry| entry.credential).map(|entry| &entry.outbound);
+        let mut headers = self.spec.managed.iter().chain(statics.iter().map(|own| &own.name)).chain(credentials);
+        if let Some(first) = headers.next() {
+            let refusal = Refusal::Plaintext { more: headers.count() };
+            let path = format!("{}.url", self.path);
+            self.refuse(&path, first.as_str(), refusal);
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        // Other names below `localhost` are looked up like any name by some resolvers (RFC 6761 §6.3 is not universal).
+        Some(Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name) == "localhost",
+        None => false,
+    }
+}
