@@ -112,6 +112,7 @@ def paths_in(node):
 def signature_problems(crate, doc):
     names = {int(key): value["name"] for key, value in doc["external_crates"].items()}
     problems = set()
+    owners = set()
     for item in doc["index"].values():
         if item["crate_id"] != 0 or item["visibility"] not in ("public", "default"):
             continue
@@ -121,11 +122,15 @@ def signature_problems(crate, doc):
         for id in paths_in(item["inner"]):
             target = doc["paths"].get(str(id))
             owner = names.get(target["crate_id"]) if target else None
+            owners.add(owner)
             if owner in PRIVATE_TYPES:
                 place = item.get("name") or "an implementation"
                 span = item.get("span") or {}
                 where = f"{span.get('filename', crate)}:{span.get('begin', [0])[0]}"
                 problems.add(f"{where}: {place} shows `{'::'.join(target['path'])}` to users of {crate}")
+    # The format changes with the compiler. Not to find even the standard library in it means not to have understood it.
+    if not owners & {"core", "alloc", "std"}:
+        problems.add(f"{crate}: rustdoc's JSON (format {doc['format_version']}) is not understood; mend scripts/layers.py")
     return sorted(problems)
 
 
