@@ -1,1 +1,16 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+mod anonymous;
+mod header_injection;
+mod identity;
+mod registries;
+mod unauthenticated;
+
+pub use anonymous::AnonymousFactory;
+pub use header_injection::{HeaderInjectionConfig, HeaderInjectionFactory};
+pub use identity::Identity;
+pub use registries::{NoSettings, authenticators, strategies, strategies_with};
+pub use unauthenticated::UnauthenticatedFactory;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,43 @@
+//! What the tests of several plugins need.
+
+use http::HeaderMap;
+use serde_json::{Map, Value};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+use vmcp_core::plugin::{BoxFuture, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse};
+
+struct NoNetwork;
+
+impl Fetch for NoNetwork {
+    fn fetch(&self, _: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
+        panic!("no built-in plugin asks anybody")
+    }
+}
+
+/// Dependencies that must not be used.
+pub(crate) fn deps() -> Deps {
+    Deps::new(Arc::new(NoNetwork))
+}
+
+/// The members that stand beside `type`.
+pub(crate) fn settings(json: &str) -> Map<String, Value> {
+    serde_json::from_str(json).unwrap()
+}
+
+/// The output of a future that has it at once.
+pub(crate) fn now<T>(mut future: BoxFuture<'_, T>) -> T {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future had to wait"),
+    }
+}
+
+/// The headers of credentials that are headers.
+pub(crate) fn headers(credentials: &Credentials) -> HeaderMap {
+    match credentials {
+        Credentials::Headers { headers, .. } => headers.as_ref().clone(),
+        other => panic!("not headers: {other:?}"),
+    }
+}
