@@ -101,8 +101,12 @@ fn towards(backends: &[String]) -> String {
     match backends {
         [] => "every backend".to_owned(),
         [one] => format!("backend `{one}`"),
-        many => format!("backends {}", many.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        many => format!("backends {}", quoted(many)),
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Refusal {
@@ -173,6 +177,13 @@ pub enum PolicyWarning {
         /// The backends that get it.
         backends: Vec<String>,
     },
+    /// `allowPlaintext` lets credentials travel in the clear.
+    Plaintext {
+        /// The headers, by their names towards the backend.
+        headers: Vec<String>,
+        /// The backend.
+        backend: String,
+    },
     /// A header goes out as `authorization` or `cookie` although its entry says that it is no credential.
     Unkeyed {
         /// The caller's header.
@@ -189,6 +200,11 @@ impl fmt::Display for PolicyWarning {
                 f,
                 "the caller's `{header}` is passed on to {}; MCP forbids this for a token that was issued for this gateway: let callers send the backend's credential in a header of its own and rename it",
                 towards(backends)
+            ),
+            Self::Plaintext { headers, backend } => write!(
+                f,
+                "{} may travel unencrypted to backend `{backend}`, as its `allowPlaintext` says; use an https:// URL where you can",
+                quoted(headers)
             ),
             Self::Unkeyed { header, backends } => write!(
                 f,
@@ -245,6 +261,10 @@ impl Warnings {
             }
         }
         self.0.push(PolicyWarning::Unkeyed { header: inbound.to_owned(), backends: vec![backend.to_owned()] });
+    }
+
+    pub(super) fn plaintext(&mut self, headers: Vec<String>, backend: &str) {
+        self.0.push(PolicyWarning::Plaintext { headers, backend: backend.to_owned() });
     }
 
     pub(super) fn into_list(self) -> Vec<PolicyWarning> {

@@ -125,15 +125,19 @@ impl<'a> Towards<'a> {
 
     /// Everything that may authenticate somebody counts: all static headers, all credential entries, all that a strategy writes.
     fn check_plaintext(&mut self, statics: &[Static], entries: &[Entry]) {
-        if self.spec.allow_plaintext || self.spec.url.scheme() != "http" || is_loopback(self.spec.url) {
+        if self.spec.url.scheme() != "http" || is_loopback(self.spec.url) {
             return;
         }
         let credentials = entries.iter().filter(|entry| entry.credential).map(|entry| &entry.outbound);
-        let mut headers = self.spec.managed.iter().chain(statics.iter().map(|own| &own.name)).chain(credentials);
-        if let Some(first) = headers.next() {
-            let refusal = Refusal::Plaintext { more: headers.count() };
-            let path = format!("{}.url", self.path);
-            self.refuse(&path, first.as_str(), refusal);
+        let headers = self.spec.managed.iter().chain(statics.iter().map(|own| &own.name)).chain(credentials);
+        let headers: Vec<String> = headers.map(|name| name.as_str().to_owned()).collect();
+        match headers.as_slice() {
+            [] => {}
+            _ if self.spec.allow_plaintext => self.warnings.plaintext(headers, self.spec.name),
+            [first, others @ ..] => {
+                let path = format!("{}.url", self.path);
+                self.refuse(&path, first, Refusal::Plaintext { more: others.len() });
+            }
         }
     }
 }

@@ -293,7 +293,8 @@ fn credentials_travel_in_the_clear_only_where_that_is_said() {
         let problem = gateway.problem();
         assert_eq!((problem.path.as_str(), &problem.refusal), ("backends[0].url", &Refusal::Plaintext { more: 0 }), "{exposed}");
         gateway.backends[0].plaintext = true;
-        assert!(gateway.compile().is_ok(), "{exposed}");
+        let expected = PolicyWarning::Plaintext { headers: vec!["x-key".to_owned()], backend: "b".to_owned() };
+        assert_eq!(gateway.policy().warnings(), [expected], "{exposed}");
         assert!(at(exposed, json!(["x-request-id"])).compile().is_ok(), "{exposed}");
         assert!(at(exposed, json!([{"name": "x-locale", "credential": false}])).compile().is_ok(), "{exposed}");
 
