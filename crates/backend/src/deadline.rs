@@ -1,0 +1,100 @@
+//! How long a backend may be silent, and how long the whole may take.
+
+use crate::ErrorKind;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Two limits behind one timer. The timer is not moved when something is heard, only when it fires too early: that keeps a lively
+/// stream cheap.
+pub(crate) struct Deadline {
+    sleep: Pin<Box<Sleep>>,
+    heard: Instant,
+    silence: Duration,
+    ends: Instant,
+    whole: Duration,
+}
+
+/// A time in the future that cannot overflow.
+pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    start + wait.min(FAR)
+}
+
+impl Deadline {
+    pub(crate) fn new(silence: Duration, whole: Duration) -> Self {
+        let now = Instant::now();
+        let ends = after(now, whole);
+        let sleep = Box::pin(sleep_until(after(now, silence).min(ends)));
+        Self { sleep, heard: now, silence, ends, whole }
+    }
+
+    /// The backend gave a sign of life.
+    pub(crate) fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Ready when a limit has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= self.ends {
+                return Poll::Ready(ErrorKind::MaxDuration(self.whole));
+            }
+            let due = after(self.heard, self.silence);
+            if now >= due {
+                return Poll::Ready(ErrorKind::Timeout(self.silence));
+            }
+            self.sleep.as_mut().reset(due.min(self.ends));
+        }
+        Poll::Pending
+    }
+
+    /// Waits for `future` within the limits.
+    pub(crate) async fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, ErrorKind> {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll(cx).map(Err),
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use tokio::time::advance;
+
+    const SILENCE: Duration = Duration::from_secs(10);
+    const WHOLE: Duration = Duration::from_secs(25);
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_the_wait() {
+        let mut deadline = Deadline::new(SILENCE, WHOLE);
+        assert!(matches!(deadline.hold(pending::<()>()).await, Err(ErrorKind::Timeout(SILENCE))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_of_life_starts_the_silence_anew_until_the_whole_is_over() {
+        let start = Instant::now();
+        let mut deadline = Deadline::new(SILENCE, WHOLE);
+        advance(Duration::from_secs(8)).await;
+        deadline.heard();
+        advance(Duration::from_secs(8)).await;
+        deadline.heard();
+        assert!(matches!(deadline.hold(pending::<()>()).await, Err(ErrorKind::MaxDuration(WHOLE))));
+        assert_eq!(start.elapsed().as_secs(), 25);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn endless_limits_do_not_overflow() {
+        let mut deadline = Deadline::new(Duration::MAX, Duration::MAX);
+        assert!(deadline.hold(async {}).await.is_ok());
+    }
+}

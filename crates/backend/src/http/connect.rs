@@ -1,0 +1,128 @@
+//! Getting a connection: name, TCP, TLS.
+
+use crate::ErrorKind;
+use http::Uri;
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::connect::{Connection, HttpConnector},
+    rt::TokioIo,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use tower::{Service, ServiceExt};
+
+/// A connection, plain or TLS.
+pub(crate) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// Opens connections for one TLS profile.
+#[derive(Clone)]
+pub(crate) enum Connector {
+    Plain(HttpConnector),
+    Tls(HttpsConnector<HttpConnector>),
+}
+
+impl Connector {
+    /// A connector for `http` alone, which needs no certificates.
+    pub(crate) fn plain(limit: Duration) -> Self {
+        Self::Plain(tcp(limit))
+    }
+
+    /// A connector for `https` too. Certificates are checked as the platform does, or against `ca_bundle` (PEM) alone.
+    ///
+    /// # Errors
+    /// What is wrong with the bundle or the platform's certificates.
+    pub(crate) fn tls(ca_bundle: Option<&[u8]>, http2: bool, limit: Duration) -> Result<Self, String> {
+        let wrong = |error: rustls::Error| format!("TLS cannot be set up: {error}");
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
+        let config = match ca_bundle {
+            Some(pem) => config.with_root_certificates(roots(pem)?),
+            None => config.try_with_platform_verifier().map_err(wrong)?,
+        };
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config.with_no_client_auth()).https_or_http().enable_http1();
+        Ok(Self::Tls(if http2 { builder.enable_http2().wrap_connector(tcp(limit)) } else { builder.wrap_connector(tcp(limit)) }))
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self, uri: Uri, limit: Duration) -> Result<Io, ErrorKind> {
+        let connecting = async {
+            match self.clone() {
+                Self::Plain(tcp) => tcp.oneshot(uri).await.map(MaybeHttpsStream::Http).map_err(|error| reason(&error)),
+                Self::Tls(mut tls) => {
+                    let connecting = tls.call(uri);
+                    connecting.await.map_err(|error| reason(error.as_ref()))
+                }
+            }
+        };
+        match timeout(limit, connecting).await {
+            Ok(connected) => connected.map_err(ErrorKind::Connect),
+            Err(_) => Err(ErrorKind::Timeout(limit)).map_err(connect_timeout),
+        }
+    }
+}
+
+fn connect_timeout(kind: ErrorKind) -> ErrorKind {
+    // Still a failure before anything was sent.
+    ErrorKind::Connect(kind.to_string())
+}
+
+fn tcp(limit: Duration) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(limit));
+    connector
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| format!("the CA bundle is not PEM: {error}"))?;
+        store.add(certificate).map_err(|error| format!("the CA bundle has an unusable certificate: {error}"))?;
+    }
+    if store.is_empty() {
+        return Err("the CA bundle has no certificate".to_owned());
+    }
+    Ok(store)
+}
+
+/// Whether TLS agreed on HTTP/2.
+pub(super) fn is_http2(io: &Io) -> bool {
+    io.connected().is_negotiated_h2()
+}
+
+/// The innermost cause: the outer ones only say that connecting failed.
+pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_without_certificates_is_refused() {
+        let limit = Duration::from_secs(1);
+        assert!(Connector::tls(Some(b"nothing"), false, limit).is_err_and(|why| why.contains("no certificate")));
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(Connector::tls(Some(broken), false, limit).is_err_and(|why| why.contains("unusable")));
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_says_so() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let uri = format!("http://127.0.0.1:{port}/").parse().unwrap();
+        let limit = Duration::from_secs(5);
+        let Err(kind) = Connector::plain(limit).connect(uri, limit).await else { panic!("connected") };
+        assert!(kind.to_string().contains("refused"), "{kind}");
+    }
+}

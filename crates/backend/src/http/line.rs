@@ -1,0 +1,85 @@
+//! One HTTP/1.1 connection, driven by whoever uses it.
+
+use super::{Body, connect::Io};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1},
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+
+/// A connection between two requests, or with one in flight.
+pub(super) struct Line {
+    sender: http1::SendRequest<Body>,
+    connection: Driver,
+}
+
+/// The side that moves bytes; `None` when it has ended.
+pub(super) struct Driver(Option<Box<http1::Connection<Io, Body>>>);
+
+/// A request that failed. `unsent` has it back when none of it was written.
+pub(super) struct SendError {
+    pub(super) unsent: Option<Request<Body>>,
+    pub(super) error: hyper::Error,
+}
+
+impl From<TrySendError<Request<Body>>> for SendError {
+    fn from(mut failed: TrySendError<Request<Body>>) -> Self {
+        Self { unsent: failed.take_message(), error: failed.into_error() }
+    }
+}
+
+impl Driver {
+    /// Moves the connection on, then asks again. What is asked becomes ready only through the connection, so that only the
+    /// connection needs the waker.
+    pub(super) fn drive<T>(&mut self, cx: &mut Context<'_>, mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        let mut quiet = Context::from_waker(Waker::noop());
+        if let Poll::Ready(ready) = ask(&mut quiet) {
+            return Poll::Ready(ready);
+        }
+        self.turn(cx);
+        ask(&mut quiet)
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.0
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            // Dropping it tells whoever still waits for an answer.
+            self.0 = None;
+        }
+    }
+}
+
+impl Line {
+    pub(super) async fn open(io: Io) -> Result<Self, hyper::Error> {
+        let (sender, connection) = http1::Builder::new().handshake(io).await?;
+        Ok(Self { sender, connection: Driver(Some(Box::new(connection))) })
+    }
+
+    /// Whether a request may be sent: the server has not closed, and everything of the last answer has been read.
+    pub(super) fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
+        self.connection.turn(cx);
+        self.connection.0.is_some() && self.sender.is_ready()
+    }
+
+    /// As [`Self::is_free`], in a task.
+    pub(super) async fn free(&mut self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.is_free(cx))).await
+    }
+
+    /// Sends a request and waits for the answer's head.
+    pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let answer = poll_fn(|cx| self.connection.drive(cx, |cx| answer.as_mut().poll(cx))).await;
+        answer.map_err(SendError::from)
+    }
+
+    pub(super) fn driver(&mut self) -> &mut Driver {
+        &mut self.connection
+    }
+}
