@@ -97,15 +97,20 @@ fn as_many_bytes_as_allowed_are_forwarded_and_not_one_more() {
 
 #[test]
 fn as_many_lines_as_allowed_are_forwarded_and_not_one_more() {
-    let policy = Gateway::with_list(json!(["x-a", "x-b"])).policy();
+    let mut gateway = Gateway::with_list(json!(["x-a", "x-b"]));
+    gateway.backends.push(backend("other", json!(["x-other"])));
+    let policy = gateway.policy();
     let mut all = headers(&[("x-b", "")]);
     for _ in 0..MAX_FORWARDED_LINES - 1 {
         all.append("x-a", HeaderValue::from_static(""));
     }
     assert!(policy.capture(&all).is_ok());
+    all.append("x-other", HeaderValue::from_static("counts for the other backend"));
+    assert!(policy.capture(&all).is_ok());
     all.append("x-b", HeaderValue::from_static(""));
     let error = policy.capture(&all).unwrap_err();
     assert_eq!((error.status.as_u16(), error.reason, error.header.as_str()), (431, CaptureReason::TooManyLines, "x-a"));
+    assert_eq!(error.backend.as_deref(), Some("b"));
 }
 
 #[test]
