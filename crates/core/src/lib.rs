@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod capability;
+pub mod catalogue;
 pub mod config;
 mod fault;
 pub mod frame;

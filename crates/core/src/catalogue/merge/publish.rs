@@ -1,0 +1,95 @@
+//! Items as callers see them: raw text, with no more changed than has to be.
+
+use super::Candidate;
+use crate::{
+    Era,
+    catalogue::{
+        facts::{OutputSchema, ToolFacts},
+        rules::Override,
+    },
+    frame::{Edit, RawObject, json_string},
+};
+use bytes::Bytes;
+
+/// A JSON array that is being written.
+pub(super) struct Array {
+    bytes: Vec<u8>,
+    counts: Vec<usize>,
+}
+
+impl Array {
+    pub(super) fn new(backends: usize) -> Self {
+        Self { bytes: vec![b'['], counts: vec![0; backends] }
+    }
+
+    /// Where a backend's next item has to be written.
+    pub(super) fn item(&mut self, backend: usize) -> &mut Vec<u8> {
+        if self.bytes.len() > 1 {
+            self.bytes.push(b',');
+        }
+        self.counts[backend] += 1;
+        &mut self.bytes
+    }
+
+    /// The array's text, and how many items each backend has in it.
+    pub(super) fn finish(mut self) -> (Bytes, Vec<usize>) {
+        self.bytes.push(b']');
+        self.bytes.shrink_to_fit();
+        (self.bytes.into(), self.counts)
+    }
+}
+
+/// Writes an item under its published name, with the operator's changes, without what the audience's era forbids.
+pub(super) fn write_item(candidate: &Candidate<'_>, name: &str, audience: Era, out: &mut Vec<u8>) {
+    let Candidate { text, item, change, .. } = candidate;
+    let renamed = **item.key() != *name;
+    let forbidden = item.tool().and_then(|facts| forbidden(facts, audience));
+    let change = change.filter(|change| change.edits());
+    if change.is_none() && forbidden.is_none() {
+        if renamed {
+            let (before, after) = item.around_key(text);
+            out.extend_from_slice(before.as_bytes());
+            json_string(name, out);
+            out.extend_from_slice(after.as_bytes());
+        } else {
+            out.extend_from_slice(item.text(text).as_bytes());
+        }
+        return;
+    }
+    let Ok(object) = RawObject::parse(item.text(text)) else { return };
+    let literal = renamed.then(|| to_text(|out| json_string(name, out)));
+    let annotations = change.and_then(|change| annotations(&object, change));
+    let mut edits = Vec::with_capacity(4);
+    edits.extend(literal.as_deref().map(|name| Edit::Set("name", name)));
+    edits.extend(change.and_then(|change| change.description.as_deref()).map(|text| Edit::Set("description", text)));
+    edits.extend(annotations.as_deref().map(|text| Edit::Set("annotations", text)));
+    edits.extend(forbidden.map(Edit::Remove));
+    object.write(&edits, out);
+}
+
+/// The member that an era has no room for: legacy clients refuse a whole list over an `outputSchema` that is not of type `object`
+/// (2025-11-25, schema `Tool`), and `execution` belongs to tasks, which 2026-07-28 dropped.
+fn forbidden(facts: &ToolFacts, audience: Era) -> Option<&'static str> {
+    match audience {
+        Era::Legacy => matches!(facts.output, OutputSchema::Other | OutputSchema::Untyped).then_some("outputSchema"),
+        Era::Modern => facts.execution.then_some("execution"),
+    }
+}
+
+/// The `annotations` of a tool with an override's set in them.
+fn annotations(tool: &RawObject<'_>, change: &Override) -> Option<String> {
+    if change.annotations.is_empty() {
+        return None;
+    }
+    let text = tool.get("annotations").unwrap_or("{}");
+    let object = RawObject::parse(text).or_else(|_| RawObject::parse("{}")).ok()?;
+    let edits: Vec<_> = change.annotations.iter().map(|(key, value)| Edit::Set(key, value)).collect();
+    Some(to_text(|out| object.write(&edits, out)))
+}
+
+/// What was written out of strings, as a string.
+fn to_text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap_or_default()
+}

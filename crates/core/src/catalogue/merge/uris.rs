@@ -1,0 +1,49 @@
+//! Resources and resource templates: known by URI, the first backend in configuration order has it.
+
+use super::{Array, Merge};
+use crate::catalogue::{
+    Collision, CollisionReason, Concern, Finding, ListKind,
+    uri::{UriRouterBuilder, UriTemplate},
+};
+use std::sync::Arc;
+
+impl Merge<'_> {
+    pub(super) fn uris(&mut self) {
+        let mut router = UriRouterBuilder::default();
+        for kind in [ListKind::Resources, ListKind::ResourceTemplates] {
+            let mut array = Array::new(self.rules.backends.len());
+            for (backend, list) in &self.lists {
+                let list = list.list(kind);
+                for item in list.items() {
+                    let key = item.key();
+                    let holder = if kind == ListKind::Resources {
+                        router.resource(key, *backend)
+                    } else {
+                        let template = UriTemplate::parse(key);
+                        if let Err(error) = &template {
+                            let (owner, concern) = (Some(self.rules.owner(*backend)), Concern::from(*error));
+                            let name = Some(Arc::clone(key));
+                            self.out.findings.push(Finding { kind, backend: owner, name, concern, left_out: false });
+                        }
+                        router.template(key, template.ok(), *backend)
+                    };
+                    if let Some(winner) = holder {
+                        let reason = if winner == *backend { CollisionReason::SameBackend } else { CollisionReason::Order };
+                        self.out.collisions.push(Collision {
+                            kind,
+                            name: Arc::clone(key),
+                            winner: self.rules.owner(winner),
+                            loser: self.rules.owner(*backend),
+                            original: Arc::clone(key),
+                            reason,
+                        });
+                    } else {
+                        array.item(*backend).extend_from_slice(item.text(list.text()).as_bytes());
+                    }
+                }
+            }
+            self.publish(kind, array);
+        }
+        self.out.uris = router.build();
+    }
+}
