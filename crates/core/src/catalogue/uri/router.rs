@@ -13,7 +13,7 @@ use std::{
 /// A longer URI is only looked up exactly.
 const MAX_URI: usize = 8192;
 /// What holding one URI against templates may cost, in bytes looked at.
-const MAX_WORK: usize = 1 << 21;
+const MAX_WORK: usize = 1 << 22;
 
 /// Templates with one literal prefix, and their backends.
 type Candidates = Vec<(UriTemplate, usize)>;
@@ -177,5 +177,12 @@ mod tests {
         let router = router(&[(&long, 1)], &[("db://a/{x}", 0)]);
         assert_eq!(router.resource(&long), Some(1));
         assert_eq!(router.resource(&format!("{long}x")), None);
+    }
+
+    #[test]
+    fn a_thousand_templates_with_one_literal_prefix_are_all_tried() {
+        let templates: Vec<String> = (0..1000).map(|i| format!("repo://{{owner}}/{{name}}/part-{i}/contents{{/path*}}")).collect();
+        let router = router(&[], &templates.iter().enumerate().map(|(i, text)| (text.as_str(), i)).collect::<Vec<_>>());
+        assert_eq!(router.resource("repo://somebody/something/part-999/contents/src/catalogue/uri/router.rs"), Some(999));
     }
 }

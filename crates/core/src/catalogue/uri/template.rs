@@ -121,7 +121,7 @@ impl UriTemplate {
         let mut reached = vec![false; rest.len() + 1];
         reached[0] = true;
         for step in &self.steps {
-            let cost = (rest.len() + 1).saturating_mul(step.passes());
+            let cost = step.cost(rest, &reached);
             if *work < cost {
                 return false;
             }
@@ -133,12 +133,15 @@ impl UriTemplate {
 }
 
 impl Step {
-    /// How often a step goes over the URI, for the budget.
-    fn passes(&self) -> usize {
+    /// How many bytes [`Self::advance`] looks at, at most.
+    fn cost(&self, uri: &[u8], from: &[bool]) -> usize {
         match self {
-            Self::Literal(literal) => literal.len(),
-            Self::Run(_) => 1,
-            Self::Led { times, .. } => *times,
+            Self::Literal(literal) => {
+                let tries = uri.iter().zip(from).filter(|(byte, reached)| **reached && literal.first() == Some(byte)).count();
+                from.len() + tries * literal.len()
+            }
+            Self::Run(_) => from.len(),
+            Self::Led { times, .. } => from.len() * times,
         }
     }
 
