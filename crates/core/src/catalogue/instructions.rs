@@ -9,8 +9,8 @@ const HEADING: &str = "# Backend ";
 /// Merges instructions: the operator's text, then each backend's under its name, at most 4 KiB of each and 16 KiB in all. `None` when
 /// there are none.
 ///
-/// Give only backends whose instructions are the same for every caller. A line of a backend that looks like such a heading is quoted, so that one backend
-/// cannot speak for another.
+/// Give only backends whose instructions are the same for every caller. A line of a backend that looks like such a heading is quoted,
+/// so that one backend cannot speak for another.
 #[must_use]
 pub fn merge_instructions<'a>(operator: Option<&str>, backends: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
     let mut merged = cut(operator.unwrap_or_default().trim_end(), MAX_MERGED).to_owned();

@@ -72,9 +72,7 @@ impl fmt::Display for Collision {
 #[non_exhaustive]
 pub enum Concern {
     /// The name has over 50 characters.
-    #[error(
-        "the name has {0} characters: with the prefix that many clients put before it, it passes their limit of 64; give it a shorter one with an override"
-    )]
+    #[error("the name has {0} characters: behind the prefix of many clients that is over their limit of 64; shorten it with an override")]
     NameLong(usize),
     /// The name has over 64 characters.
     #[error("the name has {0} characters, many clients take 64 at most; give it a shorter one with an override")]

@@ -116,13 +116,16 @@ impl BackendListBuilder {
     /// The finished list.
     #[must_use]
     pub fn build(self) -> BackendList {
-        let era = self.era;
-        BackendList {
-            era,
-            kinds: self.kinds.map(|list| list.build(era)),
-            instructions: self.instructions.map(Into::into),
-            rejected: self.rejected,
-        }
+        let Self { era, kinds, rejected, instructions, .. } = self;
+        let [tools, resources, templates, prompts] = kinds;
+        let build = |list: KindBuilder, kind| list.build(era, rejected.iter().filter(|item| item.kind == kind));
+        let kinds = [
+            build(tools, ListKind::Tools),
+            build(resources, ListKind::Resources),
+            build(templates, ListKind::ResourceTemplates),
+            build(prompts, ListKind::Prompts),
+        ];
+        BackendList { era, kinds, instructions: instructions.map(Into::into), rejected }
     }
 }
 
@@ -132,7 +135,7 @@ impl KindBuilder {
         Err(why)
     }
 
-    fn build(self, era: Era) -> KindList {
+    fn build<'a>(self, era: Era, rejected: impl Iterator<Item = &'a Rejected>) -> KindList {
         const NOTHING_SAID: ListHints = ListHints { ttl_ms: 0, scope: CacheScope::Private };
         let said = self.hints.filter(|_| self.hinted >= self.pages).unwrap_or(NOTHING_SAID);
         let hints = (self.pages > 0).then_some(said);
@@ -144,6 +147,10 @@ impl KindBuilder {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
+        for Rejected { position, reason, .. } in rejected {
+            hasher.update(format!("\n{position} {reason}").as_bytes());
+        }
+        hasher.update(&[self.full.map_or(0, |bound| 1 + bound as u8)]);
         KindList { text: self.text.into(), items: self.items.into(), hash: short(&hasher), hints, truncated: self.full }
     }
 }

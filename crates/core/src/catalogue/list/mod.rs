@@ -95,8 +95,8 @@ impl BackendList {
         self.era
     }
 
-    /// A hash of everything that a merge reads of one list: the items' bytes in order, the era and the cache scope. How the list was cut
-    /// into pages does not show in it.
+    /// A hash of everything that a merge reads of one list: the items' bytes in order, what was left out, the era and the cache scope.
+    /// How the list was cut into pages does not show in it.
     #[must_use]
     pub fn hash(&self, kind: ListKind) -> &[u8; 16] {
         &self.kinds[kind.index()].hash
@@ -108,11 +108,7 @@ impl BackendList {
         let mut hasher = blake3::Hasher::new();
         for list in &self.kinds {
             hasher.update(&list.hash);
-            hasher.update(&[u8::from(list.hints.is_some()), u8::from(list.truncated.is_some())]);
             hasher.update(&list.hints.map_or(0, |hints| hints.ttl_ms).to_le_bytes());
-        }
-        for Rejected { kind, position, reason } in &self.rejected {
-            hasher.update(format!("{kind} {position} {reason}\n").as_bytes());
         }
         hasher.update(self.instructions.as_deref().unwrap_or_default().as_bytes());
         short(&hasher)

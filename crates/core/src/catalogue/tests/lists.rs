@@ -147,6 +147,8 @@ fn hashes_tell_apart_what_a_merge_would_tell_apart() {
     };
     let hashes = [list(Era::Legacy, None), list(Era::Modern, None), list(Era::Modern, Some("public"))];
     assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+    let hash = |items: &[&str]| *legacy(ListKind::Prompts, items).unwrap().hash(ListKind::Prompts);
+    assert_ne!(hash(&[]), hash(&["[]"]), "what is left out is reported, so it counts");
     let one = rules(json!({}), &["a", "b"]);
     let key = |lists: &[Option<Arc<BackendList>>], era| one.merge_key(lists, era);
     assert_eq!(key(&[tools(&["x"]), None], Era::Legacy), key(&[tools(&["x"])], Era::Legacy), "a list that is not there is none");
