@@ -53,3 +53,9 @@ pub fn resident(pid: u32) -> Result<u64> {
     }
     Ok(kib * 1024)
 }
+
+/// How many files and sockets a process has open.
+#[must_use]
+pub fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}

@@ -288,9 +288,3 @@ impl Vmcp {
         Ok(self.child.kill().await?)
     }
 }
-
-/// A backend's entry in a configuration.
-#[must_use]
-pub fn backend(name: &str, url: &str) -> Value {
-    serde_json::json!({ "name": name, "url": url })
-}

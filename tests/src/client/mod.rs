@@ -8,9 +8,11 @@ mod conn;
 mod reply;
 mod request;
 mod rpc;
+mod whole;
 
-pub use caller::{Caller, Client, ClientBuilder, Stream};
+pub use caller::Caller;
 pub use conn::{Conn, Head, Response};
 pub use reply::{Event, Reply, RpcError};
 pub use request::Request;
 pub use rpc::{Rpc, quoted};
+pub use whole::{Client, ClientBuilder, Stream};

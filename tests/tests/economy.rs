@@ -1,0 +1,91 @@
+//! What a call costs its backend: one request, and no connection after the first.
+
+use anyhow::Result;
+use serde_json::json;
+use vmcp_tests::{
+    Era,
+    fixture::{Fixture, Spec},
+    process::Vmcp,
+};
+
+const CALLS: usize = 100;
+
+#[tokio::test]
+async fn a_call_costs_one_request_and_no_connection_after_the_first() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        for sse in [false, true] {
+            let spec = Spec::new("b", backend);
+            let fixture = Fixture::start(if sse { spec.sse() } else { spec }).await?;
+            let vmcp =
+                Vmcp::serve(json!({ "backends": [fixture.entry(json!({ "passthroughHeaders": ["x-key", "x-request-id"] }))] })).await?;
+            let mut client = vmcp.client_of(caller).header("x-key", "mine").connect().await?;
+            client.call("b_echo", "{}").await?.result()?;
+            let connections = fixture.connections();
+            fixture.forget_requests();
+            for n in 0..CALLS {
+                client.caller.set("x-request-id", n.to_string());
+                client.call("b_echo", &format!(r#"{{"n":{n}}}"#)).await?.result()?;
+            }
+            let methods: Vec<_> =
+                fixture.requests().into_iter().map(|request| request.method.unwrap_or(request.verb.to_string())).collect();
+            assert_eq!(methods, vec!["tools/call"; CALLS], "{caller:?} caller, {backend:?} backend, SSE {sse}");
+            assert_eq!(fixture.connections(), connections, "{caller:?} caller, {backend:?} backend, SSE {sse}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_side_by_side_share_as_many_connections_as_they_need_at_once() -> Result<()> {
+    const CALLERS: usize = 8;
+    for (caller, backend) in Era::PAIRINGS {
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let mut tasks = Vec::new();
+        for _ in 0..CALLERS {
+            let mut client = vmcp.client(caller).await?;
+            tasks.push(tokio::spawn(async move {
+                for _ in 0..CALLS {
+                    client.call("b_echo", "{}").await?.result()?;
+                }
+                anyhow::Ok(())
+            }));
+        }
+        for task in tasks {
+            task.await??;
+        }
+        assert_eq!(fixture.calls().len(), CALLERS * CALLS, "{caller:?} {backend:?}: nothing is repeated");
+        // Besides the calls there may be one connection for listing and one that a handshake was waiting for.
+        assert!(fixture.connections() <= 2 * CALLERS + 2, "{caller:?} {backend:?}: {} connections", fixture.connections());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn lists_are_answered_without_asking_the_backends_each_time() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let fixture = Fixture::start(Spec::new("b", backend).paged(100, 10)).await?;
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        client.tools().await?;
+        fixture.forget_requests();
+        for _ in 0..20 {
+            client.tools().await?;
+            vmcp.client(caller).await?.tools().await?;
+        }
+        assert_eq!(fixture.requests_of("tools/list").len(), 0, "{caller:?} {backend:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn initialize_and_discover_wait_for_no_backend() -> Result<()> {
+    let fixture = Fixture::start(Spec::both("b")).await?;
+    fixture.fail(vmcp_tests::fixture::Fault::Hang);
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let begun = std::time::Instant::now();
+    vmcp.client(Era::Legacy).await?;
+    vmcp.client(Era::Modern).await?.send(&vmcp_tests::client::Rpc::new("server/discover", "")).await?.result()?;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "took {:?}", begun.elapsed());
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Nothing is unbounded: what happens at each limit.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use vmcp_tests::{
+    Era,
+    client::{Conn, Request, Rpc},
+    fixture::{Fixture, Spec},
+    process::Vmcp,
+};
+
+async fn scene(backend: Era, entry: Value, config: Value) -> Result<(Fixture, Vmcp)> {
+    let fixture = Fixture::start(Spec::new("b", backend)).await?;
+    let mut whole = json!({ "backends": [fixture.entry(entry)] });
+    if let (Some(whole), Value::Object(config)) = (whole.as_object_mut(), config) {
+        whole.extend(config);
+    }
+    Ok((fixture, Vmcp::serve(whole).await?))
+}
+
+#[tokio::test]
+async fn over_the_cap_the_session_that_was_idle_longest_goes() -> Result<()> {
+    let (_fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "max": 3 } })).await?;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = vmcp.client(Era::Legacy).await?;
+        client.call("b_echo", "{}").await?.result()?;
+        clients.push(client);
+    }
+    clients[0].call("b_echo", "{}").await?.result()?;
+    let mut fourth = vmcp.client(Era::Legacy).await?;
+    fourth.call("b_echo", "{}").await?.result()?;
+    let mut statuses = Vec::new();
+    for client in &mut clients {
+        statuses.push(client.call("b_echo", "{}").await?.status());
+    }
+    assert_eq!(statuses, [200, 404, 200], "the second was used longest ago");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_busy_session_is_not_the_one_that_goes() -> Result<()> {
+    let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "max": 2 } })).await?;
+    let mut busy = vmcp.client(Era::Legacy).await?;
+    busy.begin(&Rpc::tool("b_slow", "{}")).await?;
+    fixture.until("the call", |f| f.started() == 1).await?;
+    for _ in 0..4 {
+        vmcp.client(Era::Legacy).await?.call("b_echo", "{}").await?.result()?;
+    }
+    fixture.release(1);
+    busy.finish().await?.result()?;
+    busy.call("b_echo", "{}").await?.result()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_is_never_used_is_dropped_early() -> Result<()> {
+    let (_fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "unusedTimeout": "200ms" } })).await?;
+    let rpc = Rpc::new("initialize", r#""protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}"#);
+    for pause in [500, 1000, 2000, 4000] {
+        let mut used = vmcp.client(Era::Legacy).await?;
+        used.call("b_echo", "{}").await?.result()?;
+        let mut client = vmcp.client(Era::Legacy).await?;
+        client.caller.session = None;
+        let opened = client.send(&rpc).await?;
+        client.caller.session = opened.response.head.header("mcp-session-id").map(str::to_owned);
+        // The only sign of an expiry is the 404, and asking is a use: so every try needs a session of its own.
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        assert_eq!(used.call("b_echo", "{}").await?.status(), 200, "a used session lives for its idle time");
+        if client.call("b_echo", "{}").await?.status() == 404 {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("an unused session outlived its 200 ms by seconds")
+}
+
+#[tokio::test]
+async fn a_reply_beyond_the_limit_fails_alone() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let (_fixture, vmcp) = scene(backend, json!({}), json!({ "limits": { "maxResponseBytes": "64KiB" } })).await?;
+        let mut client = vmcp.client(caller).await?;
+        client.call("b_big", r#"{"bytes":50000}"#).await?.result()?;
+        let failure = client.call("b_big", r#"{"bytes":70000}"#).await?.failure()?;
+        assert!(failure.contains('b') && failure.contains("64KiB"), "{caller:?} {backend:?}: the limit is named: {failure}");
+        client.call("b_big", r#"{"bytes":50000}"#).await?.result()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_beyond_a_backends_share_wait_their_turn() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let (fixture, vmcp) = scene(backend, json!({ "maxConcurrent": 2 }), json!({})).await?;
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            let mut client = vmcp.client(caller).await?;
+            client.begin(&Rpc::tool("b_slow", "{}")).await?;
+            clients.push(client);
+        }
+        fixture.until("two calls", |f| f.started() == 2).await?;
+        for _ in 0..20 {
+            vmcp.client(caller).await?.send(&Rpc::list("tools/list", None)).await?;
+        }
+        assert_eq!(fixture.started(), 2, "{caller:?} {backend:?}: two at a time");
+        fixture.release(5);
+        for client in &mut clients {
+            client.finish().await?.result().with_context(|| format!("{caller:?} {backend:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn beyond_the_requests_in_flight_the_gateway_says_it_is_busy() -> Result<()> {
+    for era in Era::BOTH {
+        let (fixture, vmcp) = scene(Era::Modern, json!({}), json!({ "limits": { "maxRequestsInFlight": 2 } })).await?;
+        let mut idle = vmcp.client(era).await?;
+        let mut clients = Vec::new();
+        for started in 1..=2 {
+            let mut client = vmcp.client(era).await?;
+            client.begin(&Rpc::tool("b_slow", "{}")).await?;
+            fixture.until("the call", |f| f.started() == started).await?;
+            clients.push(client);
+        }
+        assert_eq!(idle.call("b_echo", "{}").await?.status(), 503, "{era:?}");
+        assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&Request::get("/health")).await?.status(), 200, "health is not a call");
+        fixture.release(2);
+        for client in &mut clients {
+            client.finish().await?.result()?;
+        }
+        idle.call("b_echo", "{}").await?.result()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn connections_beyond_the_cap_wait_or_are_refused_and_the_first_ones_work() -> Result<()> {
+    let (_fixture, vmcp) = scene(Era::Modern, json!({}), json!({ "limits": { "maxConnections": 4 } })).await?;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = vmcp.client(Era::Modern).await?;
+        client.call("b_echo", "{}").await?.result()?;
+        clients.push(client);
+    }
+    let mut more = Vec::new();
+    for _ in 0..8 {
+        more.push(Conn::open(vmcp.addr()).await);
+    }
+    for client in &mut clients {
+        client.call("b_echo", "{}").await?.result()?;
+    }
+    drop((clients, more));
+    vmcp_tests::eventually("room again", async || match vmcp.client(Era::Modern).await {
+        Ok(mut client) => client.call("b_echo", "{}").await.is_ok(),
+        Err(_) => false,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_endless_list_is_cut_off() -> Result<()> {
+    let endless = Fixture::start(Spec::modern("endless").paged(15_000, 100)).await?;
+    let good = Fixture::start(Spec::modern("good")).await?;
+    let vmcp =
+        Vmcp::serve(json!({ "aggregation": { "listWait": "10s" }, "backends": [endless.entry(json!({})), good.entry(json!({}))] })).await?;
+    let mut client = vmcp.client(Era::Modern).await?;
+    let tools = client.tools().await?;
+    assert!(tools.contains(&"good_echo".to_owned()));
+    assert!(tools.len() <= 10_000 + 10, "{} tools", tools.len());
+    assert!(endless.requests_of("tools/list").len() <= 200, "{} pages", endless.requests_of("tools/list").len());
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `list_changed` reaches those whose view changed, and nobody else.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use vmcp_tests::{
+    Era,
+    client::Stream,
+    fixture::{Fixture, Items, Spec},
+    process::Vmcp,
+};
+
+const TOOL: &str = r#"{"name":"fresh","description":"New","inputSchema":{"type":"object"}}"#;
+const PROMPT: &str = r#"{"name":"fresh","description":"New"}"#;
+
+async fn next(stream: &mut Stream) -> Result<Value> {
+    Ok(stream.next().await?.context("the stream ended")?.json())
+}
+
+fn change(fixture: &Fixture, what: &str) {
+    fixture.change(|items: &mut Items| match what {
+        "tools" => items.tools.push(TOOL.to_owned()),
+        _ => items.prompts.push(PROMPT.to_owned()),
+    });
+    fixture.announce(what);
+}
+
+#[tokio::test]
+async fn a_change_at_a_backend_reaches_listeners_of_both_eras() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        client.tools().await?;
+        let mut stream = client.listen().await?;
+        fixture.until("the gateway listens", |f| f.streams() > 0).await?;
+        change(&fixture, "tools");
+        let note = next(&mut stream).await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
+        assert_eq!(note["method"], "notifications/tools/list_changed", "{note}");
+        let tagged = note["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].is_null();
+        assert_eq!(tagged, caller == Era::Legacy, "{note}");
+        assert!(
+            client.tools().await?.contains(&"b_fresh".to_owned()),
+            "{caller:?} {backend:?}: the new list is there with the notification"
+        );
+        client.call("b_fresh", "{}").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_announcement_without_a_change_is_not_passed_on() -> Result<()> {
+    for backend in Era::BOTH {
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(Era::Legacy).await?;
+        client.tools().await?;
+        client.list("prompts/list").await?;
+        let mut stream = client.listen().await?;
+        fixture.until("the gateway listens", |f| f.streams() > 0).await?;
+        fixture.forget_requests();
+        fixture.announce("tools");
+        fixture.until("the gateway looks", |f| !f.requests_of("tools/list").is_empty()).await?;
+        change(&fixture, "prompts");
+        assert_eq!(next(&mut stream).await?["method"], "notifications/prompts/list_changed", "{backend:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_see_a_backend_does_not_hear_of_it() -> Result<()> {
+    let open = Fixture::start(Spec::legacy("open")).await?;
+    let closed = Fixture::start(Spec::legacy("closed")).await?;
+    let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [
+        open.entry(json!({})),
+        closed.entry(json!({ "passthroughHeaders": [{ "name": "x-key", "required": true }] })),
+    ] }))
+    .await?;
+    for era in Era::BOTH {
+        let mut insider = vmcp.client_of(era).header("x-key", format!("{era:?}")).connect().await?;
+        let mut outsider = vmcp.client(era).await?;
+        insider.tools().await?;
+        outsider.tools().await?;
+        let (heard, streams) = (open.streams(), closed.streams());
+        let mut inside = insider.listen().await?;
+        closed.until("the gateway listens for the insider", |f| f.streams() > streams).await?;
+        let mut outside = outsider.listen().await?;
+        open.until("the gateway listens", |f| f.streams() >= heard.max(1)).await?;
+        change(&closed, "prompts");
+        assert_eq!(next(&mut inside).await?["method"], "notifications/prompts/list_changed", "{era:?}");
+        change(&open, "tools");
+        assert_eq!(next(&mut inside).await?["method"], "notifications/tools/list_changed", "{era:?}");
+        assert_eq!(next(&mut outside).await?["method"], "notifications/tools/list_changed", "{era:?}: the first that an outsider hears");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backend_that_comes_up_changes_the_view_of_those_who_listen() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let late = Fixture::start(Spec::new("late", backend)).await?;
+        late.kill();
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "200ms" }, "backends": [late.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        assert_eq!(client.tools().await?, Vec::<String>::new());
+        let mut stream = client.listen().await?;
+        late.restart().await?;
+        loop {
+            let note = next(&mut stream).await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
+            if note["method"] == "notifications/tools/list_changed" {
+                break;
+            }
+        }
+        assert!(client.tools().await?.contains(&"late_echo".to_owned()), "{caller:?} {backend:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_the_backend_changed_silently_is_found_when_it_is_old() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "100ms" }, "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        client.tools().await?;
+        fixture.change(|items| items.tools.push(TOOL.to_owned()));
+        vmcp_tests::eventually("the new tool", async || client.tools().await.is_ok_and(|tools| tools.contains(&"b_fresh".to_owned())))
+            .await?;
+    }
+    Ok(())
+}
