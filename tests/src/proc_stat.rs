@@ -59,3 +59,16 @@ pub fn resident(pid: u32) -> Result<u64> {
 pub fn open_files(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
+
+/// The time for which all cores together were busy since the machine started.
+///
+/// # Errors
+/// When `/proc/stat` cannot be read.
+pub fn machine() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
+    // user, nice, system, (idle, iowait,) irq, softirq
+    let busy: u64 = [0, 1, 2, 5, 6].iter().filter_map(|&field| ticks.get(field)).sum();
+    Ok(Duration::from_millis(busy * 1000 / TICKS_PER_SECOND))
+}

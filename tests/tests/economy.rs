@@ -27,7 +27,7 @@ async fn a_call_costs_one_request_and_no_connection_after_the_first() -> Result<
                 client.call("b_echo", &format!(r#"{{"n":{n}}}"#)).await?.result()?;
             }
             let methods: Vec<_> =
-                fixture.requests().into_iter().map(|request| request.method.unwrap_or(request.verb.to_string())).collect();
+                fixture.requests().into_iter().map(|request| request.method.unwrap_or_else(|| request.verb.to_string())).collect();
             assert_eq!(methods, vec!["tools/call"; CALLS], "{caller:?} caller, {backend:?} backend, SSE {sse}");
             assert_eq!(fixture.connections(), connections, "{caller:?} caller, {backend:?} backend, SSE {sse}");
         }

@@ -14,6 +14,8 @@ pub struct Caller {
     pub revision: String,
     /// The legacy session.
     pub session: Option<String>,
+    /// The path of the endpoint.
+    pub path: String,
     /// Headers on every request.
     pub headers: Vec<(String, Vec<u8>)>,
     pub(super) next: u64,
@@ -23,7 +25,7 @@ impl Caller {
     /// A user without a session.
     #[must_use]
     pub fn new(era: Era) -> Self {
-        Self { era, revision: era.revision().to_owned(), session: None, headers: Vec::new(), next: 0 }
+        Self { era, revision: era.revision().to_owned(), session: None, path: "/mcp".to_owned(), headers: Vec::new(), next: 0 }
     }
 
     /// Adds a header to every later request.
@@ -46,6 +48,7 @@ impl Caller {
     }
 
     fn dressed(&self, mut request: Request, rpc: Option<&Rpc>) -> Request {
+        self.path.clone_into(&mut request.path);
         if let Some(session) = &self.session {
             request = request.header("mcp-session-id", session);
         }

@@ -71,6 +71,14 @@ impl Client {
         Self::of(era, addr).connect().await
     }
 
+    /// A connection for a caller that has its session already.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub async fn with(caller: Caller, addr: SocketAddr) -> Result<Self> {
+        Ok(Self { conn: Conn::open(addr).await?, caller, addr, opened: Value::Null })
+    }
+
     /// Sends a request.
     ///
     /// # Errors

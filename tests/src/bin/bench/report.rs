@@ -1,0 +1,141 @@
+//! Medians, the table, and whether the bars are met.
+
+use crate::sessions::Idle;
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Write, stderr, stdout},
+};
+use vmcp_tests::Era;
+
+/// One measurement.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) per_second: f64,
+    /// Microseconds.
+    pub(crate) p50: f64,
+    /// Microseconds.
+    pub(crate) p99: f64,
+    /// CPU seconds per 1,000 calls, of the participant's processes.
+    pub(crate) cpu: f64,
+    pub(crate) errors: u64,
+    /// Cores that programs outside the benchmark kept busy meanwhile.
+    pub(crate) foreign: f64,
+}
+
+/// Where a measurement stands in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cell {
+    pub(crate) era: usize,
+    pub(crate) connections: usize,
+    pub(crate) at: usize,
+}
+
+pub(crate) fn order(era: Era) -> usize {
+    usize::from(era == Era::Modern)
+}
+
+/// A line for whoever waits.
+pub(crate) fn note(text: &str) {
+    // Without a terminal nobody waits.
+    let _ = writeln!(stderr(), "bench: {text}");
+}
+
+/// What ran the benchmark.
+pub(crate) fn machine() -> String {
+    let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("unknown", |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("{cores} cores ({model}), load average {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
+fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
+    let mut values: Vec<f64> = samples.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The whole report, in Markdown.
+pub(crate) fn print(names: &[&str], samples: &BTreeMap<Cell, Vec<Sample>>, resident: &[u64], idle: Option<&Idle>) {
+    let mut text = String::new();
+    text.push_str(&format!("\nMachine: {}\n\n", machine()));
+    text.push_str(
+        "| era | connections | through | calls/s (lowest to highest) | p50 µs | p99 µs | CPU s per 1,000 calls | resident MiB | errors |\n",
+    );
+    text.push_str("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    for (cell, samples) in samples {
+        let era = if cell.era == 0 { "legacy" } else { "modern" };
+        let low = samples.iter().map(|s| s.per_second).fold(f64::INFINITY, f64::min);
+        let high = samples.iter().map(|s| s.per_second).fold(0.0, f64::max);
+        let own = cell.at > 0 || names[cell.at] != "direct";
+        let cpu = if own { format!("{:.3}", median(samples, |s| s.cpu)) } else { "–".to_owned() };
+        let memory = if own { format!("{:.0}", resident[cell.at] as f64 / 1_048_576.0) } else { "–".to_owned() };
+        text.push_str(&format!(
+            "| {era} | {} | {} | {} ({} to {}) | {:.0} | {:.0} | {cpu} | {memory} | {} |\n",
+            cell.connections,
+            names[cell.at],
+            thousands(median(samples, |s| s.per_second)),
+            thousands(low),
+            thousands(high),
+            median(samples, |s| s.p50),
+            median(samples, |s| s.p99),
+            samples.iter().map(|s| s.errors).sum::<u64>(),
+        ));
+    }
+    let foreign = samples.values().flatten().map(|sample| sample.foreign).fold(0.0, f64::max);
+    text.push_str(&format!(
+        "\nOther programs kept at most {foreign:.2} cores busy during a measurement (kernel time for the network included).\n"
+    ));
+    if let Some(idle) = idle {
+        text.push_str(&idle.to_string());
+    }
+    text.push_str("\n| bar | measured | met |\n| --- | ---: | --- |\n");
+    for (bar, measured, met) in bars(names, samples, idle) {
+        text.push_str(&format!("| {bar} | {measured} | {} |\n", if met { "yes" } else { "**no**" }));
+    }
+    // A closed pipe is the reader's choice.
+    let _ = stdout().write_all(text.as_bytes());
+}
+
+fn bars(names: &[&str], samples: &BTreeMap<Cell, Vec<Sample>>, idle: Option<&Idle>) -> Vec<(String, String, bool)> {
+    let cell = |name: &str, era: Era, connections: usize| {
+        let at = names.iter().position(|known| *known == name)?;
+        samples.get(&Cell { era: order(era), connections, at }).map(Vec::as_slice)
+    };
+    let mut bars = Vec::new();
+    for era in Era::BOTH {
+        let Some(ours) = cell("vmcp", era, 32) else { continue };
+        for (other, least) in [("nginx", 0.7), ("mcp-proxy", 3.5)] {
+            if let Some(theirs) = cell(other, era, 32) {
+                let ratio = median(ours, |s| s.per_second) / median(theirs, |s| s.per_second);
+                bars.push((format!("{era:?}, 32 connections: at least {least} × {other}"), format!("{ratio:.2} ×"), ratio >= least));
+            }
+        }
+        if let (Some(ours), Some(theirs)) = (cell("vmcp", era, 1), cell("nginx", era, 1)) {
+            let added = median(ours, |s| s.p50) - median(theirs, |s| s.p50);
+            bars.push((format!("{era:?}, 1 connection: at most 50 µs over nginx's p50"), format!("{added:+.0} µs"), added <= 50.0));
+        }
+    }
+    let errors: u64 = names.iter().position(|name| *name == "vmcp").map_or(0, |at| {
+        samples.iter().filter(|(cell, _)| cell.at == at).flat_map(|(_, samples)| samples).map(|sample| sample.errors).sum()
+    });
+    bars.push(("no errors through vmcp".to_owned(), errors.to_string(), errors == 0));
+    if let Some(idle) = idle {
+        let kib = idle.per_session() / 1024.0;
+        bars.push(("at most 16 KiB per idle session".to_owned(), format!("{kib:.1} KiB"), kib <= 16.0));
+    }
+    bars
+}
