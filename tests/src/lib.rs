@@ -4,6 +4,7 @@
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.
+//! - [`tools`]: other people's servers and gateways.
 //!
 //! Nothing here uses vmcp's own crates: both sides of the wire are written a second time, from the specification, so that a mistake in
 //! the gateway does not meet the same mistake in its test.
@@ -12,6 +13,7 @@ pub mod client;
 pub mod fixture;
 pub mod proc_stat;
 pub mod process;
+pub mod tools;
 
 use std::time::Duration;
 

@@ -7,7 +7,6 @@
 //! Options: `--rounds N` (5), `--seconds S` per measurement (2), `--only NAME` (repeated), `--sessions N` (5000; 0 leaves the memory
 //! of idle sessions out), `--quick` (one short round of everything).
 
-mod install;
 mod load;
 mod participant;
 mod report;

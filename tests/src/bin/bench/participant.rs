@@ -1,6 +1,5 @@
 //! Who is measured, and how each is set up: one backend, no authentication, logging off.
 
-use crate::install;
 use anyhow::{Context, Result, bail};
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -15,7 +14,7 @@ use tokio::{
 use vmcp_tests::{
     Era,
     client::{Caller, Conn, Rpc},
-    process,
+    process, tools,
 };
 
 /// The participants in the order of the table.
@@ -72,7 +71,7 @@ fn nginx(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
             backend.addr
         ),
     )?;
-    let mut command = Command::new(install::nginx()?);
+    let mut command = Command::new(tools::nginx()?);
     command.arg("-c").arg(&file).arg("-p").arg(folder).args(["-e", "/dev/null"]);
     Ok(command)
 }
@@ -94,7 +93,7 @@ fn mcp_proxy(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
             "[proxy]\nname = \"bench\"\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {port}\n[[backends]]\nname = \"b\"\ntransport = \"http\"\nurl = \"{url}\"\n"
         ),
     )?;
-    let mut command = Command::new(install::mcp_proxy()?);
+    let mut command = Command::new(tools::mcp_proxy()?);
     command.arg("--config").arg(&file).env("RUST_LOG", "off");
     Ok(command)
 }
@@ -102,7 +101,7 @@ fn mcp_proxy(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
 fn fastmcp(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
     let file = folder.join("mcp.json");
     std::fs::write(&file, serde_json::json!({ "mcpServers": { "b": { "url": backend.url } } }).to_string())?;
-    let mut command = Command::new(install::fastmcp()?);
+    let mut command = Command::new(tools::fastmcp()?);
     command.arg("run").arg(&file).args(["--transport", "http", "--port", &port.to_string(), "--no-banner", "--log-level", "CRITICAL"]);
     command.env("FASTMCP_LOG_LEVEL", "CRITICAL").env("FASTMCP_CHECK_FOR_UPDATES", "off");
     Ok(command)

@@ -1,0 +1,119 @@
+//! Programs of other people that tests and benchmark need: found on `PATH`, or installed once under `target/tools`.
+
+use anyhow::{Context, Result, ensure};
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const MCP_PROXY: &str = "mcp-proxy@0.6.0";
+const PYTHON_PACKAGES: [&str; 2] = ["fastmcp==4.1.2", "mcp==2.3.0"];
+const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
+
+fn folder() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let folder = target.join("tools");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn on_path(name: &str, more: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(more.iter().map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+fn run<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: &[S], at: &Path) -> Result<()> {
+    let words = arguments.iter().map(|argument| argument.as_ref().to_string_lossy());
+    let shown = format!("{} {}", program.as_ref().to_string_lossy(), words.collect::<Vec<_>>().join(" "));
+    // Whoever waits wants to know for what; nobody may be waiting.
+    let _ = writeln!(std::io::stderr(), "installing: {shown}");
+    let output = Command::new(program).args(arguments).current_dir(at).output().with_context(|| format!("running `{shown}`"))?;
+    ensure!(output.status.success(), "`{shown}` failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Runs `install` unless it succeeded before with the same `versions`.
+fn once(folder: &Path, versions: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mark = folder.join(".installed");
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == versions) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder)?;
+    install()?;
+    Ok(std::fs::write(mark, versions)?)
+}
+
+/// nginx: installed, or unpacked from Debian's package.
+///
+/// # Errors
+/// When it is neither there nor to be had.
+pub fn nginx() -> Result<PathBuf> {
+    if let Some(found) = on_path("nginx", &["/usr/sbin", "/usr/local/sbin"]) {
+        return Ok(found);
+    }
+    let folder = folder()?.join("nginx");
+    once(&folder, "nginx", || {
+        run("apt-get", &["download", "nginx"], &folder).context("nginx is neither on PATH nor in Debian's archive: install it")?;
+        let files = std::fs::read_dir(&folder)?.flatten().map(|entry| entry.path());
+        let package = files.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "deb")).context("no package came")?;
+        run("dpkg-deb", &[OsStr::new("-x"), package.as_os_str(), OsStr::new(".")], &folder)
+    })?;
+    Ok(folder.join("usr/sbin/nginx"))
+}
+
+/// The crate mcp-proxy.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn mcp_proxy() -> Result<PathBuf> {
+    // Other programs have this name too; only the crate's has this option.
+    if let Some(found) = on_path("mcp-proxy", &[]) {
+        let help = Command::new(&found).arg("--help").output();
+        if help.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("--from-mcp-json")) {
+            return Ok(found);
+        }
+    }
+    let folder = folder()?.join("mcp-proxy");
+    once(&folder, MCP_PROXY, || {
+        let root = folder.to_string_lossy().into_owned();
+        run("cargo", &["install", MCP_PROXY, "--locked", "--root", &root], &folder)
+    })?;
+    Ok(folder.join("bin/mcp-proxy"))
+}
+
+/// A Python environment with FastMCP and the `mcp` package: the path of its `python`.
+///
+/// # Errors
+/// When Python is missing, or a package cannot be had.
+pub fn python() -> Result<PathBuf> {
+    let folder = folder()?.join("python");
+    once(&folder, &PYTHON_PACKAGES.join(" "), || {
+        run("python3", &["-m", "venv", "."], &folder).context("Python 3 with venv is needed")?;
+        run(folder.join("bin/pip"), &["install", "--quiet", PYTHON_PACKAGES[0], PYTHON_PACKAGES[1]], &folder)
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+/// FastMCP's command.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn fastmcp() -> Result<PathBuf> {
+    Ok(python()?.with_file_name("fastmcp"))
+}
+
+/// The protocol authors' test server: the path of its script, for `node`.
+///
+/// # Errors
+/// When Node is missing, or the package cannot be had.
+pub fn everything() -> Result<PathBuf> {
+    let folder = folder()?.join("node");
+    once(&folder, EVERYTHING, || {
+        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", ".", EVERYTHING], &folder).context("Node with npm is needed")
+    })?;
+    Ok(folder.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
+}
