@@ -13,6 +13,7 @@ pub struct Error {
     backend: Arc<str>,
     phase: Phase,
     kind: ErrorKind,
+    refuses_era: bool,
 }
 
 /// What was being done when it failed.
@@ -92,7 +93,24 @@ impl Error {
             ErrorKind::Credentials(_) => Phase::Credentials,
             _ => phase,
         };
-        Self { backend: Arc::clone(backend), phase, kind }
+        Self { backend: Arc::clone(backend), phase, kind, refuses_era: false }
+    }
+
+    /// The same, as an answer that the era is not spoken.
+    pub(crate) fn refusing_era(mut self) -> Self {
+        self.refuses_era = true;
+        self
+    }
+
+    /// Whether it answers that the era is not spoken.
+    pub(crate) fn refuses_era(&self) -> bool {
+        self.refuses_era
+    }
+
+    /// Whether the caller's request lacks a header that the backend requires.
+    #[must_use]
+    pub fn is_missing_header(&self) -> bool {
+        matches!(self.kind, ErrorKind::MissingHeader(_))
     }
 
     /// The backend's name.

@@ -1,12 +1,43 @@
 #![doc = include_str!("../README.md")]
 
+mod backend;
 mod budget;
 mod bulkhead;
+mod call;
+mod close;
 mod deadline;
+mod era;
+mod errand;
 mod error;
+mod event;
+mod exchange;
 mod flight;
+mod health;
 mod http;
+mod key;
+mod list;
+mod offers;
+mod options;
+mod outgoing;
+mod probe;
+mod session;
 mod sse;
+mod status;
+mod together;
+mod transmit;
+mod watch;
 
+pub use backend::Backend;
+pub use call::Call;
+pub use era::Speaks;
 pub use error::{Error, ErrorKind, Phase};
+pub use event::Event;
+pub use exchange::Exchange;
+pub use health::Health;
 pub use http::HttpFetch;
+pub use key::{SessionKey, ViewScope};
+pub use list::ListRequest;
+pub use options::{BackendOptions, Observer, Shared, SharedOptions};
+pub use session::CallerSessions;
+pub use status::BackendStatus;
+pub use watch::WatchGuard;

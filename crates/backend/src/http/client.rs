@@ -10,9 +10,9 @@ use crate::{ErrorKind, flight::Flight};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{Request, Response, Uri, header::HOST, response::Parts};
+use http_body::Body as _;
 use http_body_util::Full;
 use hyper::{body::Incoming, client::conn::http2};
-use http_body::Body as _;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

@@ -76,6 +76,8 @@ fn tcp(limit: Duration) -> HttpConnector {
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(limit));
+    // So that a stream on which nothing is said for hours notices when its peer is gone.
+    connector.set_keepalive(Some(Duration::from_secs(60)));
     connector
 }
 

@@ -1,0 +1,351 @@
+//! One backend.
+
+use crate::{
+    BackendOptions, Error, ErrorKind, Phase, SessionKey, Shared, Speaks, ViewScope,
+    bulkhead::Bulkhead,
+    era::Eras,
+    errand::Errands,
+    flight::Flight,
+    health::HealthCell,
+    http::{Client, ClientOptions, Connector, Target},
+    key::KeyMaker,
+    options::process_secret,
+    outgoing::Bases,
+    session::{SessionCell, SessionPool},
+};
+use arc_swap::ArcSwapOption;
+use http::{HeaderMap, HeaderName};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    Era, Revision,
+    catalogue::ListKind,
+    config::ListScope,
+    header::BackendPolicy,
+    plugin::{OutgoingStrategy, StrategyContext},
+};
+
+/// One MCP server behind the gateway: its connections, its sessions, what is known of it.
+pub struct Backend {
+    id: u64,
+    index: usize,
+    name: Arc<str>,
+    shared: Arc<Shared>,
+    policy: Arc<BackendPolicy>,
+    strategy: Arc<dyn OutgoingStrategy>,
+    keys: KeyMaker,
+    list_scope: ListScope,
+    timeout: Duration,
+    max_duration: Duration,
+    target: Target,
+    bases: Bases,
+    calls: Client,
+    /// Long-lived streams have connections apart.
+    streams: Client,
+    bulkhead: Bulkhead,
+    next_id: AtomicU64,
+    pub(crate) probing: Flight<Result<(), Error>>,
+    eras: Eras,
+    learned: Notify,
+    /// The legacy revision that the last handshake agreed on; its place in [`LEGACY`], from 1.
+    legacy_revision: AtomicU8,
+    owned: Arc<SessionCell>,
+    pool: SessionPool,
+    open_sessions: Arc<AtomicU32>,
+    instructions: ArcSwapOption<Arc<str>>,
+    admitted: ArcSwapOption<HeaderMap>,
+    health: HealthCell,
+    errands: Errands,
+    pub(crate) watched: AtomicBool,
+    /// Ends streams and refuses new requests.
+    stopping: CancellationToken,
+    /// Ends connections.
+    closing: CancellationToken,
+}
+
+const LEGACY: [Revision; 4] = [Revision::V2024_11_05, Revision::V2025_03_26, Revision::V2025_06_18, Revision::V2025_11_25];
+
+static NEXT_BACKEND: AtomicU64 = AtomicU64::new(1);
+
+impl Backend {
+    /// Sets a backend up. Nothing is sent.
+    ///
+    /// # Errors
+    /// When its URL or its certificates cannot be used.
+    pub fn new(options: BackendOptions, shared: &Arc<Shared>) -> Result<Arc<Self>, Error> {
+        let BackendOptions { index, name, url, policy, strategy, timeout, max_duration, connect_timeout, .. } = options;
+        let name: Arc<str> = name.into();
+        let wrong = |why| Error::new(&name, Phase::Connect, ErrorKind::Settings(why));
+        let target = Target::new(&url).map_err(wrong)?;
+        let secret = process_secret().map_err(wrong)?;
+        let connector = if target.is_https() {
+            Connector::tls(options.ca_bundle.as_deref(), options.http2, connect_timeout).map_err(wrong)?
+        } else {
+            Connector::plain(connect_timeout)
+        };
+        let closing = CancellationToken::new();
+        let client = |keep: u32| {
+            Client::new(ClientOptions {
+                connector: connector.clone(),
+                target: target.clone(),
+                connect_timeout,
+                keep: keep as usize,
+                http2: options.http2,
+                tracker: shared.tracker().clone(),
+                closing: closing.clone(),
+            })
+        };
+        Ok(Arc::new(Self {
+            id: NEXT_BACKEND.fetch_add(1, Ordering::Relaxed),
+            index,
+            shared: Arc::clone(shared),
+            policy,
+            strategy,
+            keys: KeyMaker::new(secret, shared.options.generation, &name),
+            list_scope: options.list_scope,
+            timeout,
+            max_duration,
+            bases: Bases::new(&target),
+            calls: client(options.max_concurrent),
+            streams: client(1),
+            target,
+            bulkhead: Bulkhead::new(options.max_concurrent, timeout),
+            next_id: AtomicU64::new(1),
+            probing: Flight::default(),
+            eras: Eras::new(options.protocol_era),
+            learned: Notify::new(),
+            legacy_revision: AtomicU8::new(0),
+            owned: Arc::default(),
+            pool: SessionPool::default(),
+            open_sessions: Arc::default(),
+            instructions: ArcSwapOption::empty(),
+            admitted: ArcSwapOption::empty(),
+            health: HealthCell::new(),
+            errands: Errands::new(),
+            watched: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            closing,
+            name,
+        }))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The place in the configuration.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The key of a caller's sessions: principal, raw inbound values of credential entries, the strategy's subject key, generation.
+    #[must_use]
+    pub fn session_key(&self, caller: &Identity) -> SessionKey {
+        let context = caller.strategy_context(&self.name);
+        let subject = self.strategy.subject_key(&context);
+        let material = self.policy.credential_material(caller.forwarded());
+        let material = material.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        self.keys.key(caller.principal(), subject.as_deref(), material)
+    }
+
+    /// For whom a list is that this caller gets.
+    #[must_use]
+    pub fn scope(&self, caller: &Identity) -> ViewScope {
+        if self.depends_on_callers() || self.strategy.subject_key(&caller.strategy_context(&self.name)).is_some() {
+            ViewScope::Caller(self.session_key(caller))
+        } else {
+            ViewScope::Shared
+        }
+    }
+
+    /// Whether every caller is answered the same lists, which the gateway may then fetch by itself.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        let claims = serde_json::Map::new();
+        !self.depends_on_callers() && self.strategy.subject_key(&StrategyContext::new(&self.name, None, &claims)).is_none()
+    }
+
+    fn depends_on_callers(&self) -> bool {
+        self.list_scope == ListScope::Session || self.policy.is_caller_dependent()
+    }
+
+    /// The first required header that the caller's request lacks.
+    #[must_use]
+    pub fn missing_required(&self, caller: &Identity) -> Option<HeaderName> {
+        self.policy.missing_required(caller.forwarded()).cloned()
+    }
+
+    /// The era in which a caller of `caller_era` would be served; `None` while nobody has asked the backend.
+    #[must_use]
+    pub fn known_era(&self, caller_era: Era) -> Option<Era> {
+        self.eras.choose(caller_era)
+    }
+
+    /// Tells one backend from another over every configuration.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn policy(&self) -> &BackendPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn strategy(&self) -> &dyn OutgoingStrategy {
+        &*self.strategy
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(crate) fn bases(&self) -> &Bases {
+        &self.bases
+    }
+
+    pub(crate) fn client(&self, is_stream: bool) -> &Client {
+        if is_stream { &self.streams } else { &self.calls }
+    }
+
+    pub(crate) fn bulkhead(&self) -> &Bulkhead {
+        &self.bulkhead
+    }
+
+    /// How long it may be silent.
+    pub(crate) fn silence(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How long it may be silent, and how long a request may take in all.
+    pub(crate) fn limits(&self) -> (Duration, Duration) {
+        (self.timeout, self.max_duration)
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn eras(&self) -> &Eras {
+        &self.eras
+    }
+
+    pub(crate) fn learned(&self) -> &Notify {
+        &self.learned
+    }
+
+    pub(crate) fn owned(&self) -> &Arc<SessionCell> {
+        &self.owned
+    }
+
+    pub(crate) fn pool(&self) -> &SessionPool {
+        &self.pool
+    }
+
+    pub(crate) fn open_sessions(&self) -> &Arc<AtomicU32> {
+        &self.open_sessions
+    }
+
+    pub(crate) fn admitted(&self) -> &ArcSwapOption<HeaderMap> {
+        &self.admitted
+    }
+
+    pub(crate) fn health(&self) -> &HealthCell {
+        &self.health
+    }
+
+    pub(crate) fn errands(&self) -> &Errands {
+        &self.errands
+    }
+
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled() || self.shared.shutdown().is_cancelled()
+    }
+
+    pub(crate) fn error(&self, phase: Phase, kind: ErrorKind) -> Error {
+        Error::new(&self.name, phase, kind)
+    }
+
+    /// An error that tells something about the backend's health.
+    pub(crate) fn fail(&self, phase: Phase, kind: ErrorKind) -> Error {
+        let error = self.error(phase, kind);
+        self.health.failed(&error, &self.eras);
+        error
+    }
+
+    /// Takes down a fact about an era.
+    pub(crate) fn learn(&self, era: Era, speaks: Speaks) {
+        if self.eras.learn(era, speaks) {
+            tracing::debug!(backend = &*self.name, %era, ?speaks, "learned about an era");
+            self.learned.notify_waiters();
+        }
+    }
+
+    pub(crate) fn learn_revision(&self, revision: Revision) {
+        let at = LEGACY.iter().position(|known| *known == revision).map_or(0, |at| at + 1);
+        self.legacy_revision.store(u8::try_from(at).unwrap_or(0), Ordering::Relaxed);
+        self.learn(Era::Legacy, Speaks::Yes);
+    }
+
+    /// The revisions that it has spoken.
+    pub(crate) fn revisions(&self) -> Vec<Revision> {
+        let legacy = usize::from(self.legacy_revision.load(Ordering::Relaxed)).checked_sub(1).and_then(|at| LEGACY.get(at)).copied();
+        let modern = (self.eras.speaks(Era::Modern) == Speaks::Yes).then_some(Revision::LATEST_MODERN);
+        modern.into_iter().chain(legacy).collect()
+    }
+
+    /// The same text, kept once however many sessions it came with.
+    pub(crate) fn intern_instructions(&self, text: Arc<str>) -> Arc<str> {
+        let known = self.instructions.load();
+        if let Some(known) = known.as_deref().filter(|known| ***known == *text) {
+            return Arc::clone(known);
+        }
+        self.instructions.store(Some(Arc::new(Arc::clone(&text))));
+        text
+    }
+
+    /// Says which credential headers change too often for sessions to be kept.
+    pub(crate) fn report_churn(&self) {
+        let names: Vec<&str> =
+            self.policy.outgoing().filter(|row| row.credential).filter_map(|row| row.inbound).map(HeaderName::as_str).collect();
+        tracing::warn!(backend = &*self.name, headers = ?names, "too many different credentials in one client session");
+    }
+
+    /// Passes on that a list is another one now. `false` when the notification says something else.
+    pub(crate) fn hear_change(&self, method: &str, caller: Option<&Identity>) -> bool {
+        let Some(kind) = ListKind::ALL.into_iter().find(|kind| kind.changed_notification() == method) else { return false };
+        let scope = caller.map_or(ViewScope::Shared, |caller| self.scope(caller));
+        self.shared.options.observer.list_changed(self.index, scope, Some(kind));
+        if kind == ListKind::Resources {
+            self.shared.options.observer.list_changed(self.index, scope, Some(ListKind::ResourceTemplates));
+        }
+        true
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! A caller's request, carried to the backend.
+
+use crate::{
+    Backend, CallerSessions, Error, ErrorKind, Exchange, Phase, Speaks,
+    exchange::{Ask, Opened, Speech},
+    outgoing::Audience,
+    session::{Lease, Wanted},
+};
+use std::sync::Arc;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    CapabilitySet, Era, Revision,
+    catalogue::ParamHeader,
+    frame::{Edit, RawObject},
+};
+
+/// A request to be carried.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The caller's `params`. They go out byte for byte but for `set` and the keys of `_meta` that belong to one hop.
+    pub params: &'a RawObject<'a>,
+    /// Changes to single members, such as the backend's own name of a tool.
+    pub set: &'a [Edit<'a>],
+    /// What `Mcp-Name` repeats: a name or a URI, as the backend knows it.
+    pub mirror: Option<&'a str>,
+    /// The arguments that `Mcp-Param-…` headers repeat.
+    pub param_headers: &'a [ParamHeader],
+    /// Who calls.
+    pub caller: &'a Identity,
+    /// The era that the caller speaks.
+    pub caller_era: Era,
+    /// What a modern caller declared with this request.
+    pub capabilities: CapabilitySet,
+    /// The backend sessions of a legacy caller's session.
+    pub sessions: Option<&'a Arc<CallerSessions>>,
+    /// Whether the caller wants progress notifications.
+    pub progress: bool,
+}
+
+/// Whose request it is, as far as eras and sessions are concerned.
+#[derive(Clone, Copy)]
+pub(crate) struct Seat<'a> {
+    pub(crate) audience: Audience<'a>,
+    pub(crate) era: Era,
+    pub(crate) sessions: Option<&'a Arc<CallerSessions>>,
+}
+
+impl Backend {
+    /// Sends a caller's request and waits until its answer begins. One HTTP request, once era and session are known.
+    ///
+    /// # Errors
+    /// When no answer begins. The request has been run at most once.
+    pub async fn call(self: &Arc<Self>, call: Call<'_>) -> Result<Exchange, Error> {
+        self.check(Some(call.caller), Phase::Call)?;
+        let permit = self.bulkhead().enter().await.map_err(|kind| self.error(Phase::Call, kind))?;
+        let seat = Seat { audience: Audience::Caller(call.caller), era: call.caller_era, sessions: call.sessions };
+        let mut exchange =
+            Exchange::new(self, seat.audience, Phase::Call, Speech::Modern(Revision::LATEST_MODERN), self.limits()).with_permit(permit);
+        let ask = Ask {
+            method: call.method,
+            params: call.params,
+            set: call.set,
+            name: call.mirror,
+            param_headers: call.param_headers,
+            capabilities: call.capabilities,
+            progress: call.progress,
+        };
+        self.prepare(&mut exchange, &seat).await?;
+        match exchange.open(&ask).await? {
+            Opened::Answering => Ok(exchange),
+            refused => Box::pin(self.again(exchange, &ask, &seat, refused)).await,
+        }
+    }
+
+    /// What has to hold before anything is sent.
+    pub(crate) fn check(&self, caller: Option<&Identity>, phase: Phase) -> Result<(), Error> {
+        if self.is_stopping() {
+            return Err(self.error(phase, ErrorKind::ShuttingDown));
+        }
+        match caller.and_then(|caller| self.policy().missing_required(caller.forwarded())) {
+            None => Ok(()),
+            Some(name) => Err(self.error(phase, ErrorKind::MissingHeader(name.clone()))),
+        }
+    }
+
+    /// Decides how to speak, and gets the session that this needs.
+    async fn prepare(self: &Arc<Self>, exchange: &mut Exchange, seat: &Seat<'_>) -> Result<(), Error> {
+        let mut refused = false;
+        loop {
+            let era = match self.eras().choose(seat.era) {
+                Some(era) => era,
+                None => Box::pin(self.find_era(seat)).await?,
+            };
+            if era == Era::Modern {
+                // Only one modern revision is known.
+                exchange.speak(Speech::Modern(Revision::LATEST_MODERN), None);
+                return Ok(());
+            }
+            match Lease::get(self, self.wanted(seat), seat.audience).await {
+                Ok(lease) => {
+                    exchange.speak(Speech::Legacy(Arc::clone(lease.session())), Some(lease));
+                    return Ok(());
+                }
+                // It may have become another server since it was asked.
+                Err(_) if !refused && self.eras().choose(seat.era) != Some(Era::Legacy) => refused = true,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whose session a request uses at a legacy backend.
+    pub(crate) fn wanted<'a>(&self, seat: &Seat<'a>) -> Wanted<'a> {
+        let Audience::Caller(caller) = seat.audience else { return Wanted::Owned };
+        let key = self.session_key(caller);
+        match seat.sessions {
+            Some(sessions) => Wanted::Caller(sessions, key),
+            None => Wanted::Exclusive { key, pooled: self.may_pool(caller) },
+        }
+    }
+
+    /// Whether one call may use the session of another: not when all that the two have in common is that nobody knows who they are.
+    fn may_pool(&self, caller: &Identity) -> bool {
+        self.shared().options.share_anonymous
+            || caller.principal() != Identity::anonymous().principal()
+            || self.policy().credential_material(caller.forwarded()).next().is_some()
+            || self.strategy().subject_key(&caller.strategy_context(self.name())).is_some()
+    }
+
+    /// Repeats a request that was provably not run, once.
+    async fn again(self: &Arc<Self>, mut exchange: Exchange, ask: &Ask<'_>, seat: &Seat<'_>, refused: Opened) -> Result<Exchange, Error> {
+        match refused {
+            Opened::Answering => return Ok(exchange),
+            Opened::SessionLost => exchange.renew().await?,
+            Opened::Version(offered) => {
+                self.learn(Era::Modern, if offered.is_some() { Speaks::Yes } else { Speaks::No });
+                self.prepare(&mut exchange, seat).await?;
+            }
+        }
+        match exchange.open(ask).await? {
+            Opened::Answering => Ok(exchange),
+            Opened::SessionLost => Err(exchange.give_up(ErrorKind::SessionLost)),
+            Opened::Version(_) => Err(exchange.give_up(ErrorKind::NoEra)),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Small requests that nobody waits for: in tracked tasks, bounded in number and time.
+
+use crate::{
+    Backend, ErrorKind, SessionKey,
+    http::Reply,
+    outgoing::{Audience, Mirrors, Outgoing, Protocol},
+    session::{Lease, Session},
+};
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, sleep_until, timeout},
+};
+use vmcp_auth::Identity;
+
+/// How many run at once at one backend, and how many may wait.
+const AT_ONCE: usize = 16;
+const QUEUE: u32 = 4096;
+/// How long one takes at most, its wait included.
+const LIMIT: Duration = Duration::from_secs(5);
+/// What is read of a stream behind its answer.
+const DRAIN_TIME: Duration = Duration::from_millis(50);
+const DRAIN_BYTES: usize = 64 * 1024;
+/// How long to wait before taking a stream up again where the server does not say.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(crate) struct Errands {
+    places: Semaphore,
+    waiting: AtomicU32,
+}
+
+impl Errands {
+    pub(crate) fn new() -> Self {
+        Self { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) }
+    }
+}
+
+impl Backend {
+    /// Runs an errand in a tracked task, unless there are too many.
+    fn errand<F>(self: &Arc<Self>, run: impl FnOnce(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        if self.errands().waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.errands().waiting.fetch_sub(1, Ordering::Relaxed);
+            tracing::debug!(backend = &**self.name(), "too many small requests at once; one is left out");
+            return;
+        }
+        let backend = Arc::clone(self);
+        self.shared().tracker().spawn(async move {
+            let errands = Arc::clone(&backend);
+            let _ = timeout(LIMIT, async {
+                let _place = errands.errands().places.acquire().await;
+                run(backend).await;
+            })
+            .await;
+            errands.errands().waiting.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Sends a notification or a response in a session, with the caller's headers.
+    pub(crate) fn send_beside(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, lease: Option<Lease>, body: Bytes) {
+        let session = Arc::clone(session);
+        self.errand(move |backend| async move {
+            let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
+            drop(lease);
+        });
+    }
+
+    /// Posts a message that has no answer.
+    pub(crate) async fn tell(&self, audience: Audience<'_>, session: &Session, body: Bytes) -> Result<StatusCode, ErrorKind> {
+        let outgoing =
+            Outgoing { method: Method::POST, audience, protocol: Protocol::Legacy(session), last_event_id: None, body, is_stream: false };
+        let (parts, mut reply) = self.transmit(&outgoing).await?;
+        let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
+        Ok(parts.status)
+    }
+
+    /// Ends a session, with static and service credentials only: its caller's are gone.
+    pub(crate) fn close_session(self: &Arc<Self>, session: Arc<Session>) {
+        if session.is_gone() || session.id.is_none() {
+            return;
+        }
+        self.errand(move |backend| async move { backend.delete(&session).await });
+    }
+
+    pub(crate) async fn delete(&self, session: &Session) {
+        if session.is_gone() || session.id.is_none() {
+            return;
+        }
+        session.lose();
+        let outgoing = Outgoing {
+            method: Method::DELETE,
+            audience: Audience::Gateway,
+            protocol: Protocol::Legacy(session),
+            last_event_id: None,
+            body: Bytes::new(),
+            is_stream: false,
+        };
+        if let Ok((_, mut reply)) = self.transmit(&outgoing).await {
+            let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
+        }
+        tracing::debug!(backend = &**self.name(), "closed a session");
+    }
+
+    /// Puts a session of a modern caller aside for its next call.
+    pub(crate) fn pool_session(self: &Arc<Self>, key: SessionKey, session: Arc<Session>) {
+        if self.is_stopping() {
+            return self.close_session(session);
+        }
+        let put = self.pool().put(key, session);
+        if let Some(evicted) = put.evicted {
+            self.close_session(evicted);
+        }
+        if put.sweep {
+            let backend = Arc::clone(self);
+            self.shared().tracker().spawn(async move { backend.sweep_sessions().await });
+        }
+    }
+
+    async fn sweep_sessions(self: Arc<Self>) {
+        loop {
+            let (expired, next) = self.pool().expired();
+            for session in expired {
+                self.close_session(session);
+            }
+            let Some(next) = next else { return };
+            if self.stopping().run_until_cancelled(sleep_until(next)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Reads what is left behind an answer, so that its connection can be used again: at once where it is there already.
+    pub(crate) fn drain(self: &Arc<Self>, mut reply: Reply, cx: &mut Context<'_>) {
+        let mut left = DRAIN_BYTES;
+        loop {
+            match reply.poll_data(cx) {
+                Poll::Ready(Some(Ok(piece))) if piece.len() <= left => left -= piece.len(),
+                Poll::Ready(_) => return,
+                Poll::Pending => break,
+            }
+        }
+        self.shared().tracker().spawn(async move {
+            let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
+        });
+    }
+
+    /// Takes up a stream that broke off, after the pause that the server asked for.
+    pub(crate) fn resume_stream(
+        self: &Arc<Self>,
+        caller: Option<Identity>,
+        session: &Arc<Session>,
+        last_event_id: Bytes,
+        retry: Option<Duration>,
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, ErrorKind>> + Send>> {
+        let (backend, session) = (Arc::clone(self), Arc::clone(session));
+        Box::pin(async move {
+            sleep(retry.unwrap_or(RETRY)).await;
+            backend.listen(Audience::from(caller.as_ref()), &session, Some(&last_event_id)).await
+        })
+    }
+
+    /// Opens a stream in a session.
+    pub(crate) async fn listen(
+        &self,
+        audience: Audience<'_>,
+        session: &Session,
+        last_event_id: Option<&Bytes>,
+    ) -> Result<Reply, ErrorKind> {
+        let outgoing = Outgoing {
+            method: Method::GET,
+            audience,
+            protocol: Protocol::Legacy(session),
+            last_event_id,
+            body: Bytes::new(),
+            is_stream: true,
+        };
+        let (parts, reply) = self.transmit(&outgoing).await?;
+        if parts.status == StatusCode::NOT_FOUND && session.id.is_some() {
+            return Err(ErrorKind::SessionLost);
+        }
+        if parts.status != StatusCode::OK {
+            return Err(ErrorKind::Status { status: parts.status, retry_after: None });
+        }
+        let is_events =
+            parts.headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        if is_events { Ok(reply) } else { Err(ErrorKind::Malformed("it is not an event stream".into())) }
+    }
+}
+
+/// Reads a reply to its end, or to the point where closing the connection is cheaper.
+async fn drained(reply: &mut Reply) {
+    let mut left = DRAIN_BYTES;
+    while let Some(Ok(piece)) = reply.data().await {
+        match left.checked_sub(piece.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// What a request without parts to repeat repeats: its method.
+pub(crate) fn method_only(method: &str) -> Mirrors<'_> {
+    Mirrors { method, name: None, params: &[], arguments: None }
+}

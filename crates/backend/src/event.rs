@@ -1,0 +1,35 @@
+//! What comes back from a backend.
+
+use bytes::Bytes;
+use std::fmt;
+
+/// One thing that a backend said in answer to a request. `Debug` shows kinds and lengths only.
+#[derive(Clone)]
+pub enum Event {
+    /// The result: the JSON text of the `result` object, byte for byte. Ends the exchange.
+    Result(Bytes),
+    /// The backend's own JSON-RPC error. Ends the exchange.
+    Error {
+        /// Its code.
+        code: i64,
+        /// The JSON text of the `error` object, byte for byte.
+        object: Bytes,
+    },
+    /// A notification ahead of the answer.
+    Notification {
+        /// Its method.
+        method: String,
+        /// The JSON text of the `params` object, or `{}`.
+        params: Bytes,
+    },
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Result(text) => write!(f, "Result({} bytes)", text.len()),
+            Self::Error { code, object } => write!(f, "Error({code}, {} bytes)", object.len()),
+            Self::Notification { method, params } => write!(f, "Notification({method}, {} bytes)", params.len()),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How a backend is doing, judged by what its requests come to.
+
+use crate::{Error, ErrorKind, era::Eras};
+use arc_swap::ArcSwap;
+use http::StatusCode;
+use serde::Serialize;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+/// How a backend is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Its last answer was one.
+    Healthy,
+    /// It does not answer, or not in a way that can be used.
+    Unhealthy,
+    /// It has not been asked.
+    Unknown,
+    /// It answers 401 or 403.
+    Unauthenticated,
+}
+
+/// The present state, as `/status` shows it.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) health: Health,
+    pub(crate) last_error: Option<String>,
+    pub(crate) since: SystemTime,
+}
+
+/// The state, cheap to confirm on every call.
+pub(crate) struct HealthCell {
+    now: AtomicU8,
+    state: ArcSwap<State>,
+}
+
+impl HealthCell {
+    pub(crate) fn new() -> Self {
+        let state = State { health: Health::Unknown, last_error: None, since: SystemTime::now() };
+        Self { now: AtomicU8::new(Health::Unknown as u8), state: ArcSwap::from_pointee(state) }
+    }
+
+    pub(crate) fn load(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// It answered.
+    pub(crate) fn answered(&self, backend: &str) {
+        if self.now.load(Ordering::Relaxed) != Health::Healthy as u8 {
+            self.set(backend, Health::Healthy, None);
+        }
+    }
+
+    /// It did not, or not well. A connection that cannot be made may mean that another server comes up.
+    pub(crate) fn failed(&self, error: &Error, eras: &Eras) {
+        let health = match error.kind() {
+            ErrorKind::Connect(_) => {
+                eras.forget_refusals();
+                Health::Unhealthy
+            }
+            ErrorKind::Lost(_) | ErrorKind::Timeout(_) | ErrorKind::Malformed(_) | ErrorKind::NoEra | ErrorKind::SessionLost => {
+                Health::Unhealthy
+            }
+            ErrorKind::Status { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. } => Health::Unauthenticated,
+            ErrorKind::Status { status: StatusCode::TOO_MANY_REQUESTS, .. } => return,
+            ErrorKind::Status { .. } => Health::Unhealthy,
+            _ => return,
+        };
+        self.set(error.backend(), health, Some(error.to_string()));
+    }
+
+    fn set(&self, backend: &str, health: Health, last_error: Option<String>) {
+        let before = self.state.load();
+        if before.health == health && before.last_error == last_error {
+            return;
+        }
+        let since = if before.health == health { before.since } else { SystemTime::now() };
+        if before.health != health {
+            tracing::debug!(backend, ?health, "the backend's health changed");
+        }
+        self.state.store(Arc::new(State { health, last_error, since }));
+        self.now.store(health as u8, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    pub(crate) fn since_unix(&self) -> u64 {
+        self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Phase;
+    use vmcp_core::config::ProtocolEra;
+
+    #[test]
+    fn outcomes_make_the_health() {
+        let (cell, eras) = (HealthCell::new(), Eras::new(ProtocolEra::Auto));
+        assert_eq!(cell.load().health, Health::Unknown);
+        let fail = |kind| cell.failed(&Error::new(&"b".into(), Phase::Call, kind), &eras);
+        let status = |code| ErrorKind::Status { status: StatusCode::from_u16(code).unwrap(), retry_after: None };
+        fail(ErrorKind::Connect("refused".to_owned()));
+        assert_eq!(cell.load().health, Health::Unhealthy);
+        assert_eq!(cell.load().last_error.as_deref(), Some("backend `b`: connect failed: refused"));
+        cell.answered("b");
+        assert_eq!((cell.load().health, cell.load().last_error.clone()), (Health::Healthy, None));
+        fail(status(401));
+        assert_eq!(cell.load().health, Health::Unauthenticated);
+        fail(status(503));
+        assert_eq!(cell.load().health, Health::Unhealthy);
+        cell.answered("b");
+        for kind in [status(429), ErrorKind::Overloaded, ErrorKind::Budget, ErrorKind::TooLarge(1)] {
+            fail(kind);
+            assert_eq!(cell.load().health, Health::Healthy);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The headers of a request: vmcp's own, the backend's policy, the strategy's credentials. Nothing else.
+
+use super::Mirrors;
+use crate::{Backend, ErrorKind, http::Target, session::Session};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST},
+};
+use serde_json::{Map, Value};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+use tokio::time::timeout;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    Revision,
+    plugin::{Credentials, SignRequest, Signer, StrategyContext},
+};
+
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// A strategy is not waited for longer than this.
+const RESOLVE: Duration = Duration::from_secs(30);
+
+static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+/// On whose behalf a request is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Audience<'a> {
+    /// A caller's: with its headers and its credentials.
+    Caller(&'a Identity),
+    /// The gateway's own: with static headers and service credentials.
+    Gateway,
+}
+
+impl<'a> From<Option<&'a Identity>> for Audience<'a> {
+    fn from(caller: Option<&'a Identity>) -> Self {
+        caller.map_or(Self::Gateway, Self::Caller)
+    }
+}
+
+/// What the protocol wants in the headers.
+#[derive(Clone, Copy)]
+pub(crate) enum Protocol<'a> {
+    /// `initialize`: nothing is agreed on yet.
+    Opening,
+    Legacy(&'a Session),
+    Modern(Revision, Mirrors<'a>),
+}
+
+/// A request to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: Method,
+    pub(crate) audience: Audience<'a>,
+    pub(crate) protocol: Protocol<'a>,
+    pub(crate) last_event_id: Option<&'a Bytes>,
+    pub(crate) body: Bytes,
+    /// The answer is a stream that stays open.
+    pub(crate) is_stream: bool,
+}
+
+/// The headers that never change, by method.
+pub(crate) struct Bases {
+    post: HeaderMap,
+    get: HeaderMap,
+    delete: HeaderMap,
+}
+
+impl Bases {
+    pub(crate) fn new(target: &Target) -> Self {
+        let mut delete = HeaderMap::with_capacity(12);
+        delete.insert(HOST, target.host().clone());
+        delete.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut get = delete.clone();
+        get.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        let mut post = delete.clone();
+        post.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        post.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { post, get, delete }
+    }
+
+    fn of(&self, method: &Method) -> HeaderMap {
+        match *method {
+            Method::GET => &self.get,
+            Method::DELETE => &self.delete,
+            _ => &self.post,
+        }
+        .clone()
+    }
+}
+
+impl Protocol<'_> {
+    fn write(&self, out: &mut HeaderMap) {
+        let revision = match self {
+            Self::Opening => return,
+            Self::Legacy(session) => {
+                if let Some(id) = &session.id {
+                    out.insert(SESSION_ID, id.clone());
+                }
+                session.revision
+            }
+            Self::Modern(revision, mirrors) => {
+                mirrors.write(out);
+                *revision
+            }
+        };
+        out.insert(PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
+    }
+}
+
+impl Backend {
+    /// The headers of a request, made anew for each.
+    pub(crate) async fn headers(&self, outgoing: &Outgoing<'_>, target: &Target) -> Result<HeaderMap, ErrorKind> {
+        let mut headers = self.bases().of(&outgoing.method);
+        outgoing.protocol.write(&mut headers);
+        if let Some(mut id) = outgoing.last_event_id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
+            id.set_sensitive(true);
+            headers.insert(LAST_EVENT_ID, id);
+        }
+        match outgoing.audience {
+            Audience::Caller(caller) => self.policy().apply(caller.forwarded(), &mut headers),
+            Audience::Gateway => self.policy().apply_static(&mut headers),
+        }
+        let given = match self.strategy().fixed() {
+            Some(fixed) => fixed.clone(),
+            None => self.resolve(outgoing.audience).await?,
+        };
+        match given {
+            Credentials::Headers { headers: given, .. } => self.admit_shared(&given, &mut headers)?,
+            Credentials::Signer(signer) => self.sign(&*signer, outgoing, target, &mut headers)?,
+            _ => return Err(ErrorKind::Credentials("the strategy gave credentials of an unknown form".to_owned())),
+        }
+        Ok(headers)
+    }
+
+    async fn resolve(&self, audience: Audience<'_>) -> Result<Credentials, ErrorKind> {
+        let context = match audience {
+            Audience::Caller(caller) => caller.strategy_context(self.name()),
+            Audience::Gateway => StrategyContext::new(self.name(), None, &NO_CLAIMS),
+        };
+        let limit = self.silence().min(RESOLVE);
+        match (timeout(limit, self.strategy().resolve(&context)).await, audience) {
+            (Ok(Ok(credentials)), _) => Ok(credentials),
+            // The gateway's own requests go without what only a caller can be given.
+            (_, Audience::Gateway) => Ok(Credentials::none()),
+            (Ok(Err(error)), Audience::Caller(_)) => Err(ErrorKind::Credentials(error.to_string())),
+            (Err(_), Audience::Caller(_)) => Err(ErrorKind::Timeout(limit)),
+        }
+    }
+
+    fn sign(&self, signer: &dyn Signer, outgoing: &Outgoing<'_>, target: &Target, headers: &mut HeaderMap) -> Result<(), ErrorKind> {
+        let request = SignRequest::new(&outgoing.method, target.url(), headers, &outgoing.body);
+        let signed = signer.sign(&request).map_err(|error| ErrorKind::Credentials(error.to_string()))?;
+        self.admit(&signed)?;
+        append(&signed, headers);
+        Ok(())
+    }
+
+    /// Adds credentials that are the same map for many requests: they are looked at once.
+    fn admit_shared(&self, given: &Arc<HeaderMap>, headers: &mut HeaderMap) -> Result<(), ErrorKind> {
+        if given.is_empty() {
+            return Ok(());
+        }
+        let known = self.admitted().load();
+        if !known.as_ref().is_some_and(|known| Arc::ptr_eq(known, given)) {
+            self.admit(given)?;
+            self.admitted().store(Some(Arc::clone(given)));
+        }
+        append(given, headers);
+        Ok(())
+    }
+
+    fn admit(&self, given: &HeaderMap) -> Result<(), ErrorKind> {
+        let managed = self.strategy().managed_headers();
+        let refused = |name| ErrorKind::Credentials(format!("the strategy gave the header `{name}`, which it may not write"));
+        self.policy().admits_credentials(given, managed).map_err(refused)
+    }
+}
+
+fn append(given: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in given {
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        headers.append(name, value);
+    }
+}

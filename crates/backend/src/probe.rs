@@ -1,0 +1,130 @@
+//! Finding out which eras a backend speaks, once for all who wait.
+
+use crate::{
+    Backend, Error, ErrorKind, Event, Phase, Speaks,
+    call::Seat,
+    era::{Verdict, discover_verdict},
+    exchange::{Ask, Exchange, Speech},
+    flight::Outcome,
+    offers::{Offers, instructions},
+    outgoing::Audience,
+    session::Lease,
+};
+use std::{sync::Arc, time::Duration};
+use vmcp_core::{Era, Revision, frame::RawObject};
+
+/// How long a backend has for `server/discover`: old servers may stay silent on what they do not know.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How often facts may be forgotten again while somebody asks for them.
+const ROUNDS: u32 = 4;
+
+/// What `server/discover` told.
+pub(crate) struct Discovered {
+    pub(crate) offers: Offers,
+    pub(crate) instructions: Option<Arc<str>>,
+}
+
+impl Backend {
+    /// The era in which to serve somebody, asking the backend with that somebody's headers. Those who come meanwhile wait; they share an
+    /// outcome that has nothing to do with who asked.
+    pub(crate) async fn find_era(self: &Arc<Self>, seat: &Seat<'_>) -> Result<Era, Error> {
+        let mut own = 0;
+        while own < ROUNDS {
+            if let Some(era) = self.eras().choose(seat.era) {
+                return Ok(era);
+            }
+            match self.probing.run(|| self.probe(seat)).await {
+                Outcome::Own(Ok(())) => own += 1,
+                Outcome::Own(Err(error)) => return Err(error),
+                Outcome::Shared(Err(error)) if error.is_common() => return Err(error),
+                Outcome::Shared(_) => {}
+            }
+        }
+        Err(self.fail(Phase::Discover, ErrorKind::NoEra))
+    }
+
+    /// Afterwards there is an era to serve this seat in.
+    async fn probe(self: &Arc<Self>, seat: &Seat<'_>) -> Result<(), Error> {
+        if self.eras().choose(seat.era).is_some() {
+            return Ok(());
+        }
+        let first = self.eras().ask_first(seat.era);
+        let Err(error) = self.try_era(first, seat).await else { return Ok(()) };
+        if self.eras().speaks(first.other()) == Speaks::Yes {
+            if !error.refuses_era() {
+                self.eras().hold();
+            }
+            return Ok(());
+        }
+        if !error.refuses_era() && !may_be_the_era(first, &error) {
+            return Err(error);
+        }
+        match (self.try_era(first.other(), seat).await, error.refuses_era()) {
+            (Ok(()), true) => Ok(()),
+            (Ok(()), false) => {
+                self.eras().hold();
+                Ok(())
+            }
+            // The first failure is the one to be told, unless it only said no.
+            (Err(_), false) => Err(error),
+            (Err(second), true) if !second.refuses_era() => Err(second),
+            (Err(second), true) => {
+                let told = [second, error].into_iter().find(|error| matches!(error.kind(), ErrorKind::Status { .. }));
+                Err(told.unwrap_or_else(|| self.fail(Phase::Discover, ErrorKind::NoEra)))
+            }
+        }
+    }
+
+    async fn try_era(self: &Arc<Self>, era: Era, seat: &Seat<'_>) -> Result<(), Error> {
+        match era {
+            Era::Modern => self.discover(seat.audience).await.map(drop),
+            // The session opened for this is the one that the request will use.
+            Era::Legacy => Lease::get(self, self.wanted(seat), seat.audience).await.map(|mut lease| lease.in_order()),
+        }
+    }
+
+    /// `server/discover`, and what it says about modern.
+    pub(crate) async fn discover(self: &Arc<Self>, audience: Audience<'_>) -> Result<Discovered, Error> {
+        let limit = self.silence().min(LIMIT);
+        let fail = |kind| self.fail(Phase::Discover, kind);
+        let nothing = RawObject::parse("{}").map_err(|error| fail(ErrorKind::Malformed(error.to_string().into())))?;
+        let speech = Speech::Modern(Revision::LATEST_MODERN);
+        let mut exchange = Exchange::new(self, audience, Phase::Discover, speech, (limit, limit));
+        let answer = match exchange.open(&Ask::plain("server/discover", &nothing)).await {
+            Ok(_) => exchange.answer().await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(|error| error.kind().clone());
+        let verdict = discover_verdict(exchange.status(), &answer);
+        drop(exchange);
+        match verdict {
+            Verdict::Yes | Verdict::Modern => self.learn(Era::Modern, Speaks::Yes),
+            Verdict::No => self.learn(Era::Modern, Speaks::No),
+            Verdict::Undecided => {}
+        }
+        let refuse = |error: Error| Err(if verdict == Verdict::No { error.refusing_era() } else { error });
+        match answer {
+            Ok(Event::Result(result)) if verdict == Verdict::Yes => {
+                let result = std::str::from_utf8(&result).ok().and_then(|text| RawObject::parse(text).ok());
+                let result = result.ok_or_else(|| fail(ErrorKind::Malformed("the result is not an object".into())))?;
+                Ok(Discovered { offers: Offers::read(&result), instructions: instructions(&result) })
+            }
+            // It speaks modern and does not say what it has: then it may have everything.
+            Ok(_) if verdict == Verdict::Yes => Ok(Discovered { offers: Offers::all(), instructions: None }),
+            Ok(Event::Error { code, object }) => refuse(self.error(Phase::Discover, ErrorKind::Refused { code, object })),
+            Ok(_) => refuse(self.error(Phase::Discover, ErrorKind::NoEra)),
+            Err(kind) => refuse(self.error(Phase::Discover, kind)),
+        }
+    }
+}
+
+/// Whether a failure may come from asking in the wrong era: a server that does not know the method may fail or stay silent.
+fn may_be_the_era(asked: Era, error: &Error) -> bool {
+    asked == Era::Modern
+        && match error.kind() {
+            ErrorKind::Status { status, .. } => status.is_server_error(),
+            ErrorKind::Refused { .. } | ErrorKind::Timeout(_) | ErrorKind::MaxDuration(_) => true,
+            _ => false,
+        }
+}

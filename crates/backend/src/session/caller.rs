@@ -1,0 +1,128 @@
+//! The backend sessions of one client session.
+
+use super::{CellUse, SessionCell};
+use crate::{Backend, ErrorKind, SessionKey};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::{Duration, Instant};
+
+/// How many keys a client session has at one backend.
+const KEYS: usize = 2;
+/// How many keys beyond the first one may come at once, and how long another one takes to be allowed.
+const BURST: u8 = 32;
+const REFILL: Duration = Duration::from_millis(250);
+
+/// The backend sessions of **one** legacy client session: at most two keys for each backend, the oldest idle one giving way, and new
+/// keys at a bounded rate. Small while empty.
+#[derive(Default)]
+pub struct CallerSessions {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    slots: Vec<Slot>,
+    /// How many of the burst are used up, as of when.
+    spent: u8,
+    counted: Option<Instant>,
+}
+
+struct Slot {
+    backend: u64,
+    key: SessionKey,
+    cell: Arc<SessionCell>,
+    used: Instant,
+}
+
+impl CallerSessions {
+    /// No sessions yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// How many backend sessions there are, opened or being opened.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).slots.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the sessions at these backends, in tracked tasks, with static and service credentials only. A session in use ends after its
+    /// last request.
+    pub fn close(&self, backends: &[Arc<Backend>]) {
+        let mut closed = Vec::new();
+        {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.slots.retain(|slot| {
+                let backend = backends.iter().find(|backend| backend.id() == slot.backend);
+                closed.extend(backend.map(|backend| (Arc::clone(backend), Arc::clone(&slot.cell))));
+                backend.is_none()
+            });
+            inner.slots.shrink_to_fit();
+        }
+        for (backend, cell) in closed {
+            cell.retire(&backend);
+        }
+    }
+
+    /// The place of the session for a key.
+    pub(crate) fn at(&self, backend: &Arc<Backend>, key: SessionKey) -> Result<CellUse, ErrorKind> {
+        let mut evicted = None;
+        let found = self.inner.lock().unwrap_or_else(PoisonError::into_inner).find(backend, key, &mut evicted);
+        if let Some(cell) = evicted {
+            cell.retire(backend);
+        }
+        if found.is_err() {
+            backend.report_churn();
+        }
+        found
+    }
+}
+
+impl Inner {
+    fn find(&mut self, backend: &Arc<Backend>, key: SessionKey, evicted: &mut Option<Arc<SessionCell>>) -> Result<CellUse, ErrorKind> {
+        let now = Instant::now();
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.key == key && slot.backend == backend.id()) {
+            slot.used = now;
+            return Ok(CellUse::new(&slot.cell, backend));
+        }
+        let own = self.slots.iter().filter(|slot| slot.backend == backend.id()).count();
+        if own > 0 {
+            self.spend(now)?;
+        }
+        if own >= KEYS {
+            let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.backend == backend.id() && slot.cell.is_idle());
+            let (oldest, _) = idle.min_by_key(|(_, slot)| slot.used).ok_or(ErrorKind::Overloaded)?;
+            *evicted = Some(self.slots.swap_remove(oldest).cell);
+        }
+        let cell = Arc::new(SessionCell::default());
+        let used = CellUse::new(&cell, backend);
+        self.slots.reserve_exact(1);
+        self.slots.push(Slot { backend: backend.id(), key, cell, used: now });
+        Ok(used)
+    }
+
+    fn spend(&mut self, now: Instant) -> Result<(), ErrorKind> {
+        let earned = self.counted.map_or(0, |counted| now.duration_since(counted).as_millis() / REFILL.as_millis());
+        if earned > 0 || self.counted.is_none() {
+            self.spent = self.spent.saturating_sub(u8::try_from(earned).unwrap_or(u8::MAX));
+            self.counted = Some(now);
+        }
+        if self.spent >= BURST {
+            return Err(ErrorKind::Overloaded);
+        }
+        self.spent += 1;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for CallerSessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallerSessions").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

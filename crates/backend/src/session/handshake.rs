@@ -1,0 +1,100 @@
+//! Opening a session: `initialize`, then `notifications/initialized` (2025-11-25, basic/lifecycle).
+
+use super::Session;
+use crate::{
+    Backend, Error, ErrorKind, Event, Phase, Speaks,
+    era::{Verdict, initialize_verdict},
+    exchange::{Ask, Exchange, Speech},
+    offers::{Offers, instructions},
+    outgoing::Audience,
+};
+use http::HeaderValue;
+use std::{sync::Arc, time::Duration};
+use vmcp_core::{
+    Era, Revision,
+    frame::{RawObject, notification},
+};
+
+/// A handshake is not waited for longer than this, however patient calls are.
+const LIMIT: Duration = Duration::from_secs(30);
+const MAX_SESSION_ID: usize = 1024;
+
+impl Backend {
+    /// Opens a session, and takes down what that says about the eras.
+    pub(crate) async fn open_session(self: &Arc<Self>, audience: Audience<'_>) -> Result<Arc<Session>, Error> {
+        let limit = self.silence().min(LIMIT);
+        let params = format!(
+            r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{}}}"#,
+            Revision::LATEST_LEGACY,
+            self.shared().client_info
+        );
+        let fail = |kind| self.fail(Phase::Initialize, kind);
+        let params = RawObject::parse(&params).map_err(|error| fail(ErrorKind::Malformed(error.to_string().into())))?;
+        let mut exchange = Exchange::new(self, audience, Phase::Initialize, Speech::Opening, (limit, limit));
+        let answer = match exchange.open(&Ask::plain("initialize", &params)).await {
+            Ok(_) => exchange.answer().await,
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(|error| error.kind().clone());
+        let verdict = initialize_verdict(exchange.status(), &answer);
+        if verdict == Verdict::Modern {
+            self.learn(Era::Modern, Speaks::Yes);
+        }
+        let refused = matches!(verdict, Verdict::No | Verdict::Modern);
+        if refused {
+            self.learn(Era::Legacy, Speaks::No);
+        }
+        let result = match answer {
+            Ok(Event::Result(result)) => result,
+            Ok(Event::Error { code, object }) => {
+                let error = fail(ErrorKind::Refused { code, object });
+                return Err(if refused { error.refusing_era() } else { error });
+            }
+            Ok(Event::Notification { .. }) => return Err(fail(ErrorKind::Malformed("it is not a response".into()))),
+            Err(kind) => return Err(if refused { fail(kind).refusing_era() } else { fail(kind) }),
+        };
+        let id = exchange.given_session().map(session_id).transpose().map_err(fail)?;
+        drop(exchange);
+        let result = std::str::from_utf8(&result).ok().and_then(|text| RawObject::parse(text).ok());
+        let result = result.ok_or_else(|| fail(ErrorKind::Malformed("the result is not an object".into())))?;
+        let revision = result.get_str("protocolVersion").and_then(|version| Revision::parse(&version));
+        let Some(revision) = revision.filter(|revision| revision.era() == Era::Legacy) else {
+            self.learn(Era::Legacy, Speaks::No);
+            return Err(fail(ErrorKind::NoEra).refusing_era());
+        };
+        self.learn_revision(revision);
+        let instructions = instructions(&result).map(|text| self.intern_instructions(text));
+        let session = Session::new(id, revision, Offers::read(&result), instructions, self.open_sessions());
+        let told = tokio::time::timeout(limit, self.tell(audience, &session, notification("notifications/initialized", None).into())).await;
+        let status = told.map_err(|_| fail(ErrorKind::Timeout(limit)))?.map_err(fail)?;
+        if !status.is_success() {
+            return Err(fail(ErrorKind::Status { status, retry_after: None }));
+        }
+        tracing::debug!(backend = &**self.name(), %revision, "opened a session");
+        Ok(session)
+    }
+}
+
+/// A session id that can be sent back: visible ASCII (2025-11-25, basic/transports, session management).
+fn session_id(mut id: HeaderValue) -> Result<HeaderValue, ErrorKind> {
+    if id.is_empty() || id.len() > MAX_SESSION_ID || !id.as_bytes().iter().all(u8::is_ascii_graphic) {
+        return Err(ErrorKind::Malformed("its session id is not made of 1 to 1024 visible ASCII characters".into()));
+    }
+    id.set_sensitive(true);
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_ids_are_visible_ascii() {
+        let id = |text: &str| session_id(HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        assert!(id("abc-!~").unwrap().is_sensitive());
+        assert!(id(&"x".repeat(1024)).is_ok());
+        for wrong in ["", "a b", "é", &"x".repeat(1025)] {
+            assert!(id(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The right to use a session, and what becomes of it afterwards.
+
+use super::{CellUse, Session};
+use crate::{Backend, Error, SessionKey, outgoing::Audience};
+use std::sync::Arc;
+
+/// A session in use.
+pub(crate) struct Lease {
+    backend: Arc<Backend>,
+    session: Arc<Session>,
+    home: Home,
+}
+
+/// Where a session belongs.
+enum Home {
+    /// Shared by requests of its key.
+    Cell(CellUse),
+    /// One call's alone; then it goes to the pool, if it was left in order.
+    Pool { key: SessionKey, in_order: bool },
+    /// One call's alone, and closed after it.
+    Nowhere,
+}
+
+/// Whose session a request wants.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// The gateway's own.
+    Owned,
+    /// That of a legacy caller.
+    Caller(&'a super::CallerSessions, SessionKey),
+    /// One from the pool, or a new one. `pooled` tells whether it may be used again.
+    Exclusive { key: SessionKey, pooled: bool },
+}
+
+impl Lease {
+    /// Gets the session, opening it where that is needed.
+    pub(crate) async fn get(backend: &Arc<Backend>, wanted: Wanted<'_>, audience: Audience<'_>) -> Result<Self, Error> {
+        let own = |session, home| Self { backend: Arc::clone(backend), session, home };
+        let used = match wanted {
+            Wanted::Owned => CellUse::new(backend.owned(), backend),
+            Wanted::Caller(sessions, key) => sessions.at(backend, key).map_err(|kind| backend.error(crate::Phase::Initialize, kind))?,
+            Wanted::Exclusive { key, pooled } => {
+                let idle = if pooled { backend.pool().take(key) } else { None };
+                let session = match idle {
+                    Some(session) => session,
+                    None => Box::pin(backend.open_session(audience)).await?,
+                };
+                return Ok(own(session, if pooled { Home::Pool { key, in_order: false } } else { Home::Nowhere }));
+            }
+        };
+        let session = match used.cell().current() {
+            Some(session) => session,
+            None => Box::pin(used.cell().get(|| backend.open_session(audience))).await?,
+        };
+        Ok(own(session, Home::Cell(used)))
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Gets a session in place of one that the backend forgot.
+    pub(crate) async fn renew(&mut self, audience: Audience<'_>) -> Result<(), Error> {
+        tracing::debug!(backend = &**self.backend.name(), "the backend forgot a session; opening another one");
+        self.session.lose();
+        self.session = match &self.home {
+            Home::Cell(used) => used.cell().get(|| self.backend.open_session(audience)).await?,
+            Home::Pool { .. } | Home::Nowhere => self.backend.open_session(audience).await?,
+        };
+        Ok(())
+    }
+
+    /// The request was answered: the session may serve the next one.
+    pub(crate) fn in_order(&mut self) {
+        if let Home::Pool { in_order, .. } = &mut self.home {
+            *in_order = true;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.home {
+            Home::Cell(_) => {}
+            Home::Pool { key, in_order: true } if !self.session.is_gone() => self.backend.pool_session(key, Arc::clone(&self.session)),
+            Home::Pool { .. } | Home::Nowhere => self.backend.close_session(Arc::clone(&self.session)),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Streams on which backends tell that their lists changed.
+
+use crate::{
+    Backend, CallerSessions, ErrorKind, Speaks, ViewScope,
+    call::Seat,
+    errand::method_only,
+    http::Reply,
+    outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
+    session::{Lease, Session},
+    sse::SseReader,
+};
+use http::{Method, StatusCode, header::CONTENT_TYPE};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    CapabilitySet, Era, Revision,
+    catalogue::ListKind,
+    frame::{Message, RawObject, error_object, error_response, response_head},
+};
+
+/// How long to leave a backend alone that has no such stream, unless something is learned about it.
+const QUIET: Duration = Duration::from_secs(300);
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// A stream that lived this long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+/// Events of these streams are short.
+const MAX_EVENT: usize = 1 << 20;
+
+/// Stops its stream when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct WatchGuard {
+    _stop: DropGuard,
+}
+
+/// What became of a stream.
+enum End {
+    /// There is none to be had now.
+    None,
+    /// It failed before it began.
+    Failed,
+    /// It ended after a while.
+    Ended(Instant),
+}
+
+/// One stream, kept open.
+struct Watch {
+    backend: Arc<Backend>,
+    caller: Option<Identity>,
+    sessions: Option<Arc<CallerSessions>>,
+    /// Whether a stream was open before: what was said in between is lost.
+    was_open: bool,
+}
+
+impl Backend {
+    /// Starts, once, to hear for all callers when the backend's lists change: over the stream of the gateway's own session, or over
+    /// `subscriptions/listen`. Does nothing where lists depend on the caller.
+    pub fn watch(self: &Arc<Self>) {
+        if !self.is_shared() || self.watched.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let watch = Watch { backend: Arc::clone(self), caller: None, sessions: None, was_open: false };
+        self.shared().tracker().spawn(watch.run());
+    }
+
+    /// Hears for one caller, with the headers of the request that `caller` comes from, until the guard is dropped.
+    pub fn watch_for(self: &Arc<Self>, caller: Identity, sessions: &Arc<CallerSessions>) -> WatchGuard {
+        let stop = CancellationToken::new();
+        let watch = Watch { backend: Arc::clone(self), caller: Some(caller), sessions: Some(Arc::clone(sessions)), was_open: false };
+        let stopped = stop.clone();
+        self.shared().tracker().spawn(async move {
+            stopped.run_until_cancelled(watch.run()).await;
+        });
+        WatchGuard { _stop: stop.drop_guard() }
+    }
+}
+
+impl Watch {
+    async fn run(self) {
+        let backend = Arc::clone(&self.backend);
+        let running = backend.shared().shutdown().run_until_cancelled(Box::pin(self.keep_open()));
+        backend.stopping().run_until_cancelled(running).await;
+    }
+
+    async fn keep_open(mut self) {
+        let mut pause = SHORTEST;
+        loop {
+            match self.open_once().await {
+                End::None => {
+                    pause = SHORTEST;
+                    let _ = timeout(QUIET, self.backend.learned().notified()).await;
+                    continue;
+                }
+                End::Ended(start) if start.elapsed() >= GOOD => pause = SHORTEST,
+                End::Ended(_) | End::Failed => {}
+            }
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST);
+        }
+    }
+
+    fn audience(&self) -> Audience<'_> {
+        Audience::from(self.caller.as_ref())
+    }
+
+    async fn open_once(&mut self) -> End {
+        let caller_era =
+            if self.caller.is_some() || self.backend.eras().speaks(Era::Modern) != Speaks::Yes { Era::Legacy } else { Era::Modern };
+        // Nobody is asked for its era only for this.
+        match self.backend.eras().choose(caller_era) {
+            None => End::None,
+            Some(Era::Modern) => self.subscribe().await,
+            Some(Era::Legacy) => self.listen(caller_era).await,
+        }
+    }
+
+    async fn listen(&mut self, era: Era) -> End {
+        let backend = Arc::clone(&self.backend);
+        let seat = Seat { audience: self.audience(), era, sessions: self.sessions.as_ref() };
+        let Ok(mut lease) = Lease::get(&backend, backend.wanted(&seat), seat.audience).await else { return End::Failed };
+        let session = Arc::clone(lease.session());
+        if !session.offers.announces_any() {
+            return End::None;
+        }
+        let opened = timeout(backend.silence(), backend.listen(self.audience(), &session, None)).await;
+        let reply = match opened {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(ErrorKind::SessionLost)) => {
+                let renewed = lease.renew(self.audience()).await;
+                self.was_open |= renewed.is_ok();
+                return End::Failed;
+            }
+            // Most servers without such a stream say 405; whatever else is refused will be refused again.
+            Ok(Err(ErrorKind::Status { status, .. })) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+                return End::None;
+            }
+            Ok(Err(_)) | Err(_) => return End::Failed,
+        };
+        self.hear(reply, Some(&session)).await
+    }
+
+    async fn subscribe(&mut self) -> End {
+        let backend = Arc::clone(&self.backend);
+        let told = match backend.discover(self.audience()).await {
+            Ok(told) if told.offers.announces_any() => told,
+            Ok(_) => return End::None,
+            Err(_) => return End::Failed,
+        };
+        let announced = |kind, member: &str| if told.offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
+        let filter = [
+            announced(ListKind::Tools, "toolsListChanged"),
+            announced(ListKind::Prompts, "promptsListChanged"),
+            announced(ListKind::Resources, "resourcesListChanged"),
+        ]
+        .concat();
+        let params = format!("{{\"notifications\":{{{}}}}}", filter.trim_end_matches(','));
+        let Ok(params) = RawObject::parse(&params) else { return End::None };
+        let revision = Revision::LATEST_MODERN;
+        let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: CapabilitySet::NONE };
+        let method = "subscriptions/listen";
+        let outgoing = Outgoing {
+            method: Method::POST,
+            audience: self.audience(),
+            protocol: Protocol::Modern(revision, method_only(method)),
+            last_event_id: None,
+            body: request_body(backend.next_id(), method, &params, &[], meta, false).into(),
+            is_stream: true,
+        };
+        let Ok(Ok((parts, reply))) = timeout(backend.silence(), backend.transmit(&outgoing)).await else { return End::Failed };
+        let is_events = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        match parts.status {
+            StatusCode::OK if is_events => self.hear(reply, None).await,
+            status if status.is_success() || status.is_client_error() => End::None,
+            _ => End::Failed,
+        }
+    }
+
+    /// Hears until the stream ends.
+    async fn hear(&mut self, mut reply: Reply, session: Option<&Arc<Session>>) -> End {
+        let start = Instant::now();
+        if std::mem::replace(&mut self.was_open, true) {
+            let scope = self.caller.as_ref().map_or(ViewScope::Shared, |caller| self.backend.scope(caller));
+            self.backend.shared().options.observer.list_changed(self.backend.index(), scope, None);
+        }
+        let mut reader = SseReader::new(MAX_EVENT);
+        loop {
+            match reader.next() {
+                Err(_) => return End::Ended(start),
+                Ok(Some(event)) if event.is_message && !event.data.is_empty() => self.message(&event.data, session),
+                Ok(Some(_)) => {}
+                Ok(None) => match reply.data().await {
+                    Some(Ok(piece)) => reader.push(piece),
+                    Some(Err(_)) | None => return End::Ended(start),
+                },
+            }
+        }
+    }
+
+    fn message(&self, data: &[u8], session: Option<&Arc<Session>>) {
+        let Ok((messages, _)) = Message::parse_batch(data, 64) else { return };
+        for message in messages {
+            match message {
+                Message::Notification(notification) => {
+                    self.backend.hear_change(&notification.method, self.caller.as_ref());
+                }
+                Message::Request(request) => {
+                    let Some(session) = session else { continue };
+                    let body = answer_to(&request.method, request.id.raw());
+                    self.backend.send_beside(self.caller.clone(), session, None, body.into());
+                }
+                Message::Response(_) | Message::Error(..) => {}
+            }
+        }
+    }
+}
+
+/// The answer to what a backend asks: `ping` gets one, everything else is not offered. `id` is JSON text.
+pub(crate) fn answer_to(method: &str, id: &str) -> Vec<u8> {
+    const METHOD_NOT_FOUND: i64 = -32601;
+    if method != "ping" {
+        return error_response(Some(id), &error_object(METHOD_NOT_FOUND, "vmcp does not offer this method to backends", None));
+    }
+    let mut body = response_head(id);
+    body.extend_from_slice(b"{}}");
+    body
+}
+
+/// Between half of a pause and all of it, so that many do not come back at the same moment.
+fn jittered(pause: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or_default();
+    pause / 2 + pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_jittered_within_their_half() {
+        for _ in 0..100 {
+            let pause = jittered(LONGEST);
+            assert!((LONGEST / 2..=LONGEST).contains(&pause));
+        }
+    }
+}
