@@ -116,7 +116,7 @@ fn with_backend(more: Value) -> Value {
 
 /// Whether one line of the output names this entry by its place.
 fn names(text: &str, entry: &str) -> bool {
-    text.lines().any(|line| line.contains(entry))
+    text.lines().any(|line| line.to_lowercase().contains(&entry.to_lowercase()))
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn collisions_and_broken_entries_are_refused_with_their_names() -> Result<
     let entries = |entries: Value| json!({ "passthroughHeaders": entries });
     let cases = [
         ("the same inbound name twice", entries(json!(["x-a", "X-A"])), "x-a"),
-        ("the same inbound name in another spelling", entries(json!(["x-a", { "name": "x_a", "as": "x-b" }])), "x-b"),
+        ("the same inbound name in another spelling", entries(json!(["x-a", { "name": "x_a", "as": "x-b" }])), "x_a"),
         (
             "two entries for one outgoing name",
             entries(json!([{ "name": "x-a", "as": "x-out" }, { "name": "x-b", "as": "X_Out" }])),
