@@ -108,7 +108,7 @@ pub struct AnnotationOverrides {
 /// The original writes an empty text for the default.
 fn empty_means_allow(schema: &mut Schema) {
     if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
-        choices.push(json!({ "const": "", "description": "The same as `allow`." }));
+        choices.push(json!({ "const": "", "x-spelling-of": "allow" }));
     }
 }
 

@@ -115,7 +115,7 @@ pub enum Transport {
 fn other_spellings(schema: &mut Schema) {
     if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
         for word in ["streamable", "http"] {
-            choices.push(json!({ "const": word, "description": "The same as `streamable-http`." }));
+            choices.push(json!({ "const": word, "x-spelling-of": "streamable-http" }));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a configuration must satisfy beyond its shape. Pure: nothing is looked up, connected or read.
 
-use super::{Backend, Config, Problem, Severity, Span, ToolVisibility, index_path, key_path, nearest};
+use super::{Backend, Config, Problem, Severity, Span, index_path, key_path, nearest};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The paths that the gateway answers itself; the endpoint cannot be one of them.
@@ -46,6 +46,9 @@ impl Check<'_> {
         }
         if let Some(complaint) = path_complaint(&config.path) {
             self.error("path", complaint, "write for example /mcp");
+        }
+        if config.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
+            self.error("allowedHosts", "empty, so that no request would be answered", "list the names that clients use, or leave it out");
         }
         for (index, host) in config.allowed_hosts.iter().flatten().enumerate() {
             if !is_host(host) {
@@ -112,7 +115,7 @@ impl Check<'_> {
         }
     }
 
-    /// Every name of a backend that stands elsewhere.
+    /// Every name of a backend that stands elsewhere; `aggregation` is the catalogue's.
     fn references(&mut self) {
         let config = self.config;
         let known: Vec<&str> = config.backends.iter().map(|backend| backend.name.as_str()).collect();
@@ -121,23 +124,6 @@ impl Check<'_> {
         }
         for name in config.operational.timeouts.per_workload.keys() {
             self.reference(key_path("operational.timeouts.perWorkload", name), name, &known);
-        }
-        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-        for (index, tools) in config.aggregation.tools.iter().enumerate() {
-            let at = key_path(&index_path("aggregation.tools", index), "workload");
-            if let Some(earlier) = first.insert(&tools.workload, index) {
-                let message = format!("`{}` has aggregation.tools[{earlier}] already", tools.workload);
-                self.error(&at, message, "write one entry for each backend");
-            }
-            self.reference(at, &tools.workload, &known);
-        }
-        for (index, name) in config.aggregation.conflict_resolution_config.priority_order.iter().enumerate() {
-            let at = index_path("aggregation.conflictResolutionConfig.priorityOrder", index);
-            self.reference(at, name, &known);
-        }
-        if config.aggregation.exclude_all_tools && config.aggregation.default_tool_visibility == ToolVisibility::Deny {
-            let message = "without effect beside `excludeAllTools: true`";
-            self.problems.push(Problem::warning("aggregation.defaultToolVisibility", message).with_hint("remove one of the two"));
         }
     }
 

@@ -45,7 +45,7 @@ pub struct Config {
     /// How the catalogues become one.
     #[serde(default)]
     pub aggregation: Aggregation,
-    /// Timeouts.
+    /// Timeouts and the log level.
     #[serde(default)]
     pub operational: Operational,
     /// Client sessions of the legacy era.
@@ -103,7 +103,7 @@ impl Config {
     }
 }
 
-/// Settings of the original's `operational` section that vmcp has.
+/// Timeouts and the log level.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operational {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{ByteSize, IncomingAuth, StrategyConfig, WorkloadTools};
+use crate::config::{ByteSize, IncomingAuth, StrategyConfig};
 use serde_json::Map;
 
 fn backend(name: &str) -> Backend {
@@ -87,18 +87,11 @@ fn every_reference_names_a_known_backend() {
     let strategy = StrategyConfig { kind: "unauthenticated".to_owned(), settings: Map::new() };
     config.outgoing_auth.backends.insert("gihub".to_owned(), strategy);
     config.operational.timeouts.per_workload.insert("slack".to_owned(), Span::seconds(1));
-    config.aggregation.conflict_resolution_config.priority_order = vec!["jira".to_owned(), "Jira".to_owned()];
-    let tools =
-        |workload: &str| WorkloadTools { workload: workload.to_owned(), filter: None, overrides: BTreeMap::new(), exclude_all: false };
-    config.aggregation.tools = vec![tools("jira"), tools("confluence"), tools("jira")];
     assert_eq!(
         complaints(&config),
         [
             "error outgoingAuth.backends.gihub: no backend is called `gihub`; did you mean `github`?",
             "error operational.timeouts.perWorkload.slack: no backend is called `slack`; known: github, jira",
-            "error aggregation.tools[1].workload: no backend is called `confluence`; known: github, jira",
-            "error aggregation.tools[2].workload: `jira` has aggregation.tools[0] already; write one entry for each backend",
-            "error aggregation.conflictResolutionConfig.priorityOrder[1]: no backend is called `Jira`; did you mean `jira`?",
         ]
     );
 }
@@ -177,6 +170,15 @@ fn hosts_and_origins_have_their_form() {
             "error allowedOrigins[4]",
             "error allowedOrigins[5]",
         ]
+    );
+}
+
+#[test]
+fn an_empty_list_of_hosts_would_answer_nobody() {
+    let config = Config { allowed_hosts: Some(vec![]), allowed_origins: Some(vec![]), ..config() };
+    assert_eq!(
+        complaints(&config),
+        ["error allowedHosts: empty, so that no request would be answered; list the names that clients use, or leave it out"]
     );
 }
 

@@ -100,6 +100,26 @@ impl Walk<'_> {
                 self.problems.push(Problem::error(&place.path, format!("the key `{key}` is missing")));
             }
         }
+        if meant.is_empty() {
+            self.exactly_one(schema, members, place);
+        }
+    }
+
+    /// Checks `oneOf: [{required: [a]}, {required: [b]}]` beside `properties`: exactly one of the keys.
+    fn exactly_one(&mut self, schema: &Value, members: &Map<String, Value>, place: &Place) {
+        let branches = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        let keys: Vec<&str> = branches.filter_map(|branch| branch.get("required")?.get(0)?.as_str()).collect();
+        let there = keys.iter().filter(|key| members.get(**key).is_some_and(|value| !value.is_null())).count();
+        if keys.is_empty() || there == 1 {
+            return;
+        }
+        let listed = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
+        let problem = if there == 0 {
+            Problem::error(&place.path, format!("one of the keys {} is missing", listed.join(" and ")))
+        } else {
+            Problem::error(&place.path, format!("{} exclude each other", listed.join(" and "))).with_hint("keep one of them")
+        };
+        self.problems.push(problem);
     }
 
     /// Reports an unknown key; gives the key that was probably meant.

@@ -63,6 +63,10 @@ impl Shape {
     /// The concrete schemas that a value may match: references followed, `anyOf` and `oneOf` flattened.
     fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
         let schema = self.resolve(schema);
+        if schema.get("type").is_some() {
+            // What stands beside a type only narrows it.
+            return vec![schema];
+        }
         match schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
             Some(branches) => branches.iter().flat_map(|branch| self.alternatives(branch)).collect(),
             None => vec![schema],

@@ -38,10 +38,12 @@ struct NoSettings {}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["headerValue"]}, {"required": ["headerValueEnv"]}]))]
 #[allow(dead_code)]
 struct Injection {
     header_name: String,
     header_value: Option<SecretSource>,
+    header_value_env: Option<String>,
 }
 
 struct Plain;
@@ -269,6 +271,8 @@ fn a_strategy_takes_the_settings_of_its_kind_alone() {
             "e": {},
             "f": {"type": 1},
             "g": "unauthenticated",
+            "h": {"type": "header_injection", "headerInjection": {"headerName": "x"}},
+            "i": {"type": "header_injection", "headerInjection": {"headerName": "x", "headerValue": "hunter2", "headerValueEnv": "X"}},
         }},
     }));
     assert_eq!(
@@ -283,6 +287,8 @@ fn a_strategy_takes_the_settings_of_its_kind_alone() {
             "outgoingAuth.backends.e: the key `type` is missing; known kinds: header_injection, unauthenticated",
             "outgoingAuth.backends.f.type: expected text, found a number",
             "outgoingAuth.backends.g: expected a map, found text",
+            "outgoingAuth.backends.h.headerInjection: one of the keys `headerValue` and `headerValueEnv` is missing",
+            "outgoingAuth.backends.i.headerInjection: `headerValue` and `headerValueEnv` exclude each other; keep one of them",
         ]
     );
     read(
