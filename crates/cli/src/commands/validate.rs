@@ -1,0 +1,55 @@
+//! `vmcp validate`.
+
+use crate::{
+    args::ConfigArgs,
+    config::{Finding, Secrets, load},
+    error::Failure,
+    terminal::{self, Terminal},
+};
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Checks a configuration. Exit code 1 when it cannot be used.
+#[derive(Args, Debug)]
+pub(crate) struct Validate {
+    /// The configuration file; the same as --config
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// Require every environment variable and file that holds a secret to be there
+    #[arg(long)]
+    strict: bool,
+    /// Print a list of objects on stdout
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl Validate {
+    pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
+        let secrets = if self.strict { Secrets::Required } else { Secrets::Optional };
+        let mut config = self.config;
+        config.config = self.file.or(config.config);
+        let loaded = load(&config.request(secrets)).into_loaded();
+        let findings = match &loaded {
+            Ok(loaded) => &loaded.findings,
+            Err(findings) => findings,
+        };
+        if self.json {
+            terminal::print(Value::Array(findings.iter().map(Finding::to_json).collect()))?;
+        } else {
+            terminal.findings(findings);
+        }
+        let loaded = loaded.map_err(|_| Failure::Reported)?;
+        if !self.json {
+            let name = loaded.sources.file.map_or_else(|| "configuration".to_owned(), |file| file.display().to_string());
+            let backends = match loaded.config.backends.len() {
+                1 => "1 backend".to_owned(),
+                count => format!("{count} backends"),
+            };
+            terminal::print(format_args!("{name}: ok, {backends}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `mcpServers` maps as Claude, Cursor and others write them, and VS Code's `servers`.
+
+use super::{Converted, listing};
+use crate::config::document::Document;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use vmcp_core::config::{Problem, index_path, is_name, key_path, slug};
+
+/// The keys that lead to the map of servers.
+const PLACES: [&[&str]; 3] = [&["mcpServers"], &["mcp", "servers"], &["servers"]];
+
+/// The keys of an entry that mean something here.
+const READ: [&str; 10] = ["url", "serverUrl", "httpUrl", "type", "transport", "headers", "disabled", "enabled", "command", "$schema"];
+
+/// Where the map of servers is, if the value has one.
+pub(super) fn find(value: &Value) -> Option<&'static [&'static str]> {
+    PLACES.into_iter().find(|keys| keys.iter().try_fold(value, |value, key| value.get(key)).is_some_and(Value::is_object))
+}
+
+pub(super) fn convert(mut document: Document, keys: &[&str]) -> Converted {
+    let root = document.value.take();
+    let path = keys.join(".");
+    let mut reader = Reader { problems: Vec::new(), renames: vec![("backends".to_owned(), path.clone())], backends: Vec::new() };
+    let ignored = root.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    let ignored: Vec<&str> = ignored.filter(|key| *key != keys[0] && *key != "$schema").collect();
+    if !ignored.is_empty() {
+        let message = format!("{} not read from a file with `{path}`", listing(ignored));
+        reader.problems.push(Problem::note("", message).with_hint("vmcp's own settings need a file with `backends`"));
+    }
+    if let Some(Value::Object(servers)) = keys.iter().try_fold(&root, |value, key| value.get(key)) {
+        reader.servers(servers, &path);
+    }
+    document.value = json!({ "backends": reader.backends });
+    document.renames = reader.renames;
+    Converted { document, problems: reader.problems }
+}
+
+struct Reader {
+    problems: Vec<Problem>,
+    renames: Vec<(String, String)>,
+    backends: Vec<Value>,
+}
+
+impl Reader {
+    fn servers(&mut self, servers: &Map<String, Value>, path: &str) {
+        // Names that can stay do, so that a slug never takes one away.
+        let mut taken: BTreeSet<String> = servers.keys().filter(|name| is_name(name)).cloned().collect();
+        for (name, entry) in servers {
+            let at = key_path(path, name);
+            let Some(mut backend) = self.entry(entry, &at) else { continue };
+            let own = if is_name(name) { name.clone() } else { unique(name, &mut taken) };
+            if own != *name {
+                self.problems.push(Problem::note(&at, format!("called `{own}` here")));
+            }
+            backend.insert("name".to_owned(), own.into());
+            self.renames.push((index_path("backends", self.backends.len()), at));
+            self.backends.push(Value::Object(backend));
+        }
+    }
+
+    fn skip(&mut self, at: &str, why: &str, hint: &str) -> Option<Map<String, Value>> {
+        self.problems.push(Problem::warning(at, format!("skipped: {why}")).with_hint(hint));
+        None
+    }
+
+    fn entry(&mut self, entry: &Value, at: &str) -> Option<Map<String, Value>> {
+        let Value::Object(entry) = entry else {
+            self.problems.push(Problem::error(at, "expected a map"));
+            return None;
+        };
+        if entry.get("disabled") == Some(&Value::Bool(true)) || entry.get("enabled") == Some(&Value::Bool(false)) {
+            self.problems.push(Problem::note(at, "skipped: it is disabled"));
+            return None;
+        }
+        let url_key = ["url", "serverUrl", "httpUrl"].into_iter().find(|key| entry.contains_key(*key));
+        let kind = entry.get("type").or_else(|| entry.get("transport")).and_then(Value::as_str);
+        let plain: String = kind.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
+        match (plain.to_ascii_lowercase().as_str(), url_key) {
+            ("" | "http" | "streamable" | "streamablehttp", Some(_)) => {}
+            ("sse", _) => {
+                return self.skip(at, "`sse` is not available in this version of vmcp", "give the server's streamable HTTP address");
+            }
+            ("stdio" | "local" | "", _) if entry.contains_key("command") => {
+                let hint = "run the server over streamable HTTP and give its `url`";
+                return self.skip(at, "servers with a `command` are not available in this version of vmcp", hint);
+            }
+            (_, None) => return self.skip(at, "it has no `url`", "add one, or remove the entry"),
+            (_, Some(_)) => return self.skip(at, "its type is none that vmcp knows", "use `http`"),
+        }
+        let url_key = url_key?;
+        let mut backend = Map::new();
+        let url = entry.get(url_key)?;
+        if url.as_str().is_some_and(asks_the_client) {
+            return self.skip(&key_path(at, url_key), "only the client can ask for `${input:…}`", "write the value, or `${ENV}`");
+        }
+        if url_key != "url" {
+            self.renames.push((key_path(&index_path("backends", self.backends.len()), "url"), key_path(at, url_key)));
+        }
+        backend.insert("url".to_owned(), url.clone());
+        if let Some(headers) = entry.get("headers").filter(|headers| !headers.is_null()) {
+            for (name, value) in headers.as_object().into_iter().flatten() {
+                if value.as_str().is_some_and(asks_the_client) {
+                    let at = key_path(&key_path(at, "headers"), name);
+                    return self.skip(&at, "only the client can ask for `${input:…}`", "use `${ENV}` in the header's value");
+                }
+            }
+            backend.insert("headers".to_owned(), headers.clone());
+        }
+        let ignored: Vec<&str> = entry.keys().map(String::as_str).filter(|key| !READ.contains(key)).collect();
+        if !ignored.is_empty() {
+            self.problems.push(Problem::note(at, format!("{} not read", listing(ignored))));
+        }
+        Some(backend)
+    }
+}
+
+/// Whether the text has a variable that VS Code asks its user for, or runs a command for.
+fn asks_the_client(text: &str) -> bool {
+    text.contains("${input:") || text.contains("${command:")
+}
+
+fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let base = slug(name).unwrap_or_else(|| "server".to_owned());
+    let mut candidate = base.clone();
+    let mut count = 1;
+    while !taken.insert(candidate.clone()) {
+        count += 1;
+        candidate = format!("{base}-{count}");
+    }
+    candidate
+}

@@ -1,0 +1,189 @@
+use super::*;
+use crate::config::syntax::Syntax;
+use serde_json::json;
+
+fn read(syntax: Syntax, text: &str) -> (Document, Vec<String>) {
+    let Converted { document, problems } = convert(syntax.parse(text).unwrap());
+    (document, problems.iter().map(|problem| format!("{} {problem}", problem.severity)).collect())
+}
+
+#[test]
+fn a_file_of_vmcps_own_stays_as_it_is() {
+    let (document, said) = read(Syntax::Yaml, "backends: []\nmcpServers: {}\n");
+    assert_eq!(document.value, json!({"backends": [], "mcpServers": {}}));
+    assert!(said.is_empty() && document.renames.is_empty());
+}
+
+#[test]
+fn an_mcp_servers_map_is_read_as_clients_write_it() {
+    let (document, said) = read(
+        Syntax::Json,
+        r#"{
+          // as Claude, Cursor and others write it
+          "numStartups": 7, "theme": "dark",
+          "mcpServers": {
+            "GitHub": {"type": "http", "url": "https://a.example.com/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}, "oauth": {}},
+            "My Server (dev)": {"transport": "streamable-http", "serverUrl": "https://b.example.com/mcp", "autoApprove": ["x"], "timeout": 60},
+            "github": {"type": "streamableHttp", "httpUrl": "https://c.example.com/mcp"},
+            "日本": {"url": "https://d.example.com/mcp"},
+            "files": {"command": "npx", "args": ["-y", "${workspaceFolder}"], "env": {}},
+            "old": {"type": "sse", "url": "https://e.example.com/sse"},
+            "off": {"url": "https://f.example.com", "disabled": true},
+            "off2": {"url": "https://f.example.com", "enabled": false},
+            "ask": {"url": "https://g.example.com", "headers": {"X-Key": "${input:key}"}},
+            "ws": {"type": "ws", "url": "wss://h.example.com"},
+            "empty": {},
+            "text": "https://i.example.com",
+          },
+        }"#,
+    );
+    assert_eq!(
+        document.value,
+        json!({"backends": [
+            {"url": "https://a.example.com/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}, "name": "github-2"},
+            {"url": "https://b.example.com/mcp", "name": "my-server-dev"},
+            {"url": "https://c.example.com/mcp", "name": "github"},
+            {"url": "https://d.example.com/mcp", "name": "server"},
+        ]})
+    );
+    assert_eq!(
+        said,
+        [
+            "note `numStartups`, `theme` not read from a file with `mcpServers`; vmcp's own settings need a file with `backends`",
+            "note mcpServers.GitHub: `oauth` not read",
+            "note mcpServers.GitHub: called `github-2` here",
+            r#"note mcpServers["My Server (dev)"]: `autoApprove`, `timeout` not read"#,
+            r#"note mcpServers["My Server (dev)"]: called `my-server-dev` here"#,
+            r#"note mcpServers["日本"]: called `server` here"#,
+            "warning mcpServers.files: skipped: servers with a `command` are not available in this version of vmcp; \
+             run the server over streamable HTTP and give its `url`",
+            "warning mcpServers.old: skipped: `sse` is not available in this version of vmcp; give the server's streamable HTTP address",
+            "note mcpServers.off: skipped: it is disabled",
+            "note mcpServers.off2: skipped: it is disabled",
+            "warning mcpServers.ask.headers.X-Key: skipped: only the client can ask for `${input:…}`; use `${ENV}` in the header's value",
+            "warning mcpServers.ws: skipped: its type is none that vmcp knows; use `http`",
+            "warning mcpServers.empty: skipped: it has no `url`; add one, or remove the entry",
+            "error mcpServers.text: expected a map",
+        ]
+    );
+    assert_eq!(document.in_file("backends[0].headers.Authorization"), "mcpServers.GitHub.headers.Authorization");
+    assert_eq!(document.in_file("backends[1].url"), r#"mcpServers["My Server (dev)"].serverUrl"#);
+    assert_eq!(document.in_file("backends"), "mcpServers");
+}
+
+#[test]
+fn vs_codes_servers_map_is_read_in_both_its_places() {
+    let expected = json!({"backends": [{"url": "https://a.example.com/mcp", "name": "a"}]});
+    let (document, said) = read(
+        Syntax::Json,
+        r#"{"inputs": [{"type": "promptString", "id": "key"}], "servers": {"a": {"type": "http", "url": "https://a.example.com/mcp"}}}"#,
+    );
+    assert_eq!(document.value, expected);
+    assert_eq!(said, ["note `inputs` not read from a file with `servers`; vmcp's own settings need a file with `backends`"]);
+    let (document, _) = read(Syntax::Json, r#"{"editor.fontSize": 12, "mcp": {"servers": {"a": {"url": "https://a.example.com/mcp"}}}}"#);
+    assert_eq!(document.value, expected);
+    assert_eq!(document.in_file("backends[0].url"), "mcp.servers.a.url");
+}
+
+const MANIFEST: &str = "
+apiVersion: v1
+kind: Secret
+---
+apiVersion: toolhive.stacklok.dev/v1beta1
+kind: VirtualMCPServer
+metadata: {name: team}
+spec:
+  groupRef: {name: engineering}
+  replicas: 2
+  incomingAuth: {type: anonymous}
+  outgoingAuth: {source: inline, default: {type: unauthenticated}}
+  passthroughHeaders: [x-wins]
+  config:
+    passthroughHeaders: [x-loses]
+    aggregation: {conflictResolution: prefix}
+    backends:
+      - {name: github, url: https://mcp.example.com/mcp}
+";
+
+#[test]
+fn a_manifest_holds_the_configuration_and_what_wins_over_it() {
+    let (document, said) = read(Syntax::Yaml, MANIFEST);
+    assert_eq!(
+        document.value,
+        json!({
+            "passthroughHeaders": ["x-wins"],
+            "aggregation": {"conflictResolution": "prefix"},
+            "backends": [{"name": "github", "url": "https://mcp.example.com/mcp"}],
+            "name": "team",
+            "incomingAuth": {"type": "anonymous"},
+            "outgoingAuth": {"source": "inline", "default": {"type": "unauthenticated"}},
+            "groupRef": "engineering",
+        })
+    );
+    assert_eq!(said, ["note 1 further documents of the file are not for vmcp", "note spec: `replicas` not read: a cluster's work"]);
+    assert_eq!(document.in_file("passthroughHeaders[0]"), "spec.passthroughHeaders[0]");
+    assert_eq!(document.in_file("backends[0].url"), "spec.config.backends[0].url");
+    assert_eq!(document.in_file("name"), "metadata.name");
+    let (older, _) = read(Syntax::Yaml, &MANIFEST.replace("v1beta1", "v1alpha1").replace("{name: engineering}", "engineering"));
+    assert_eq!(older.value, document.value);
+}
+
+#[test]
+fn what_only_a_cluster_can_resolve_is_an_error_that_names_the_field() {
+    let (document, said) = read(
+        Syntax::Yaml,
+        "
+apiVersion: toolhive.stacklok.dev/v1alpha1
+kind: VirtualMCPServer
+metadata: {name: team}
+spec:
+  groupRef: {name: engineering}
+  telemetryConfigRef: {name: t}
+  serviceTyp: NodePort
+  incomingAuth: {type: oidc, oidcConfigRef: {name: o}, authzConfig: {type: inline}}
+  outgoingAuth:
+    source: discovered
+    default: {type: discovered}
+    backends:
+      github: {type: externalAuthConfigRef, externalAuthConfigRef: {name: x}}
+      jira: {type: unauthenticated}
+  config:
+    aggregation: {tools: [{workload: github, toolConfigRef: {name: x}}]}
+",
+    );
+    let cluster = "only a cluster can resolve this";
+    assert_eq!(
+        said,
+        [
+            format!("error spec.outgoingAuth.source: {cluster}; write the strategies here"),
+            format!("error spec.outgoingAuth.default.type: {cluster}; write the strategies here"),
+            format!("error spec.outgoingAuth.backends.github.externalAuthConfigRef: {cluster}; write the strategies here"),
+            "error spec.groupRef: only a cluster can resolve a group of servers; list them under spec.config.backends".to_owned(),
+            format!("error spec.config.aggregation.tools[0].toolConfigRef: {cluster}; write what it names here, or remove it"),
+            format!("error spec.incomingAuth.oidcConfigRef: {cluster}; write what it names here, or remove it"),
+            format!("error spec.telemetryConfigRef: {cluster}; write what it names under spec.config, or remove it"),
+            "error spec.serviceTyp: unknown key; did you mean `serviceType`?".to_owned(),
+        ]
+    );
+    assert_eq!(document.value["incomingAuth"], json!({"type": "oidc", "authz": {"type": "inline"}}));
+    assert_eq!(document.in_file("incomingAuth.authz"), "spec.incomingAuth.authzConfig");
+    assert_eq!(document.value["outgoingAuth"], json!({"backends": {"jira": {"type": "unauthenticated"}}}));
+    assert_eq!(document.silenced, ["backends"]);
+}
+
+#[test]
+fn other_manifests_are_refused() {
+    let (_, said) = read(Syntax::Yaml, "apiVersion: toolhive.stacklok.dev/v2\nkind: MCPServer\n");
+    assert_eq!(
+        said,
+        [
+            "error kind: not a kind that vmcp reads; it reads VirtualMCPServer",
+            "error apiVersion: not a version that vmcp reads; it reads toolhive.stacklok.dev/v1alpha1 and toolhive.stacklok.dev/v1beta1",
+            "error the key `spec` is missing or no map; it holds the gateway's configuration under `config`",
+        ]
+    );
+    let (_, said) = read(Syntax::Yaml, "backends: []\n---\nbackends: []\n");
+    assert_eq!(said, ["error more than one document; keep one, without `---` in between"]);
+    let (_, said) = read(Syntax::Yaml, &format!("{MANIFEST}---{}", MANIFEST.split("---").nth(1).unwrap()));
+    assert_eq!(said[0], "error more than one VirtualMCPServer; give each a file of its own");
+}

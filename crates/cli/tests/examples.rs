@@ -1,0 +1,100 @@
+//! Every file in `examples/` is a configuration that works, and together they show every key.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+/// The examples' texts by their names.
+fn examples() -> BTreeMap<String, String> {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension != "md"));
+    files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// Runs vmcp in the examples' folder, with an empty environment.
+fn vmcp(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vmcp")).args(arguments).current_dir(folder()).env_clear().output().unwrap()
+}
+
+/// Whether `validate` was content, and its warnings and errors without notes.
+fn validate(file: &str) -> (bool, Vec<String>) {
+    let output = vmcp(&["validate", file]);
+    let lines = String::from_utf8(output.stderr).unwrap();
+    (output.status.success(), lines.lines().filter(|line| !line.contains(": note: ")).map(str::to_owned).collect())
+}
+
+/// What is worth a warning in the examples that show it.
+fn expected_warnings(file: &str) -> &'static [&'static str] {
+    match file {
+        "headers.yaml" => &[
+            "headers.yaml:33:5: warning: backends[2].allowPlaintext: `authorization`, `x-remote-user` may travel unencrypted",
+            "headers.yaml:37:9: warning: backends[2].passthroughHeaders[0]: the caller's `authorization` is passed on to backend `internal`",
+        ],
+        "mcp-servers.json" => &["mcp-servers.json:19:5: warning: mcpServers.files: skipped: servers with a `command`"],
+        "network.yaml" => &["network.yaml:8:1: warning: listen: anyone who reaches 0.0.0.0:4483 can call every tool"],
+        "vscode.json" => &["vscode.json:13:20: warning: servers.wiki.headers.Authorization: skipped: only the client can ask"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn every_example_is_a_valid_configuration() {
+    let examples = examples();
+    assert!(examples.len() >= 14, "{:?}", examples.keys());
+    for file in examples.keys() {
+        let (content, lines) = validate(file);
+        assert!(content, "{file}: {lines:#?}");
+        let expected = expected_warnings(file);
+        assert_eq!(lines.len(), expected.len(), "{file}: {lines:#?}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}");
+        }
+    }
+}
+
+#[test]
+fn every_example_names_its_schema_and_says_what_it_shows() {
+    for (file, text) in examples() {
+        match file.rsplit('.').next() {
+            Some("yaml") if file != "kubernetes.yaml" => {
+                assert!(text.starts_with("# yaml-language-server: $schema=../docs/vmcp.schema.json\n# "), "{file}");
+            }
+            Some("toml") => assert!(text.starts_with("#:schema ../docs/vmcp.schema.json\n# "), "{file}"),
+            Some("jsonc") => assert!(text.contains("\"$schema\": \"../docs/vmcp.schema.json\"") && text.contains("// "), "{file}"),
+            _ => assert!(text.contains("# ") || text.contains("// "), "{file}"),
+        }
+    }
+    let schema: Value = serde_json::from_str(&fs::read_to_string(folder().join("../docs/vmcp.schema.json")).unwrap()).unwrap();
+    assert_eq!(schema["title"], "Configuration of vmcp");
+}
+
+#[test]
+fn every_key_stands_in_an_example() {
+    let texts: String = examples().into_values().collect();
+    let output = vmcp(&["schema"]);
+    assert!(output.status.success());
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    let keys = definitions.filter_map(|definition| definition["properties"].as_object()).flat_map(|properties| properties.keys());
+    for key in keys {
+        assert!(texts.contains(&format!("{key}:")) || texts.contains(&format!("\"{key}\":")), "no example has `{key}`");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_example() {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    for file in examples().keys() {
+        assert!(readme.contains(&format!("[{file}]({file})")), "{file}");
+    }
+}

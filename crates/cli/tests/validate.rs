@@ -1,0 +1,140 @@
+//! `vmcp validate` from outside: exit codes, streams and forms.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn vmcp(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vmcp"));
+        command.args(arguments).current_dir(self.0.path()).env_clear().envs(environment.iter().copied());
+        command.output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+const GOOD: &str = "backends: [{name: a, url: 'https://a.example.com/mcp', headers: {x-key: '${KEY}'}}]\n";
+
+#[test]
+fn a_good_file_exits_with_0_and_says_so_on_stdout() {
+    let folder = Folder::new(&[("vmcp.yaml", GOOD)]);
+    for arguments in
+        [&["validate"][..], &["validate", "vmcp.yaml"], &["validate", "--config", "vmcp.yaml"], &["validate", "-c", "vmcp.yaml"]]
+    {
+        let output = folder.vmcp(arguments, &[("KEY", "k")]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(text(&output.stdout), "vmcp.yaml: ok, 1 backend\n");
+        assert_eq!(text(&output.stderr), "");
+    }
+    let output = folder.vmcp(&["validate"], &[("KEY", "k"), ("VMCP_CONFIG", "other.yaml")]);
+    assert_eq!(text(&output.stderr), "other.yaml: cannot be read: no such file\n");
+}
+
+#[test]
+fn problems_exit_with_1_one_line_each_on_stderr() {
+    let folder = Folder::new(&[
+        ("vmcp.yaml", "lisen: x\nbackends: [{name: A, url: 'ftp://a'}]\n"),
+        ("b.yaml", "backends: [{name: A, url: 'ftp://a'}]\n"),
+    ]);
+    let output = folder.vmcp(&["validate"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(text(&output.stderr), "vmcp.yaml:1:1: lisen: unknown key; did you mean `listen`?\n");
+    let output = folder.vmcp(&["validate", "b.yaml"], &[]);
+    assert_eq!(
+        text(&output.stderr),
+        "b.yaml:1:13: backends[0].name: not a backend name; use lower-case letters, digits, `-` and `_`, for example `a`\n\
+         b.yaml:1:22: backends[0].url: `ftp` URLs are not supported; use http or https\n"
+    );
+}
+
+#[test]
+fn secrets_are_needed_only_when_asked_for() {
+    let folder = Folder::new(&[("vmcp.yaml", GOOD)]);
+    let output = folder.vmcp(&["validate"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let line = "vmcp.yaml:1:66: note: backends[0].headers.x-key: the environment variable `KEY` is not set; `vmcp serve` will need it\n";
+    assert_eq!(text(&output.stderr), line);
+    let output = folder.vmcp(&["validate", "--strict"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let line = "vmcp.yaml:1:66: backends[0].headers.x-key: the environment variable `KEY` is not set; set it, or write ${KEY:-default}\n";
+    assert_eq!(text(&output.stderr), line);
+}
+
+#[test]
+fn json_is_a_list_on_stdout() {
+    let folder = Folder::new(&[("vmcp.yaml", "lisen: x\nbackends: []\n")]);
+    let output = folder.vmcp(&["validate", "--json"], &[("VMCP_PATHS", "/")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(
+        serde_json::from_slice::<Value>(&output.stdout).unwrap(),
+        json!([
+            {"severity": "error", "source": "vmcp.yaml", "line": 1, "column": 1, "path": "lisen", "message": "unknown key",
+             "hint": "did you mean `listen`?"},
+            {"severity": "error", "source": "VMCP_PATHS", "line": null, "column": null, "path": "", "message": "unknown setting",
+             "hint": "did you mean VMCP_PATH?"},
+        ])
+    );
+    let folder = Folder::new(&[("vmcp.yaml", GOOD)]);
+    let output = folder.vmcp(&["validate", "--json"], &[("KEY", "k")]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "[]\n"));
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let folder = Folder::new(&[]);
+    for arguments in
+        [&["validate", "--strct"][..], &["validate", "a.yaml", "--config", "b.yaml"], &["validate", "--backend", "a"], &["nonsense"]]
+    {
+        let output = folder.vmcp(arguments, &[]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(text(&output.stdout), "");
+    }
+}
+
+#[test]
+fn colour_comes_only_when_asked_for() {
+    let folder = Folder::new(&[("vmcp.yaml", "lisen: x\nbackends: []\n")]);
+    let output = folder.vmcp(&["validate"], &[("TERM", "xterm")]);
+    assert!(!text(&output.stderr).contains('\x1b'));
+    let output = folder.vmcp(&["--color", "always", "validate"], &[]);
+    assert!(text(&output.stderr).contains("\x1b[1mvmcp.yaml:1:1\x1b[0m: \x1b[1;31mlisen\x1b[0m: unknown key"));
+}
+
+#[test]
+fn version_schema_and_completions_print_on_stdout() {
+    let folder = Folder::new(&[]);
+    let version = env!("CARGO_PKG_VERSION");
+    let print = |arguments: &[&str]| {
+        let output = folder.vmcp(arguments, &[]);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{arguments:?}");
+        text(&output.stdout).to_owned()
+    };
+    assert_eq!(print(&["version"]), format!("vmcp {version}\nMCP 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26\n"));
+    assert_eq!(print(&["--version"]), format!("vmcp {version}\n"));
+    let object: Value = serde_json::from_str(&print(&["version", "--json"])).unwrap();
+    assert_eq!(object["version"], version);
+    let schema: Value = serde_json::from_str(&print(&["schema"])).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(print(&["completions", shell]).contains("validate"), "{shell}");
+    }
+}
