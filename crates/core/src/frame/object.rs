@@ -1,14 +1,13 @@
 //! An object in its raw text, with its members found.
 
 use super::{FrameError, decode_string, scan::Scanner, write::json_string};
-use smallvec::SmallVec;
 use std::{borrow::Cow, collections::HashSet};
 
 /// A JSON object that keeps its text and the order of its members. No key stands twice.
 #[derive(Clone)]
 pub struct RawObject<'a> {
     text: &'a str,
-    members: SmallVec<[Member<'a>; 6]>,
+    members: Vec<Member<'a>>,
 }
 
 /// One member of a [`RawObject`].
@@ -54,7 +53,7 @@ impl Edit<'_> {
 const PAIRWISE: usize = 12;
 
 impl<'a> RawObject<'a> {
-    pub(super) fn new(text: &'a str, members: SmallVec<[Member<'a>; 6]>) -> Option<Self> {
+    pub(super) fn new(text: &'a str, members: Vec<Member<'a>>) -> Option<Self> {
         let unique = if members.len() <= PAIRWISE {
             members.iter().enumerate().all(|(i, member)| members[..i].iter().all(|other| other.key != member.key))
         } else {

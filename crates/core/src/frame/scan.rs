@@ -64,7 +64,7 @@ impl<'a> Scanner<'a> {
     /// Passes over an object and lists its members. Members for which `inner` says so are taken apart too, in the same pass.
     pub(super) fn object(&mut self, depth: usize, inner: fn(&str) -> bool) -> Result<(RawObject<'a>, Inner<'a>), FrameError> {
         let start = self.at;
-        let mut members = SmallVec::new();
+        let mut members = Vec::with_capacity(6);
         let mut nested = Inner::new();
         self.members(depth, |scanner, raw_key| {
             let key = decode_key(raw_key).ok_or_else(|| scanner.expected("a key without lone surrogates"))?;

@@ -1,0 +1,105 @@
+//! `vmcp serve`.
+
+use crate::{
+    args::ConfigArgs,
+    config::{Secrets, load},
+    error::Failure,
+    logging::LogArgs,
+    terminal::Terminal,
+};
+use anyhow::Context;
+use clap::Args;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use vmcp_core::config::Config;
+use vmcp_server::Gateway;
+
+/// Serves the gateway until SIGTERM or Ctrl-C.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl Serve {
+    pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
+        let loaded = match load(&self.config.request(Secrets::Required)).into_loaded() {
+            Ok(loaded) => loaded,
+            Err(findings) => {
+                terminal.findings(&findings);
+                return Err(Failure::Reported);
+            }
+        };
+        terminal.findings(&loaded.findings);
+        self.log.start(loaded.config.operational.log_level)?;
+        Ok(runtime()?.block_on(serve(loaded.config))?)
+    }
+}
+
+/// The runtime of every command that talks to somebody.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Binds the configured address, with an error that says what to do.
+pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!("{address} is in use; choose another port with --port or `listen`"),
+        std::io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("{address} is no address of this machine; choose one with --host or `listen`")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!("no permission to listen on {address}; choose a port above 1023 with --port")
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
+    })
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = bind(config.listen).await?;
+    let address = listener.local_addr().context("cannot tell the listener's address")?;
+    let (path, backends) = (config.path.clone(), config.backends.len());
+    let gateway = Gateway::builder(config).build()?;
+    tracing::info!(backends, "listening on http://{address}{path}");
+    serve_until_signal(&gateway, listener).await
+}
+
+/// Serves until SIGTERM or Ctrl-C, then shuts down in order. A second signal ends at once.
+pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener) -> anyhow::Result<()> {
+    let stop = async {
+        stop_signal().await?;
+        tracing::info!("stopping: no new connections, requests in flight may end; a second signal stops at once");
+        tokio::select! {
+            () = gateway.shutdown() => {}
+            signal = stop_signal() => signal?,
+        }
+        anyhow::Ok(())
+    };
+    let serving = async { gateway.serve(listener).await.context("the listener failed") };
+    tokio::pin!(stop, serving);
+    tokio::select! {
+        stopped = &mut stop => stopped,
+        served = &mut serving => {
+            served?;
+            // The accept loop has ended because of the signal; the rest of the shutdown goes on.
+            stop.await
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> anyhow::Result<()> {
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
+}

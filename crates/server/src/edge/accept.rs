@@ -1,0 +1,76 @@
+//! The accept loop.
+
+use super::stall::StallGuard;
+use crate::gateway::{Gateway, Inner};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+/// The longest request head.
+const MAX_HEAD: usize = 64 * 1024;
+/// How many header lines one request may have.
+const MAX_HEADER_LINES: usize = 256;
+
+/// Accepts connections until shutdown, then lets them end.
+pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) -> io::Result<()> {
+    let limits = inner.snapshot().config.limits.clone();
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.max_connections as usize));
+    loop {
+        let place = tokio::select! {
+            () = inner.shutdown.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let accepted = tokio::select! {
+            () = inner.shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_passing(&error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let connection = connection(&inner, stream, peer, limits.read_timeout.0, limits.write_timeout.0);
+        let connection = graceful.watch(connection);
+        inner.tracker.spawn(async move {
+            let _place = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+    Ok(())
+}
+
+fn connection(
+    inner: &Arc<Inner>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    read_timeout: Duration,
+    write_timeout: Duration,
+) -> http1::Connection<hyper_util::rt::TokioIo<StallGuard>, super::GatewayService> {
+    // Without it a response in two writes waits 40 ms for the peer's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = Gateway { inner: Arc::clone(inner) }.service(Some(peer));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(read_timeout)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADER_LINES)
+        .serve_connection(StallGuard::new(stream, write_timeout), service)
+}
+
+/// Errors of one connection, or of a moment without file descriptors.
+fn is_passing(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected)
+}

@@ -1,0 +1,73 @@
+//! `/health`, `/ping`, `/readyz` and `/status`, in the original's shapes.
+
+use super::{Body, service::identify};
+use crate::gateway::{Inner, Snapshot};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    response::{IntoResponse, Response as AxumResponse},
+    routing::get,
+};
+use bytes::Bytes;
+use http::{Response, StatusCode, Uri, request::Parts};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::{net::SocketAddr, sync::Arc};
+use tower::ServiceExt;
+use vmcp_core::Era;
+
+#[derive(Clone)]
+struct Admin {
+    inner: Arc<Inner>,
+    snapshot: Arc<Snapshot>,
+    peer: Option<SocketAddr>,
+}
+
+/// Answers everything but the endpoint.
+pub(crate) async fn respond(inner: Arc<Inner>, snapshot: Arc<Snapshot>, peer: Option<SocketAddr>, head: Parts) -> Response<Body> {
+    let routes = Router::new()
+        // Probes come with whatever Host the prober uses: exempt from the guard, and they say nothing.
+        .route("/health", get(health))
+        .route("/ping", get(health))
+        .route("/readyz", get(readyz))
+        .route("/status", get(status))
+        .fallback(nothing)
+        .with_state(Admin { inner, snapshot, peer });
+    let answer = routes.oneshot(Request::from_parts(head, axum::body::Body::empty())).await;
+    let (head, body) = answer.into_response().into_parts();
+    let body = body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
+    Response::from_parts(head, Body::full(body))
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn readyz(State(admin): State<Admin>) -> AxumResponse {
+    if admin.inner.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not_ready", "mode": "static" }))).into_response();
+    }
+    Json(json!({ "status": "ready", "mode": "static" })).into_response()
+}
+
+async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
+    let (head, _) = request.into_parts();
+    if let Err(refused) = admin.snapshot.guard.check(&head.uri, &head.headers) {
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": refused.to_string() }))).into_response();
+    }
+    if !admin.snapshot.authenticator.is_anonymous()
+        && let Err(failure) = identify(&admin.snapshot, &head, admin.peer).await
+    {
+        return failure.into_response(None, Era::Legacy).map(axum::body::Body::new).into_response();
+    }
+    Json(admin.inner.status()).into_response()
+}
+
+async fn nothing(State(admin): State<Admin>, uri: Uri) -> AxumResponse {
+    // Clients that look for authorization metadata must take this for "there is none", not for a hint to follow.
+    let mut answer = json!({ "error": "not found" });
+    if !uri.path().starts_with("/.well-known/") {
+        answer["hint"] = json!(format!("the MCP endpoint is {}", admin.snapshot.config.path));
+    }
+    (StatusCode::NOT_FOUND, Json(answer)).into_response()
+}

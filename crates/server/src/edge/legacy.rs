@@ -1,0 +1,221 @@
+//! Revisions 2025-03-26 to 2025-11-25: sessions, streams that push, and requests that outlive their connection.
+
+use super::{
+    Body, Reply,
+    modern::{result_response, status},
+    post::{Incoming, SESSION_ID},
+    sse::{self, KEEP_ALIVE},
+};
+use crate::{
+    failure::{Failure, code},
+    lane::{Caller, Carried, Notified, list_kind},
+    session::{ClientSession, NoSession, StreamHandle, Use},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use std::{sync::Arc, time::SystemTime};
+use vmcp_backend::WatchGuard;
+use vmcp_core::{
+    CapabilitySet, Era,
+    frame::{FrameError, Message, Request},
+};
+
+/// Serves what one POST of a legacy client carries.
+pub(crate) async fn serve(incoming: &Incoming, mut messages: Vec<Message<'_>>, batch: bool, reply: Reply) -> Response<Body> {
+    if let ([Message::Request(request)], false) = (messages.as_slice(), batch)
+        && request.method == "initialize"
+    {
+        return initialize(incoming, request);
+    }
+    let session = match find(incoming) {
+        Ok(session) => session,
+        Err(failure) => return failure.into_response(None, Era::Legacy),
+    };
+    if batch {
+        if !session.revision.has_batches() {
+            return Failure::frame(FrameError::Batch).into_response(None, Era::Legacy);
+        }
+        return serve_batch(incoming, &session, messages).await;
+    }
+    match messages.pop() {
+        Some(Message::Request(request)) => {
+            reply.outlive_connection();
+            let answer = answer(incoming, &session, &request, &reply).await;
+            reply.finish(answer).await
+        }
+        Some(message) => {
+            take(&session, &message);
+            status(StatusCode::ACCEPTED)
+        }
+        None => status(StatusCode::ACCEPTED),
+    }
+}
+
+fn initialize(incoming: &Incoming, request: &Request<'_>) -> Response<Body> {
+    let id = request.id.raw();
+    let initialized = match incoming.snapshot.initialize(request.params.as_ref()) {
+        Ok(initialized) => initialized,
+        Err(failure) => return failure.into_response(Some(id), Era::Legacy),
+    };
+    let principal = incoming.identity.principal();
+    let created = incoming.inner.sessions.create(principal, initialized.revision, initialized.capabilities, incoming.counted_peer);
+    let session = match created {
+        Ok(session) => session,
+        Err(error) => return no_session(error).into_response(Some(id), Era::Legacy),
+    };
+    let Ok(session_id) = HeaderValue::from_str(&session.id) else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut response = result_response(id, initialized.result);
+    response.headers_mut().insert(SESSION_ID, session_id);
+    response
+}
+
+/// The session that a request names, marked as in use.
+pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
+    let mut ids = incoming.headers.get_all(SESSION_ID).iter();
+    let (id, more) = (ids.next(), ids.next());
+    let missing = || {
+        let message = "the header Mcp-Session-Id is missing; send `initialize` first and then its session id with every request";
+        Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message)
+    };
+    let id = id.filter(|_| more.is_none()).ok_or_else(missing)?;
+    let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
+    incoming.inner.sessions.find(id, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
+}
+
+fn no_session(error: NoSession) -> Failure {
+    match error {
+        NoSession::NotFound => Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, &error.to_string()),
+        NoSession::Full | NoSession::PeerFull | NoSession::NoRandom => Failure::busy(&error.to_string()),
+    }
+}
+
+/// Answers one request. `None` when the client cancelled it: then nothing is sent.
+async fn answer(incoming: &Incoming, session: &Use, request: &Request<'_>, reply: &Reply) -> Option<Response<Body>> {
+    let id = request.id.raw();
+    let call = session.start_call(id);
+    let work = async {
+        match result(incoming, session, request, reply).await {
+            Ok(result) => result_response(id, result),
+            Err(failure) => failure.into_response(Some(id), Era::Legacy),
+        }
+    };
+    tokio::select! {
+        biased;
+        response = work => Some(response),
+        () = call.call().cancelled() => {
+            if reply.can_stream() { None } else { Some(Failure::cancelled().into_response(Some(id), Era::Legacy)) }
+        }
+        () = stream_when_slow(reply) => None,
+    }
+}
+
+/// Never ends: opens the stream once the answer takes so long that something between might take the connection for dead.
+async fn stream_when_slow(reply: &Reply) {
+    if reply.can_stream() {
+        tokio::time::sleep(KEEP_ALIVE).await;
+        reply.open_stream();
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, ahead: &impl Notified) -> Result<Bytes, Failure> {
+    let method = &*request.method;
+    if method == "ping" {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    let caller = || Caller {
+        identity: incoming.identity.clone(),
+        era: Era::Legacy,
+        capabilities: CapabilitySet::NONE,
+        session: Some(Arc::clone(session)),
+    };
+    if let Some(carried) = Carried::from_method(method) {
+        let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
+        return incoming.snapshot.carry(&caller(), carried, params, ahead).await;
+    }
+    match list_kind(method) {
+        Some(kind) => incoming.snapshot.list(&caller(), kind, request.params.as_ref()).await,
+        None if method == "initialize" => Err(Failure::new(code::INVALID_REQUEST, "`initialize` cannot be part of a batch")),
+        None => Err(Failure::unknown_method(method)),
+    }
+}
+
+/// Takes a notification or a response.
+fn take(session: &ClientSession, message: &Message<'_>) {
+    if let Message::Notification(notification) = message
+        && notification.method == "notifications/cancelled"
+        && let Some(id) = notification.params.as_ref().and_then(|params| params.get("requestId"))
+    {
+        session.cancel(id);
+    }
+    // Nothing is asked of clients yet, so a response answers nothing.
+}
+
+/// Nobody to notify: a batch is answered as one array.
+struct Unheard;
+
+impl Notified for Unheard {
+    async fn notified(&self, _message: Bytes) {}
+}
+
+/// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order.
+async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'_>>) -> Response<Body> {
+    let mut answers = Vec::new();
+    for message in messages {
+        let Message::Request(request) = &message else {
+            take(session, &message);
+            continue;
+        };
+        let id = request.id.raw();
+        let response = match Box::pin(result(incoming, session, request, &Unheard)).await {
+            Ok(result) => result_response(id, result),
+            Err(failure) => failure.into_response(Some(id), Era::Legacy),
+        };
+        answers.push(response.into_body().collect().await);
+    }
+    if answers.is_empty() {
+        return status(StatusCode::ACCEPTED);
+    }
+    let mut array = vec![b'['];
+    array.extend_from_slice(&answers.join(&b","[..]));
+    array.push(b']');
+    let mut response = Response::new(Body::full(array));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// What lives as long as a GET stream.
+struct StreamGuard {
+    _stream: StreamHandle,
+    _watches: Vec<WatchGuard>,
+}
+
+/// GET: the stream on which a session is told of changes.
+pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
+    if !super::negotiate::accepts(&incoming.headers).events {
+        let message = "a GET has to accept text/event-stream";
+        return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
+    }
+    let session = find(incoming)?;
+    let (number, events) = session.open_stream();
+    incoming.snapshot.views.tell(&session);
+    let watches = incoming.snapshot.backends.iter();
+    let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
+    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let guard = StreamGuard { _stream: StreamHandle { session, number }, _watches: watches };
+    Ok(sse::response(events, until, guard))
+}
+
+/// DELETE: ends a session, here and at the backends.
+pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
+    let session = find(incoming)?;
+    if let Some(session) = incoming.inner.sessions.remove(&session.id) {
+        incoming.inner.end(&session);
+    }
+    Ok(status(StatusCode::NO_CONTENT))
+}
+
+/// Whether a request without a body belongs to a legacy session.
+pub(crate) fn names_session(headers: &HeaderMap) -> bool {
+    headers.contains_key(SESSION_ID)
+}

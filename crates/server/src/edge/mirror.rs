@@ -1,0 +1,82 @@
+//! Headers that repeat the body (2026-07-28, basic/transports/streamable-http; SEP-2243): who processes the body has to compare them.
+
+use crate::{failure::Failure, lane::Carried};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName};
+use std::borrow::Cow;
+use vmcp_core::frame::RawObject;
+
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// Compares `Mcp-Method` and `Mcp-Name` with the body.
+pub(crate) fn check_mirrored(headers: &HeaderMap, method: &str, params: &RawObject<'_>) -> Result<(), Failure> {
+    if single(headers, &METHOD)? != method {
+        return Err(Failure::header_mismatch("Mcp-Method differs from the method in the body"));
+    }
+    if let Some(carried) = Carried::from_method(method) {
+        let header = single(headers, &NAME)?;
+        let name = decode(header).ok_or_else(|| Failure::header_mismatch("Mcp-Name is not valid base64 in its `=?base64?…?=` form"))?;
+        if params.get_str(carried.key()).is_none_or(|body| body != name) {
+            return Err(Failure::header_mismatch(&format!("Mcp-Name differs from `{}` in the body", carried.key())));
+        }
+    }
+    Ok(())
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Failure> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or_else(|| Failure::header_mismatch(&format!("the header {name} is missing")))?;
+    if values.next().is_some() {
+        return Err(Failure::header_mismatch(&format!("the header {name} stands twice")));
+    }
+    let value =
+        value.to_str().map_err(|_| Failure::header_mismatch(&format!("the header {name} has characters that are not visible ASCII")))?;
+    Ok(value.trim_matches([' ', '\t']))
+}
+
+/// The value behind the sentinel form; a value that only looks a little like it stands for itself. `None`: the form is right and the
+/// content is not.
+fn decode(value: &str) -> Option<Cow<'_, str>> {
+    let Some(encoded) = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) else {
+        return Some(Cow::Borrowed(value));
+    };
+    String::from_utf8(STANDARD.decode(encoded).ok()?).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn check(headers: &[(&'static str, &'static str)], method: &str, params: &str) -> Result<(), i64> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        check_mirrored(&map, method, &RawObject::parse(params).unwrap()).map_err(|failure| failure.code())
+    }
+
+    #[test]
+    fn headers_that_say_what_the_body_says_pass() {
+        assert_eq!(check(&[("mcp-method", "tools/list")], "tools/list", "{}"), Ok(()));
+        assert_eq!(check(&[("mcp-method", "tools/call"), ("mcp-name", "a_b")], "tools/call", r#"{"name":"a_b"}"#), Ok(()));
+        assert_eq!(check(&[("mcp-method", "tools/call"), ("mcp-name", "=?base64?w6k=?=")], "tools/call", r#"{"name":"é"}"#), Ok(()));
+        assert_eq!(
+            check(&[("mcp-method", "tools/call"), ("mcp-name", "=?BASE64?w6k=?=")], "tools/call", r#"{"name":"=?BASE64?w6k=?="}"#),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn missing_differing_doubled_and_broken_headers_are_a_mismatch() {
+        let mismatch = Err(-32020);
+        assert_eq!(check(&[], "tools/list", "{}"), mismatch);
+        assert_eq!(check(&[("mcp-method", "Tools/List")], "tools/list", "{}"), mismatch);
+        assert_eq!(check(&[("mcp-method", "tools/list"), ("mcp-method", "tools/list")], "tools/list", "{}"), mismatch);
+        assert_eq!(check(&[("mcp-method", "tools/call")], "tools/call", r#"{"name":"a"}"#), mismatch);
+        assert_eq!(check(&[("mcp-method", "tools/call"), ("mcp-name", "b")], "tools/call", r#"{"name":"a"}"#), mismatch);
+        assert_eq!(check(&[("mcp-method", "tools/call"), ("mcp-name", "=?base64?w6k?=")], "tools/call", r#"{"name":"é"}"#), mismatch);
+        assert_eq!(check(&[("mcp-method", "resources/read"), ("mcp-name", "a://b")], "resources/read", r#"{"uri":"a://c"}"#), mismatch);
+    }
+}

@@ -1,0 +1,24 @@
+//! HTTP towards clients.
+
+mod accept;
+mod admin;
+mod body;
+mod cors;
+mod guard;
+mod legacy;
+mod mirror;
+mod modern;
+mod negotiate;
+mod post;
+mod read;
+mod reply;
+mod service;
+pub(crate) mod sse;
+mod stall;
+
+pub use body::Body;
+pub use service::GatewayService;
+
+pub(crate) use accept::serve;
+pub(crate) use guard::Guard;
+pub(crate) use reply::{Reply, ReplySlot};

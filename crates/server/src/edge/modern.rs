@@ -1,0 +1,113 @@
+//! Revision 2026-07-28: no session, everything that matters is in the request.
+
+use super::{Body, Reply, mirror::check_mirrored, post::Incoming};
+use crate::{
+    failure::{Failure, code},
+    lane::{Caller, Carried, Notified, list_kind},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use vmcp_core::{
+    CapabilitySet, Era, Revision,
+    frame::{Message, RawObject, Request, response_head},
+};
+
+/// `_meta` keys of every request (2026-07-28, basic/index).
+pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
+/// Serves one message of a modern client.
+pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Reply) -> Response<Body> {
+    let request = match message {
+        Message::Request(request) => request,
+        // `notifications/cancelled` is for stdio: over HTTP the closed stream is the cancel.
+        Message::Notification(_) => return status(StatusCode::ACCEPTED),
+        Message::Response(_) | Message::Error(..) => {
+            let failure = Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, "clients of this revision send no responses");
+            return failure.into_response(None, Era::Modern);
+        }
+    };
+    let id = request.id.raw();
+    let work = async {
+        match answer(incoming, &request, reply).await {
+            Ok(result) => result_response(id, result),
+            Err(failure) => failure.into_response(Some(id), Era::Modern),
+        }
+    };
+    let response = tokio::select! {
+        biased;
+        response = work => response,
+        // Only a stream that was opened can be closed; without one the connection drops this future.
+        () = closed(reply) => return Response::new(Body::empty()),
+    };
+    reply.finish(Some(response)).await
+}
+
+/// Opens a stream when the answer takes long, and then waits for the client to close it.
+async fn closed(reply: &Reply) {
+    if reply.can_stream() {
+        tokio::time::sleep(super::sse::KEEP_ALIVE).await;
+        reply.open_stream();
+    }
+    reply.closed().await;
+}
+
+async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Result<Bytes, Failure> {
+    let method = &*request.method;
+    let (carried, list) = (Carried::from_method(method), list_kind(method));
+    if carried.is_none() && list.is_none() && method != "server/discover" {
+        return Err(Failure::unknown_method(method));
+    }
+    let (params, capabilities) = check(incoming, request)?;
+    let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, session: None };
+    match (carried, list) {
+        (Some(carried), _) => incoming.snapshot.carry(&caller, carried, params, reply).await,
+        (None, Some(kind)) => incoming.snapshot.list(&caller, kind, Some(params)).await,
+        (None, None) => incoming.snapshot.discover(),
+    }
+}
+
+/// Checks what every request has to carry: `_meta`, a version that is spoken here, and headers that say the same.
+fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r RawObject<'a>, CapabilitySet), Failure> {
+    let missing = |what: &str| Failure::invalid_meta(&format!("every request has to carry `{what}` (2026-07-28, basic/index)"));
+    let params = request.params.as_ref().ok_or_else(|| missing("params._meta"))?;
+    let meta = params.get_object("_meta").ok_or_else(|| missing("params._meta"))?;
+    let version = meta.get_str(META_VERSION).ok_or_else(|| missing(META_VERSION))?;
+    let capabilities = meta
+        .get(META_CAPABILITIES)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .and_then(|value| CapabilitySet::from_json(&value))
+        .ok_or_else(|| missing(META_CAPABILITIES))?;
+    match incoming.version()? {
+        Some(header) if header == version => {}
+        Some(_) => return Err(Failure::header_mismatch("MCP-Protocol-Version differs from the version in `_meta`")),
+        None => return Err(Failure::header_mismatch("the header MCP-Protocol-Version is missing")),
+    }
+    if Revision::parse(&version).is_none_or(|revision| revision.era() == Era::Legacy) {
+        let supported = Revision::SERVED.map(|revision| format!("\"{revision}\"")).join(",");
+        let requested = meta.get(META_VERSION).unwrap_or("null");
+        return Err(Failure::unsupported_version(&format!("[{supported}]"), requested));
+    }
+    check_mirrored(&incoming.headers, &request.method, params)?;
+    Ok((params, capabilities))
+}
+
+impl Notified for Reply {
+    async fn notified(&self, message: Bytes) {
+        self.notify(message).await;
+    }
+}
+
+/// A result in its envelope. `id` is JSON text.
+pub(crate) fn result_response(id: &str, result: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::around(response_head(id), result, b"}"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A response without a body.
+pub(crate) fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,98 @@
+//! POST: read the body, tell the eras apart, hand over.
+
+use super::{
+    legacy, modern,
+    negotiate::{accepts, check_content_type},
+    read::read_body,
+    reply::{Reply, ReplySlot},
+};
+use crate::{
+    edge::Body,
+    failure::Failure,
+    gateway::{Inner, Snapshot},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Response};
+use std::{error::Error, net::IpAddr, sync::Arc};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    Era, Revision,
+    frame::{FrameError, Message, RawObject},
+};
+
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// How many messages a batch of revision 2025-03-26 may have.
+const MAX_BATCH: usize = 64;
+
+/// One request that has passed the guard and authentication.
+pub(crate) struct Incoming {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) identity: Identity,
+    /// Set where sessions are counted by address.
+    pub(crate) counted_peer: Option<IpAddr>,
+}
+
+impl Incoming {
+    /// The version header: absent, one value, or several that contradict each other.
+    pub(crate) fn version(&self) -> Result<Option<&str>, Failure> {
+        let mut values = self.headers.get_all(PROTOCOL_VERSION).iter().map(|value| value.to_str().unwrap_or("?").trim());
+        let Some(first) = values.next() else { return Ok(None) };
+        if values.any(|value| value != first) {
+            return Err(Failure::http(
+                http::StatusCode::BAD_REQUEST,
+                crate::failure::code::INVALID_REQUEST,
+                "two MCP-Protocol-Version headers that differ",
+            ));
+        }
+        Ok(Some(first))
+    }
+}
+
+/// Serves one POST.
+pub(crate) async fn post<B>(incoming: Incoming, body: B, slot: Arc<ReplySlot>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let early = |failure: Failure| failure.into_response(None, Era::Legacy);
+    if let Err(failure) = check_content_type(&incoming.headers) {
+        return early(failure);
+    }
+    let limits = &incoming.snapshot.limits;
+    let body = match read_body(body, limits.max_request_bytes, limits.read_timeout).await {
+        Ok(body) => body,
+        Err(failure) => return early(failure),
+    };
+    let version = match incoming.version() {
+        Ok(version) => version,
+        Err(failure) => return early(failure),
+    };
+    let names_modern = version.is_some_and(|version| Revision::parse(version).is_none_or(|revision| revision.era() == Era::Modern));
+    let reply = Reply::new(slot, accepts(&incoming.headers));
+    match Message::parse_batch(&body, MAX_BATCH) {
+        Err(error) => early(Failure::frame(error)),
+        Ok((mut messages, batch)) => {
+            if names_modern || messages.iter().any(has_modern_meta) {
+                return match messages.pop() {
+                    Some(message) if !batch => modern::serve(&incoming, message, &reply).await,
+                    _ => early(Failure::frame(FrameError::Batch)),
+                };
+            }
+            legacy::serve(&incoming, messages, batch, reply).await
+        }
+    }
+}
+
+/// A message that says its version itself is modern, whatever the header says (2026-07-28, basic/versioning).
+fn has_modern_meta(message: &Message<'_>) -> bool {
+    let params = match message {
+        Message::Request(request) => request.params.as_ref(),
+        Message::Notification(notification) => notification.params.as_ref(),
+        Message::Response(_) | Message::Error(..) => None,
+    };
+    params.and_then(|params: &RawObject<'_>| params.get_object("_meta")).is_some_and(|meta| meta.get(modern::META_VERSION).is_some())
+}

@@ -1,0 +1,156 @@
+//! A request's future, which can answer before it has ended and can outlive its connection.
+//!
+//! A call is owned apart from its connection. While it runs it may open a stream (then the response goes out and the call goes on
+//! in a tracked task), and for a legacy caller it goes on when the connection is lost: a disconnect is not a cancel there
+//! (2025-11-25, basic/transports). For a modern caller it is, so the future is simply dropped.
+
+use super::{Body, sse};
+use bytes::Bytes;
+use http::Response;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+/// How many events wait for a slow reader; then the call's backend is not read on.
+const QUEUE: usize = 8;
+
+/// Between a request's future and the connection that waits for its response.
+#[derive(Default)]
+pub(crate) struct ReplySlot {
+    early: Mutex<Option<Response<Body>>>,
+    outlives: AtomicBool,
+}
+
+impl ReplySlot {
+    fn take_early(&self) -> Option<Response<Body>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The future that a connection polls.
+pub(crate) struct PostFuture {
+    request: Option<Pin<Box<dyn Future<Output = Response<Body>> + Send>>>,
+    slot: Arc<ReplySlot>,
+    tracker: TaskTracker,
+}
+
+impl PostFuture {
+    pub(crate) fn new(request: impl Future<Output = Response<Body>> + Send + 'static, slot: Arc<ReplySlot>, tracker: TaskTracker) -> Self {
+        Self { request: Some(Box::pin(request)), slot, tracker }
+    }
+}
+
+impl Future for PostFuture {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let this = &mut *self;
+        let Some(request) = this.request.as_mut() else { return Poll::Pending };
+        match request.as_mut().poll(cx) {
+            Poll::Ready(response) => {
+                this.request = None;
+                // A request that ended while it opened its stream has everything in the stream.
+                Poll::Ready(this.slot.take_early().unwrap_or(response))
+            }
+            Poll::Pending => match this.slot.take_early() {
+                Some(early) => {
+                    if let Some(request) = this.request.take() {
+                        this.tracker.spawn(request);
+                    }
+                    Poll::Ready(early)
+                }
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Drop for PostFuture {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take()
+            && self.slot.outlives.load(Ordering::Acquire)
+        {
+            self.tracker.spawn(request);
+        }
+    }
+}
+
+/// How one request is answered: with one message, or with a stream of events that ends with it.
+pub(crate) struct Reply {
+    slot: Arc<ReplySlot>,
+    accepts: super::negotiate::Accepts,
+    stream: Mutex<Option<mpsc::Sender<Bytes>>>,
+}
+
+impl Reply {
+    pub(crate) fn new(slot: Arc<ReplySlot>, accepts: super::negotiate::Accepts) -> Self {
+        Self { slot, accepts, stream: Mutex::default() }
+    }
+
+    /// From now on the request goes on when its connection is lost.
+    pub(crate) fn outlive_connection(&self) {
+        self.slot.outlives.store(true, Ordering::Release);
+    }
+
+    /// Whether the client reads streams.
+    pub(crate) fn can_stream(&self) -> bool {
+        self.accepts.events
+    }
+
+    fn sender(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends the head of a stream now, if the client reads streams and it has not been sent.
+    pub(crate) fn open_stream(&self) -> Option<mpsc::Sender<Bytes>> {
+        if !self.accepts.events {
+            return None;
+        }
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        if stream.is_none() {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            *stream = Some(sender);
+            *self.slot.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(sse::response(receiver, None, ()));
+        }
+        stream.clone()
+    }
+
+    /// Sends a message ahead of the answer. It is left out where the client does not read streams, or has gone.
+    pub(crate) async fn notify(&self, message: Bytes) {
+        if let Some(stream) = self.open_stream() {
+            let _ = stream.send(sse::event(message)).await;
+        }
+    }
+
+    /// Waits until the client has closed the stream. Forever while there is none: then the connection drops the request.
+    pub(crate) async fn closed(&self) {
+        match self.sender() {
+            Some(stream) => stream.closed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends with the answer, or with none where the client cancelled the request. The response is for the connection where no stream was opened, else it is ignored.
+    pub(crate) async fn finish(&self, answer: Option<Response<Body>>) -> Response<Body> {
+        match (self.sender(), answer) {
+            (Some(stream), Some(response)) => {
+                let message = response.into_body().collect().await;
+                let _ = stream.send(sse::event(message)).await;
+                Response::new(Body::empty())
+            }
+            (Some(_), None) => Response::new(Body::empty()),
+            (None, Some(response)) if self.accepts.json => response,
+            (None, Some(response)) if !response.status().is_success() => response,
+            (None, Some(response)) => sse::single(response.into_body().collect().await),
+            (None, None) => sse::empty(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The gateway as a tower service.
+
+use super::{
+    Body, ReplySlot, admin, cors, legacy,
+    modern::status,
+    post::{Incoming, post},
+    reply::PostFuture,
+};
+use crate::{
+    failure::{Failure, code},
+    gateway::{Inner, Snapshot},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    Era,
+    plugin::{Rejected, RequestHead},
+};
+
+/// The gateway for the requests of one connection. Never fails: whatever goes wrong is a response.
+#[derive(Clone)]
+pub struct GatewayService {
+    inner: Arc<Inner>,
+    peer: Option<SocketAddr>,
+}
+
+impl GatewayService {
+    pub(crate) fn new(inner: Arc<Inner>, peer: Option<SocketAddr>) -> Self {
+        Self { inner, peer }
+    }
+
+    fn respond<B>(&self, request: Request<B>) -> PostFuture
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let slot = Arc::new(ReplySlot::default());
+        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
+        let tracker = inner.tracker.clone();
+        PostFuture::new(respond(inner, peer, request, Arc::clone(&slot)), slot, tracker)
+    }
+}
+
+impl<B> Service<Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering {
+        Answering(self.respond(request))
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<B>) -> Answering {
+        Answering(self.respond(request))
+    }
+}
+
+/// The future of a response.
+pub struct Answering(PostFuture);
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(Ok)
+    }
+}
+
+async fn respond<B>(inner: Arc<Inner>, peer: Option<SocketAddr>, request: Request<B>, slot: Arc<ReplySlot>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let snapshot = inner.snapshot();
+    let (head, body) = request.into_parts();
+    if !is_endpoint(head.uri.path(), &snapshot.config.path) {
+        return admin::respond(inner, snapshot, peer, head).await;
+    }
+    let origin = head.headers.get(header::ORIGIN).cloned();
+    let mut response = endpoint(inner, snapshot, peer, head, body, slot).await;
+    if let Some(origin) = origin {
+        cors::allow(&mut response, origin);
+    }
+    response
+}
+
+/// `/mcp` and `/mcp/` are the same, without a redirect.
+fn is_endpoint(path: &str, endpoint: &str) -> bool {
+    let plain = |path: &'_ str| path.len() - usize::from(path.ends_with('/'));
+    path[..plain(path)] == endpoint[..plain(endpoint)]
+}
+
+async fn endpoint<B>(
+    inner: Arc<Inner>,
+    snapshot: Arc<Snapshot>,
+    peer: Option<SocketAddr>,
+    head: Parts,
+    body: B,
+    slot: Arc<ReplySlot>,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    if let Err(refused) = snapshot.guard.check(&head.uri, &head.headers) {
+        return Failure::http(StatusCode::FORBIDDEN, code::INVALID_REQUEST, &refused.to_string()).into_response(None, Era::Legacy);
+    }
+    if head.method == Method::OPTIONS {
+        return cors::preflight(&head.headers);
+    }
+    let Some(_in_flight) = inner.enter(snapshot.limits.max_in_flight) else {
+        return Failure::busy("too many requests in flight (limits.maxRequestsInFlight); try again").into_response(None, Era::Legacy);
+    };
+    let identity = match identify(&snapshot, &head, peer).await {
+        Ok(identity) => identity,
+        Err(failure) => return failure.into_response(None, Era::Legacy),
+    };
+    // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
+    let counted_peer = peer.map(|peer| peer.ip()).filter(|ip| snapshot.authenticator.is_anonymous() && !ip.is_loopback());
+    let incoming = Incoming { inner, snapshot, headers: head.headers, identity, counted_peer };
+    let outcome = match head.method {
+        Method::POST => return post(incoming, body, slot).await,
+        Method::GET if legacy::names_session(&incoming.headers) => legacy::stream(&incoming),
+        Method::DELETE if legacy::names_session(&incoming.headers) => legacy::delete(&incoming),
+        _ => Ok(not_allowed()),
+    };
+    outcome.unwrap_or_else(|failure| failure.into_response(None, Era::Legacy))
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// Authenticates a request and clones the identity with the headers that may be forwarded.
+pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: Option<SocketAddr>) -> Result<Identity, Failure> {
+    let authenticator = &snapshot.authenticator;
+    let authenticated = match authenticator.fixed() {
+        Some(fixed) => fixed.clone(),
+        None => {
+            let request = RequestHead::new(&head.headers, peer.map(|peer| peer.ip()));
+            authenticator.authenticate(&request).await.map_err(rejected)?
+        }
+    };
+    let forwarded = snapshot.policy.capture(&head.headers);
+    let forwarded = forwarded.map_err(|error| Failure::http(error.status, code::INVALID_REQUEST, &error.to_string()))?;
+    Ok(Identity::new(authenticated).with_forwarded(forwarded))
+}
+
+fn rejected(rejected: Rejected) -> Failure {
+    let failure = Failure::http(rejected.status, code::INVALID_REQUEST, &rejected.message);
+    match rejected.challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+        Some(challenge) => failure.with_header(header::WWW_AUTHENTICATE, challenge),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_endpoint;
+
+    #[test]
+    fn the_endpoint_has_two_spellings() {
+        for path in ["/mcp", "/mcp/"] {
+            assert!(is_endpoint(path, "/mcp") && is_endpoint(path, "/mcp/"), "{path}");
+        }
+        for path in ["/", "/mcp//", "/mcpx", "/MCP", "/mcp/x"] {
+            assert!(!is_endpoint(path, "/mcp"), "{path}");
+        }
+    }
+}

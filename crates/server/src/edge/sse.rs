@@ -1,0 +1,113 @@
+//! Server-sent events towards clients.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, Response, header};
+use http_body::Frame;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at},
+};
+use vmcp_core::frame::single_line;
+
+use super::Body;
+
+/// A comment goes out this often, so that nothing between client and gateway takes the stream for dead.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One message as an event.
+pub(crate) fn event(message: Bytes) -> Bytes {
+    let line = single_line(message);
+    let mut event = BytesMut::with_capacity(line.len() + 24);
+    event.put_slice(b"event: message\ndata: ");
+    event.put_slice(&line);
+    event.put_slice(b"\n\n");
+    event.freeze()
+}
+
+/// A response whose events come out of a channel; it ends when the channel does, or at `until`.
+pub(crate) fn response<G: Send + Unpin + 'static>(events: mpsc::Receiver<Bytes>, until: Option<Duration>, guard: G) -> Response<Body> {
+    let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let body = EventBody { events, keep_alive, until: until.map(|left| Box::pin(tokio::time::sleep(left))), _guard: guard };
+    with_headers(Body::stream(body))
+}
+
+/// A response that is one event.
+pub(crate) fn single(message: Bytes) -> Response<Body> {
+    with_headers(Body::full(event(message)))
+}
+
+/// A response that is a stream without any event: of a request that its sender cancelled.
+pub(crate) fn empty() -> Response<Body> {
+    with_headers(Body::empty())
+}
+
+fn with_headers(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+struct EventBody<G> {
+    events: mpsc::Receiver<Bytes>,
+    keep_alive: Interval,
+    until: Option<Pin<Box<Sleep>>>,
+    /// Whatever has to live as long as the stream.
+    _guard: G,
+}
+
+impl<G: Send + Unpin> http_body::Body for EventBody<G> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(event) = this.events.poll_recv(cx) {
+            this.keep_alive.reset();
+            return Poll::Ready(event.map(|event| Ok(Frame::data(event))));
+        }
+        if let Some(until) = &mut this.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        if this.keep_alive.poll_tick(cx).is_ready() {
+            // Registers for the next tick as well.
+            let _ = this.keep_alive.poll_tick(cx);
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b":\n\n")))));
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_with_line_ends_is_still_one_event() {
+        assert_eq!(event(Bytes::from_static(b"{\n\"a\":\r\n1}")), "event: message\ndata: { \"a\":  1}\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_sends_comments_and_ends_with_its_channel() {
+        let (events, receiver) = mpsc::channel(4);
+        let body = response(receiver, None, ()).into_body();
+        let writer = async {
+            tokio::time::sleep(KEEP_ALIVE + Duration::from_millis(1)).await;
+            events.send(event(Bytes::from_static(b"{}"))).await.unwrap();
+            drop(events);
+        };
+        let (all, ()) = tokio::join!(body.collect(), writer);
+        assert_eq!(all, ":\n\nevent: message\ndata: {}\n\n");
+    }
+}

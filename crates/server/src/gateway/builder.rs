@@ -1,0 +1,109 @@
+//! Putting a gateway together.
+
+use super::{
+    inner::{Gateway, Inner},
+    plan::{Kinds, Secrets, plan},
+    snapshot::Snapshot,
+};
+use crate::session::{KeyError, SessionTable, Settings};
+use std::{path::PathBuf, sync::Arc};
+use vmcp_backend::HttpFetch;
+use vmcp_core::{
+    config::{Config, Problem, Severity},
+    plugin::{Authenticator, AuthenticatorFactory, BuildError as PluginError, Deps, OutgoingStrategy, Registry, StrategyFactory},
+};
+
+/// Puts a gateway together: a configuration and the plugins that it may name.
+pub struct GatewayBuilder {
+    config: Config,
+    strategies: Registry<dyn OutgoingStrategy>,
+    authenticators: Registry<dyn Authenticator>,
+    failed: Vec<PluginError>,
+}
+
+pub(super) struct Parts {
+    pub(super) strategies: Registry<dyn OutgoingStrategy>,
+    pub(super) authenticators: Registry<dyn Authenticator>,
+    pub(super) deps: Deps,
+}
+
+/// Why there is no gateway.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The configuration cannot be used. Warnings and notes stand among the errors.
+    #[error("{}", problems(.0))]
+    Config(Vec<Problem>),
+    /// A plugin could not be registered.
+    #[error("plugin: {0}")]
+    Plugin(PluginError),
+    /// No session keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A certificate file cannot be read.
+    #[error("backend `{backend}`: cannot read caBundlePath {}: {error}", path.display())]
+    CaBundle {
+        /// The backend.
+        backend: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A backend cannot be set up.
+    #[error(transparent)]
+    Backend(vmcp_backend::Error),
+}
+
+fn problems(problems: &[Problem]) -> String {
+    let errors: Vec<String> = problems.iter().filter(|problem| problem.severity == Severity::Error).map(ToString::to_string).collect();
+    errors.join("\n")
+}
+
+impl GatewayBuilder {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, strategies: vmcp_auth::strategies(), authenticators: vmcp_auth::authenticators(), failed: Vec::new() }
+    }
+
+    /// Adds a kind of outgoing strategy.
+    #[must_use]
+    pub fn outgoing_strategy<F: StrategyFactory>(mut self, factory: F) -> Self {
+        self.failed.extend(self.strategies.register(factory).err());
+        self
+    }
+
+    /// Adds a kind of incoming authenticator.
+    #[must_use]
+    pub fn authenticator<F: AuthenticatorFactory>(mut self, factory: F) -> Self {
+        self.failed.extend(self.authenticators.register(factory).err());
+        self
+    }
+
+    /// Builds and starts the gateway. Has to be called inside a tokio runtime. No backend is waited for.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration, at once.
+    pub fn build(mut self) -> Result<Gateway, BuildError> {
+        if let Some(error) = self.failed.pop() {
+            return Err(BuildError::Plugin(error));
+        }
+        let deps = Deps::new(Arc::new(HttpFetch::new(None)));
+        let kinds = Kinds { strategies: &self.strategies, authenticators: &self.authenticators, deps: &deps };
+        let plan = plan(&self.config, Secrets::Required, &kinds).map_err(BuildError::Config)?;
+        for warning in &plan.warnings {
+            tracing::warn!("{warning}");
+        }
+        let sessions = &self.config.sessions;
+        let settings = Settings {
+            max: sessions.max as usize,
+            max_per_peer: sessions.max_per_peer as usize,
+            idle_timeout: sessions.idle_timeout.0,
+            unused_timeout: sessions.unused_timeout.0,
+            max_age: sessions.max_age.0,
+        };
+        let sessions = Arc::new(SessionTable::new(settings, &plan.session_keys)?);
+        let snapshot = Snapshot::new(self.config, plan, Arc::clone(&sessions), 0)?;
+        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps };
+        Ok(Gateway::start(Inner::new(parts, snapshot, sessions)))
+    }
+}

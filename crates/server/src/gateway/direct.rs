@@ -1,0 +1,121 @@
+//! Calls without HTTP.
+
+use super::Inner;
+use crate::{
+    failure::Failure,
+    lane::{Caller, Carried, Notified},
+};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    CapabilitySet, Era,
+    catalogue::ListKind,
+    frame::{RawObject, json_string},
+};
+
+/// Calls without HTTP, on behalf of one caller. Speaks the modern era: no session is kept between calls.
+pub struct Direct {
+    inner: Arc<Inner>,
+    caller: Identity,
+}
+
+/// A JSON-RPC error: the backend's own, or the gateway's.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message} (code {code})")]
+#[non_exhaustive]
+pub struct CallError {
+    /// The JSON-RPC code.
+    pub code: i64,
+    /// What went wrong, naming backend and phase where it was one.
+    pub message: String,
+    /// The whole error object as JSON text.
+    pub object: String,
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        let object = String::from_utf8_lossy(failure.object()).into_owned();
+        let message = RawObject::parse(&object).ok().and_then(|object| object.get_str("message").map(std::borrow::Cow::into_owned));
+        Self { code: failure.code(), message: message.unwrap_or_default(), object }
+    }
+}
+
+/// Messages ahead of the answer have nowhere to go.
+struct Unheard;
+
+impl Notified for Unheard {
+    async fn notified(&self, _message: Bytes) {}
+}
+
+impl Direct {
+    pub(super) fn new(inner: Arc<Inner>, caller: Identity) -> Self {
+        Self { inner, caller }
+    }
+
+    /// Calls a tool by its published name. Returns the result object as JSON text, `content`, `isError` and all.
+    ///
+    /// # Errors
+    /// An unknown name, the backend's own error, or a backend that did not answer.
+    pub async fn call_tool(&self, name: &str, arguments: &RawValue) -> Result<Box<RawValue>, CallError> {
+        let mut params = b"{\"name\":".to_vec();
+        json_string(name, &mut params);
+        params.extend_from_slice(b",\"arguments\":");
+        params.extend_from_slice(arguments.get().as_bytes());
+        params.push(b'}');
+        self.carry(Carried::ToolsCall, params).await
+    }
+
+    /// Reads a resource. Returns the result object as JSON text.
+    ///
+    /// # Errors
+    /// As [`Self::call_tool`].
+    pub async fn read_resource(&self, uri: &str) -> Result<Box<RawValue>, CallError> {
+        let mut params = b"{\"uri\":".to_vec();
+        json_string(uri, &mut params);
+        params.push(b'}');
+        self.carry(Carried::ResourcesRead, params).await
+    }
+
+    /// Gets a prompt by its published name. Returns the result object as JSON text.
+    ///
+    /// # Errors
+    /// As [`Self::call_tool`].
+    pub async fn get_prompt(&self, name: &str, arguments: &RawValue) -> Result<Box<RawValue>, CallError> {
+        let mut params = b"{\"name\":".to_vec();
+        json_string(name, &mut params);
+        params.extend_from_slice(b",\"arguments\":");
+        params.extend_from_slice(arguments.get().as_bytes());
+        params.push(b'}');
+        self.carry(Carried::PromptsGet, params).await
+    }
+
+    /// One list as its callers see it: a JSON array. Waits for slow backends at most for `aggregation.listWait`.
+    ///
+    /// # Errors
+    /// When the list cannot be made.
+    pub async fn list(&self, kind: ListKind) -> Result<Box<RawValue>, CallError> {
+        let snapshot = self.inner.snapshot();
+        let caller = self.caller();
+        let shown = snapshot.views.show(&caller.viewer(), kind).await;
+        raw(shown.catalogue.published(kind))
+    }
+
+    async fn carry(&self, carried: Carried, params: Vec<u8>) -> Result<Box<RawValue>, CallError> {
+        let text = String::from_utf8(params).map_err(|_| Failure::invalid_params("not UTF-8"))?;
+        let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
+        let snapshot = self.inner.snapshot();
+        let result = Box::pin(snapshot.carry(&self.caller(), carried, &params, &Unheard)).await?;
+        raw(&result)
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { identity: self.caller.clone(), era: Era::Modern, capabilities: CapabilitySet::NONE, session: None }
+    }
+}
+
+fn raw(json: &Bytes) -> Result<Box<RawValue>, CallError> {
+    let text = String::from_utf8(json.to_vec()).map_err(|_| Failure::new(-32603, "the answer is not UTF-8"))?;
+    RawValue::from_string(text).map_err(|_| Failure::new(-32603, "the answer is not JSON").into())
+}

@@ -1,0 +1,214 @@
+//! The gateway: a cheap handle on one running instance.
+
+use super::{builder::GatewayBuilder, direct::Direct, plan, snapshot::Snapshot};
+use crate::{
+    edge::{self, GatewayService},
+    gateway::BuildError,
+    session::{ClientSession, SessionTable},
+};
+use arc_swap::ArcSwap;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    config::Config,
+    plugin::{Authenticator, Deps, OutgoingStrategy, Registry},
+};
+
+/// A running gateway. Clones are handles on the same one.
+///
+/// It is a [`tower::Service`] through [`Gateway::service`], is called without HTTP through [`Gateway::direct`], and has an accept loop
+/// of its own in [`Gateway::serve`]. It keeps no global state: several can live in one process.
+#[derive(Clone)]
+pub struct Gateway {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    pub(crate) sessions: Arc<SessionTable>,
+    pub(super) strategies: Registry<dyn OutgoingStrategy>,
+    pub(super) authenticators: Registry<dyn Authenticator>,
+    pub(super) deps: Deps,
+    /// Requests that outlive their connection, connections, and the janitor.
+    pub(crate) tracker: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+    in_flight: AtomicUsize,
+    generation: AtomicU64,
+    pub(crate) started: Instant,
+}
+
+/// How often idle sessions are looked for.
+const JANITOR: Duration = Duration::from_secs(5);
+
+impl Gateway {
+    /// Starts putting a gateway together.
+    #[must_use]
+    pub fn builder(config: Config) -> GatewayBuilder {
+        GatewayBuilder::new(config)
+    }
+
+    pub(super) fn start(inner: Inner) -> Self {
+        let gateway = Self { inner: Arc::new(inner) };
+        gateway.inner.snapshot().start();
+        let janitor = Arc::clone(&gateway.inner);
+        gateway.inner.tracker.spawn(async move { janitor.end_idle_sessions().await });
+        gateway
+    }
+
+    /// A service for the requests of one connection. `peer` is the address at its other end; `None` for in-process callers.
+    #[must_use]
+    pub fn service(&self, peer: Option<SocketAddr>) -> GatewayService {
+        GatewayService::new(Arc::clone(&self.inner), peer)
+    }
+
+    /// Calls without HTTP, on behalf of `caller`. The gateway's guard, limits of bodies and authentication do not apply: the embedder
+    /// has done all that. Headers to forward come with the identity ([`Gateway::identity`]).
+    #[must_use]
+    pub fn direct(&self, caller: Identity) -> Direct {
+        Direct::new(Arc::clone(&self.inner), caller)
+    }
+
+    /// An identity with the listed ones of these headers captured, as the HTTP edge makes it.
+    ///
+    /// # Errors
+    /// When the headers cannot be forwarded; the error says why and holds no value.
+    pub fn identity(&self, caller: &Identity, headers: &http::HeaderMap) -> Result<Identity, vmcp_core::header::CaptureError> {
+        Ok(caller.with_forwarded(self.inner.snapshot().policy.capture(headers)?))
+    }
+
+    /// Accepts connections until [`Gateway::shutdown`] is called, then lets requests in flight end.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        edge::serve(Arc::clone(&self.inner), listener).await
+    }
+
+    /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error
+    /// nothing has changed. `listen`, `sessions` and `limits.maxConnections` need a restart.
+    ///
+    /// # Errors
+    /// All that is wrong with the new configuration.
+    pub fn reload(&self, config: Config) -> Result<(), BuildError> {
+        let inner = &self.inner;
+        let plan = plan::plan(&config, plan::Secrets::Required, &inner.kinds()).map_err(BuildError::Config)?;
+        let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        let snapshot = Arc::new(Snapshot::new(config, plan, Arc::clone(&inner.sessions), generation)?);
+        snapshot.start();
+        let old = inner.snapshot.swap(snapshot);
+        inner.tracker.spawn(async move {
+            // Requests in flight hold the old snapshot; its background work ends when they have.
+            while Arc::strong_count(&old) > 1 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            old.stop().await;
+        });
+        Ok(())
+    }
+
+    /// What `/status` says, as JSON.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        self.inner.status()
+    }
+
+    /// Ends the gateway: no new connections, requests in flight end within `limits.shutdownTimeout`, sessions at the backends are
+    /// closed.
+    pub async fn shutdown(&self) {
+        let inner = &self.inner;
+        let snapshot = inner.snapshot();
+        let deadline = snapshot.config.limits.shutdown_timeout.0;
+        inner.shutdown.cancel();
+        let sessions = inner.sessions.all();
+        for session in &sessions {
+            session.close_streams();
+        }
+        inner.tracker.close();
+        if tokio::time::timeout(deadline, inner.tracker.wait()).await.is_err() {
+            tracing::warn!("requests were still in flight after limits.shutdownTimeout and are abandoned");
+        }
+        for session in sessions {
+            inner.sessions.remove(&session.id);
+            inner.end(&session);
+        }
+        if tokio::time::timeout(deadline, snapshot.stop()).await.is_err() {
+            tracing::warn!("some sessions at backends could not be closed in time");
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn new(builder: super::builder::Parts, snapshot: Snapshot, sessions: Arc<SessionTable>) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            sessions,
+            strategies: builder.strategies,
+            authenticators: builder.authenticators,
+            deps: builder.deps,
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            in_flight: AtomicUsize::new(0),
+            generation: AtomicU64::new(0),
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn kinds(&self) -> plan::Kinds<'_> {
+        plan::Kinds { strategies: &self.strategies, authenticators: &self.authenticators, deps: &self.deps }
+    }
+
+    /// The configuration that requests beginning now work with.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Counts a request in, unless there are too many.
+    pub(crate) fn enter(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
+        if self.in_flight.fetch_add(1, Ordering::AcqRel) >= limit {
+            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        Some(InFlight(Arc::clone(self)))
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    /// Closes what a session has at the backends, with the gateway's own credentials: the caller's values are not kept for it.
+    pub(crate) fn end(&self, session: &ClientSession) {
+        session.backends.close(&self.snapshot().backends);
+    }
+
+    async fn end_idle_sessions(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(JANITOR);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            for session in self.sessions.take_expired() {
+                self.end(&session);
+            }
+        }
+    }
+}
+
+/// A request that is counted as in flight until this is dropped.
+pub(crate) struct InFlight(Arc<Inner>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,143 @@
+//! One configuration, built: what a request works with from its beginning to its end.
+
+use super::plan::{Plan, Strategy};
+use crate::{
+    edge::Guard,
+    gateway::BuildError,
+    lane::ServerFacts,
+    session::SessionTable,
+    views::{ListObserver, Views, ViewsSettings},
+};
+use std::{sync::Arc, time::Duration};
+use vmcp_backend::{Backend, BackendOptions, Shared, SharedOptions};
+use vmcp_core::{
+    config::{Backend as BackendConfig, Config, Span},
+    header::HeaderPolicy,
+    plugin::Authenticator,
+};
+
+/// How long a list waits for a backend, and how old one may be.
+const LIST_WAIT: Duration = Duration::from_secs(2);
+const LIST_TTL: Duration = Duration::from_secs(30);
+
+/// How patient the gateway is with a backend that says nothing about it.
+const SILENCE: Duration = Duration::from_secs(120);
+const MAX_DURATION: Duration = Duration::from_secs(3600);
+const CONNECT: Duration = Duration::from_secs(5);
+const MAX_CONCURRENT: u32 = 256;
+
+/// The bounds that every request meets.
+pub(crate) struct Bounds {
+    pub(crate) max_request_bytes: usize,
+    pub(crate) read_timeout: Duration,
+    pub(crate) max_in_flight: usize,
+}
+
+/// One configuration, built.
+pub(crate) struct Snapshot {
+    pub(crate) config: Config,
+    pub(crate) generation: u64,
+    pub(crate) backends: Vec<Arc<Backend>>,
+    /// The strategy's word for each backend, for `/status`.
+    pub(super) auth_types: Vec<String>,
+    pub(super) shared: Arc<Shared>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) policy: HeaderPolicy,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) guard: Guard,
+    pub(crate) limits: Bounds,
+    pub(crate) facts: ServerFacts,
+}
+
+impl Snapshot {
+    pub(super) fn new(config: Config, plan: Plan, sessions: Arc<SessionTable>, generation: u64) -> Result<Self, BuildError> {
+        let loopback = config.listen.ip().is_loopback();
+        let observer = Arc::new(ListObserver::default());
+        let shared = Shared::new(SharedOptions {
+            max_response_bytes: config.limits.max_response_bytes.0,
+            response_budget: config.limits.response_budget.0,
+            generation,
+            share_anonymous: config.sessions.share_anonymous || loopback,
+            client_version: env!("CARGO_PKG_VERSION").to_owned(),
+            observer: Arc::clone(&observer) as Arc<dyn vmcp_backend::Observer>,
+        });
+        let mut backends = Vec::with_capacity(config.backends.len());
+        for (index, (backend, strategy)) in config.backends.iter().zip(&plan.strategies).enumerate() {
+            let options = options(index, backend, &config, &plan.policy, strategy)?;
+            backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
+        }
+        let settings = ViewsSettings {
+            wait: duration(config.aggregation.list_wait, LIST_WAIT),
+            ttl: duration(config.aggregation.list_ttl, LIST_TTL),
+            state_dir: config.state_dir.clone(),
+        };
+        let views = Views::new(backends.clone(), plan.rules, settings, sessions, shared.tracker().clone(), shared.shutdown().clone());
+        observer.attach(&views);
+        Ok(Self {
+            guard: Guard::new(config.allowed_hosts.as_deref(), config.allowed_origins.as_deref(), loopback),
+            limits: Bounds {
+                max_request_bytes: config.limits.max_request_bytes.0,
+                read_timeout: config.limits.read_timeout.0,
+                max_in_flight: config.limits.max_requests_in_flight as usize,
+            },
+            facts: ServerFacts::new(&config.name, env!("CARGO_PKG_VERSION"), config.instructions.clone()),
+            auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
+            config,
+            generation,
+            backends,
+            shared,
+            views,
+            policy: plan.policy,
+            authenticator: plan.authenticator,
+        })
+    }
+
+    /// Starts what goes on in the background.
+    pub(super) fn start(&self) {
+        self.shared.tracker().spawn(Arc::clone(&self.views).run());
+    }
+
+    /// Ends what goes on in the background and the sessions at the backends.
+    pub(super) async fn stop(&self) {
+        self.shared.shutdown().cancel();
+        for backend in &self.backends {
+            backend.close().await;
+        }
+        self.shared.tracker().close();
+        self.shared.tracker().wait().await;
+    }
+}
+
+fn duration(span: Option<Span>, default: Duration) -> Duration {
+    span.map_or(default, |span| span.0)
+}
+
+fn options(
+    index: usize,
+    backend: &BackendConfig,
+    config: &Config,
+    policy: &HeaderPolicy,
+    strategy: &Strategy,
+) -> Result<BackendOptions, BuildError> {
+    let timeouts = &config.operational.timeouts;
+    let silence = backend.timeout.or_else(|| timeouts.per_workload.get(&backend.name).copied()).or(timeouts.default);
+    let ca_bundle = backend
+        .ca_bundle_path
+        .as_ref()
+        .map(|path| std::fs::read(path).map_err(|error| BuildError::CaBundle { backend: backend.name.clone(), path: path.clone(), error }));
+    Ok(BackendOptions {
+        index,
+        name: backend.name.clone(),
+        url: backend.url.clone(),
+        policy: Arc::clone(policy.backend(index)),
+        strategy: Arc::clone(&strategy.strategy),
+        timeout: duration(silence, SILENCE),
+        max_duration: duration(backend.max_duration, MAX_DURATION),
+        connect_timeout: duration(backend.connect_timeout, CONNECT),
+        max_concurrent: backend.max_concurrent.unwrap_or(MAX_CONCURRENT),
+        protocol_era: backend.protocol_era,
+        ca_bundle: ca_bundle.transpose()?,
+        http2: backend.http2,
+        list_scope: backend.list_scope,
+    })
+}

@@ -1,0 +1,35 @@
+//! The two lanes that a request takes: raw where it is only carried, typed where the gateway answers it itself.
+
+mod bridge;
+mod carried;
+mod raw;
+mod typed;
+
+pub(crate) use carried::Carried;
+pub(crate) use raw::Notified;
+pub(crate) use typed::{ServerFacts, list_kind};
+
+use crate::{session::ClientSession, views::Viewer};
+use std::sync::Arc;
+use vmcp_auth::Identity;
+use vmcp_core::{CapabilitySet, Era};
+
+/// Who asks, and how: an explicit value from the edge to the backend.
+pub(crate) struct Caller {
+    pub(crate) identity: Identity,
+    pub(crate) era: Era,
+    /// Of a modern caller: what the request declares. Of a legacy one: nothing, since nothing can be relayed to it yet.
+    pub(crate) capabilities: CapabilitySet,
+    /// Of a legacy caller.
+    pub(crate) session: Option<Arc<ClientSession>>,
+}
+
+impl Caller {
+    pub(crate) fn viewer(&self) -> Viewer<'_> {
+        Viewer { caller: &self.identity, era: self.era, capabilities: self.capabilities, session: self.session() }
+    }
+
+    pub(crate) fn session(&self) -> Option<&Arc<ClientSession>> {
+        self.session.as_ref()
+    }
+}

@@ -1,0 +1,143 @@
+//! The raw lane: find the owner, send the parameters as they are, pass on what comes back.
+
+use super::{Caller, bridge, carried::Carried};
+use crate::{
+    failure::{Failure, code},
+    gateway::Snapshot,
+    views::{Viewer, ViewerKey},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+use vmcp_backend::{Call, Event};
+use vmcp_core::{
+    Era,
+    catalogue::{ParamHeader, Unlisted},
+    frame::{Edit, RawObject, json_string, notification},
+};
+
+/// Takes messages that a backend sends ahead of its answer.
+pub(crate) trait Notified {
+    async fn notified(&self, message: Bytes);
+}
+
+/// Where a request goes.
+struct Route {
+    backend: usize,
+    /// The name at the backend; `None` where it is the caller's.
+    original: Option<Arc<str>>,
+    param_headers: Arc<[ParamHeader]>,
+}
+
+impl Route {
+    fn new(backend: usize, original: Option<&Arc<str>>, name: &str) -> Self {
+        Self { backend, original: original.filter(|original| ***original != *name).cloned(), param_headers: Arc::default() }
+    }
+}
+
+impl Snapshot {
+    /// Carries a request to the backend that owns it. The result is the `result` object's text as the caller's era wants it.
+    pub(crate) async fn carry(
+        &self,
+        caller: &Caller,
+        carried: Carried,
+        params: &RawObject<'_>,
+        ahead: &impl Notified,
+    ) -> Result<Bytes, Failure> {
+        let name = params.get_str(carried.key());
+        let name = name.ok_or_else(|| Failure::invalid_params(&format!("`{}` has to be a string", carried.key())))?;
+        let token = params.get_object("_meta").and_then(|meta| meta.get("progressToken"));
+        let viewer = caller.viewer();
+        let key = viewer.key(&self.backends);
+        let mut renewed = false;
+        loop {
+            let route = self.route(&viewer, &key, carried, &name).await?;
+            let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
+            let mut original = Vec::new();
+            json_string(route.original.as_deref().unwrap_or(&name), &mut original);
+            let original = std::str::from_utf8(&original).unwrap_or_default();
+            let edit = [Edit::Set(carried.key(), original)];
+            let call = Call {
+                method: carried.method(),
+                params,
+                set: if route.original.is_some() { &edit } else { &[] },
+                mirror: Some(route.original.as_deref().unwrap_or(&name)),
+                param_headers: &route.param_headers,
+                caller: &caller.identity,
+                caller_era: caller.era,
+                capabilities: caller.capabilities,
+                sessions: caller.session().map(|session| &session.backends),
+                progress: token.is_some(),
+            };
+            let mut exchange = backend.call(call).await.map_err(|error| Failure::backend(&error))?;
+            loop {
+                match exchange.next().await.map_err(|error| Failure::backend(&error))? {
+                    Event::Result(result) => return bridge::result(carried, caller.era, exchange.era(), result),
+                    Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
+                        // The tool's schema has changed since it was listed: the request was not run.
+                        renewed = true;
+                        self.views.renew(&viewer, &key, route.backend).await;
+                        break;
+                    }
+                    Event::Error { code, object } => {
+                        let uri = (carried == Carried::ResourcesRead).then_some(&*name);
+                        return Err(Failure::passed(code, object, caller.era, uri));
+                    }
+                    Event::Notification { method, params } => {
+                        if let ("notifications/progress", Some(token)) = (method.as_str(), token) {
+                            ahead.notified(progress(&params, token)).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn route(&self, viewer: &Viewer<'_>, key: &ViewerKey, carried: Carried, name: &str) -> Result<Route, Failure> {
+        if let Some(route) = self.listed_route(key, carried, name) {
+            return Ok(route);
+        }
+        let listed = self.views.listed(key);
+        let rules = self.views.rules();
+        let unlisted = match carried {
+            Carried::ToolsCall => rules.unlisted_tool(name, &listed),
+            Carried::PromptsGet => rules.unlisted_prompt(name, &listed),
+            Carried::ResourcesRead => rules.unlisted_resource(name, &listed),
+        };
+        match unlisted {
+            Unlisted::Unknown => {}
+            Unlisted::Route { backend, original } => return Ok(Route::new(backend, Some(&original), name)),
+            Unlisted::AskFirst(owners) => {
+                self.views.gather(viewer, key, |backend| owners.contains(&backend)).await;
+                if let Some(route) = self.listed_route(key, carried, name) {
+                    return Ok(route);
+                }
+            }
+        }
+        Err(match carried {
+            Carried::ToolsCall => Failure::unknown("tool", name),
+            Carried::PromptsGet => Failure::unknown("prompt", name),
+            Carried::ResourcesRead => Failure::unknown_resource(name, viewer.era),
+        })
+    }
+
+    fn listed_route(&self, key: &ViewerKey, carried: Carried, name: &str) -> Option<Route> {
+        let catalogue = self.views.current(key);
+        match carried {
+            Carried::ToolsCall => catalogue.tool(name).map(|tool| Route {
+                param_headers: Arc::clone(&tool.param_headers),
+                ..Route::new(tool.backend, Some(&tool.original), name)
+            }),
+            Carried::PromptsGet => catalogue.prompt(name).map(|prompt| Route::new(prompt.backend, Some(&prompt.original), name)),
+            Carried::ResourcesRead => catalogue.resource(name).map(|backend| Route::new(backend, None, name)),
+        }
+    }
+}
+
+/// A progress notification with the caller's own token in place of vmcp's.
+fn progress(params: &Bytes, token: &str) -> Bytes {
+    let mut rewritten = Vec::with_capacity(params.len() + token.len());
+    if let Some(params) = std::str::from_utf8(params).ok().and_then(|text| RawObject::parse(text).ok()) {
+        params.write(&[Edit::Set("progressToken", token)], &mut rewritten);
+    }
+    notification("notifications/progress", std::str::from_utf8(&rewritten).ok()).into()
+}

@@ -1,0 +1,133 @@
+//! The typed lane: what the gateway answers itself, with the protocol's own types around lists that stay raw.
+
+use super::Caller;
+use crate::{failure::Failure, gateway::Snapshot};
+use bytes::Bytes;
+use rmcp::model::{
+    CacheScope, ClientCapabilities, DiscoverResult, Implementation, InitializeRequestParams, InitializeResult, ProtocolVersion,
+    ServerCapabilities,
+};
+use serde::Serialize;
+use vmcp_core::{
+    CapabilitySet, Era, Revision,
+    catalogue::{ListKind, merge_instructions},
+    frame::{RawObject, json_string},
+};
+
+/// The list that a method asks for.
+pub(crate) fn list_kind(method: &str) -> Option<ListKind> {
+    ListKind::ALL.into_iter().find(|kind| kind.method() == method)
+}
+
+/// What the gateway says of itself.
+pub(crate) struct ServerFacts {
+    pub(crate) info: Implementation,
+    /// The operator's instructions.
+    pub(crate) instructions: Option<String>,
+    /// `"_meta":{…}` for modern list results.
+    meta: String,
+}
+
+impl ServerFacts {
+    pub(crate) fn new(name: &str, version: &str, instructions: Option<String>) -> Self {
+        let mut meta = b"\"_meta\":{\"io.modelcontextprotocol/serverInfo\":{\"name\":".to_vec();
+        json_string(name, &mut meta);
+        meta.extend_from_slice(b",\"version\":");
+        json_string(version, &mut meta);
+        meta.extend_from_slice(b"}}");
+        let meta = String::from_utf8(meta).unwrap_or_default();
+        Self { info: Implementation::new(name, version), instructions, meta }
+    }
+}
+
+/// How long `server/discover` may be kept: it only changes with the configuration and the backends' instructions.
+const DISCOVER_TTL_MS: u64 = 60_000;
+
+/// What `initialize` settled.
+pub(crate) struct Initialized {
+    pub(crate) revision: Revision,
+    pub(crate) capabilities: CapabilitySet,
+    /// The result's JSON text.
+    pub(crate) result: Bytes,
+}
+
+impl Snapshot {
+    /// Answers `initialize` without waiting for anybody.
+    pub(crate) fn initialize(&self, params: Option<&RawObject<'_>>) -> Result<Initialized, Failure> {
+        let text = params.map_or("{}", RawObject::text);
+        let params: InitializeRequestParams =
+            serde_json::from_str(text).map_err(|error| Failure::invalid_params(&format!("initialize: {error}")))?;
+        let revision = negotiate(&params.protocol_version);
+        let mut result = InitializeResult::new(capabilities(Era::Legacy));
+        result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
+        result.server_info = self.facts.info.clone();
+        result.instructions = self.instructions(Era::Legacy);
+        Ok(Initialized { revision, capabilities: declared(&params.capabilities), result: json(&result)? })
+    }
+
+    /// Answers `server/discover`.
+    pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
+        let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
+        let mut result = DiscoverResult::new(versions, capabilities(Era::Modern));
+        result.instructions = self.instructions(Era::Modern);
+        result.ttl_ms = DISCOVER_TTL_MS;
+        result.cache_scope = CacheScope::Public;
+        json(&result.with_server_info(self.facts.info.clone()))
+    }
+
+    /// Answers one of the four list methods. Everything is on one page, so no cursor is ever valid.
+    pub(crate) async fn list(&self, caller: &Caller, kind: ListKind, params: Option<&RawObject<'_>>) -> Result<Bytes, Failure> {
+        if params.and_then(|params| params.get("cursor")).is_some_and(|cursor| cursor != "null") {
+            return Err(Failure::invalid_params("unknown cursor: every list is one page"));
+        }
+        let shown = self.views.show(&caller.viewer(), kind).await;
+        let published = shown.catalogue.published(kind);
+        let mut result = Vec::with_capacity(published.len() + 256);
+        result.extend_from_slice(format!("{{\"{}\":", kind.result_key()).as_bytes());
+        result.extend_from_slice(published);
+        if caller.era == Era::Modern {
+            let scope = if shown.private { "private" } else { "public" };
+            let ttl = shown.ttl.as_millis();
+            let hints = format!(",\"resultType\":\"complete\",\"ttlMs\":{ttl},\"cacheScope\":\"{scope}\",{}", self.facts.meta);
+            result.extend_from_slice(hints.as_bytes());
+        }
+        result.push(b'}');
+        if let Some(session) = caller.session() {
+            session.saw(shown.key, kind, *shown.catalogue.hash(kind));
+        }
+        Ok(result.into())
+    }
+
+    fn instructions(&self, era: Era) -> Option<String> {
+        let backends = self.views.instructions(era);
+        merge_instructions(self.facts.instructions.as_deref(), backends.iter().map(|(name, text)| (&**name, &**text)))
+    }
+}
+
+/// The fixed set of what vmcp implements, whatever the backends have. Pushed list changes need a session's stream.
+fn capabilities(era: Era) -> ServerCapabilities {
+    let builder = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts();
+    match era {
+        Era::Legacy => builder.enable_tool_list_changed().enable_resources_list_changed().enable_prompts_list_changed().build(),
+        Era::Modern => builder.build(),
+    }
+}
+
+/// The revision asked for where it is served with sessions, else the newest one that is (2025-11-25, basic/lifecycle).
+fn negotiate(requested: &ProtocolVersion) -> Revision {
+    Revision::parse(&requested.to_string())
+        .filter(|revision| revision.era() == Era::Legacy && Revision::SERVED.contains(revision))
+        .unwrap_or(Revision::LATEST_LEGACY)
+}
+
+fn declared(capabilities: &ClientCapabilities) -> CapabilitySet {
+    serde_json::to_value(capabilities).ok().and_then(|value| CapabilitySet::from_json(&value)).unwrap_or_default()
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|_| unwritable())
+}
+
+fn unwritable() -> Failure {
+    Failure::new(crate::failure::code::INTERNAL, "the answer could not be written")
+}

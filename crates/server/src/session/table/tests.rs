@@ -1,0 +1,145 @@
+use super::*;
+
+fn table(max: usize) -> SessionTable {
+    table_with(max, &[vec![1; 32]])
+}
+
+fn table_with(max: usize, keys: &[Vec<u8>]) -> SessionTable {
+    let settings = Settings {
+        max,
+        max_per_peer: 2,
+        idle_timeout: Duration::from_secs(1800),
+        unused_timeout: Duration::from_secs(60),
+        max_age: Duration::from_secs(24 * 3600),
+    };
+    SessionTable::new(settings, keys).unwrap()
+}
+
+fn user(subject: &str) -> Principal {
+    Principal { issuer: "test".into(), subject: subject.into() }
+}
+
+fn open(table: &SessionTable, subject: &str) -> Arc<ClientSession> {
+    table.create(&user(subject), Revision::V2025_11_25, CapabilitySet::NONE, None).unwrap()
+}
+
+#[test]
+fn a_session_is_found_by_its_owner_only_and_a_stranger_does_it_no_harm() {
+    let table = table(10);
+    let session = open(&table, "alice");
+    assert_eq!(table.find(&session.id, &user("bob"), None).err(), Some(NoSession::NotFound));
+    assert!(Arc::ptr_eq(&table.find(&session.id, &user("alice"), None).unwrap(), &session));
+}
+
+#[test]
+fn an_id_outlives_its_process_but_not_its_key() {
+    let first = table(10);
+    let id = open(&first, "alice").id.clone();
+    let second = table(10);
+    assert_eq!(second.find(&id, &user("bob"), None).err(), Some(NoSession::NotFound));
+    let resumed = second.find(&id, &user("alice"), None).unwrap();
+    assert_eq!(resumed.revision, Revision::V2025_11_25);
+    assert_eq!(table_with(10, &[vec![2; 32]]).find(&id, &user("alice"), None).err(), Some(NoSession::NotFound));
+}
+
+#[test]
+fn a_deleted_id_stays_deleted_whoever_issued_it() {
+    let first = table(10);
+    let own = open(&first, "alice").id.clone();
+    assert!(first.remove(&own).is_some());
+    assert_eq!(first.find(&own, &user("alice"), None).err(), Some(NoSession::NotFound));
+
+    let foreign = open(&first, "alice").id.clone();
+    let second = table(10);
+    drop(second.find(&foreign, &user("alice"), None).unwrap());
+    assert!(second.remove(&foreign).is_some());
+    assert_eq!(second.find(&foreign, &user("alice"), None).err(), Some(NoSession::NotFound));
+}
+
+#[test]
+fn over_the_cap_the_least_recently_used_idle_session_goes() {
+    let table = table(3);
+    let sessions: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|name| {
+            table.clock.skip(Duration::from_secs(1));
+            open(&table, name)
+        })
+        .collect();
+    table.clock.skip(Duration::from_secs(1));
+    drop(table.find(&sessions[0].id, &user("a"), None).unwrap());
+    open(&table, "d");
+    assert!(table.find(&sessions[0].id, &user("a"), None).is_ok());
+    assert_eq!(table.find(&sessions[1].id, &user("b"), None).err(), Some(NoSession::NotFound));
+    assert_eq!(table.counts().open, 3);
+}
+
+#[test]
+fn sessions_in_use_are_never_evicted() {
+    let table = table(2);
+    let (a, b) = (open(&table, "a"), open(&table, "b"));
+    let _in_use = [table.find(&a.id, &user("a"), None).unwrap(), table.find(&b.id, &user("b"), None).unwrap()];
+    let refused = table.create(&user("c"), Revision::V2025_11_25, CapabilitySet::NONE, None);
+    assert_eq!(refused.err(), Some(NoSession::Full));
+    assert_eq!(table.counts().open, 2);
+}
+
+#[test]
+fn one_address_without_authentication_has_a_cap_of_its_own() {
+    let table = table(10);
+    let peer = Some(IpAddr::from([192, 0, 2, 1]));
+    let make = |peer| table.create(&user("a"), Revision::V2025_11_25, CapabilitySet::NONE, peer);
+    let first = make(peer).unwrap();
+    make(peer).unwrap();
+    assert_eq!(make(peer).err(), Some(NoSession::PeerFull));
+    assert!(make(Some(IpAddr::from([192, 0, 2, 2]))).is_ok());
+    table.remove(&first.id);
+    assert!(make(peer).is_ok());
+}
+
+#[test]
+fn an_unused_session_goes_after_a_minute_and_an_idle_one_after_half_an_hour() {
+    let table = table(10);
+    let (unused, used) = (open(&table, "a"), open(&table, "b"));
+    drop(table.find(&used.id, &user("b"), None).unwrap());
+    table.clock.skip(Duration::from_secs(61));
+    assert_eq!(table.take_expired().iter().map(|s| s.id.clone()).collect::<Vec<_>>(), [unused.id.clone()]);
+    let in_use = table.find(&used.id, &user("b"), None).unwrap();
+    table.clock.skip(Duration::from_secs(1801));
+    assert!(table.take_expired().is_empty(), "in use");
+    drop(in_use);
+    assert!(table.take_expired().is_empty(), "just used");
+    table.clock.skip(Duration::from_secs(1801));
+    assert_eq!(table.take_expired().len(), 1);
+    assert_eq!(table.find(&used.id, &user("b"), None).err(), Some(NoSession::NotFound));
+}
+
+#[test]
+fn a_cancel_reaches_the_call_that_it_names() {
+    let table = table(10);
+    let session = open(&table, "a");
+    let (one, two) = (session.start_call("1"), session.start_call("\"1\""));
+    session.cancel("1");
+    let waiting = |call: &super::super::client::ActiveCall| {
+        let mut cancelled = std::pin::pin!(call.cancelled());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        cancelled.as_mut().poll(&mut cx).is_pending()
+    };
+    assert!(!waiting(one.call()));
+    assert!(waiting(two.call()));
+}
+
+#[test]
+fn a_stream_that_is_not_read_is_ended_instead_of_growing() {
+    let table = table(10);
+    let session = open(&table, "a");
+    let (_, mut stream) = session.open_stream();
+    let event = bytes::Bytes::from_static(b"x");
+    for _ in 0..super::super::client::STREAM_QUEUE {
+        assert!(session.send(&event));
+    }
+    assert!(!session.send(&event));
+    assert!(!session.has_stream());
+    while stream.try_recv().is_ok() {}
+    assert!(stream.is_closed());
+}

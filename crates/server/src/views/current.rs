@@ -1,0 +1,208 @@
+//! The catalogue that a viewer sees now.
+
+use super::{
+    catalogues::Catalogues,
+    keys::{ListKey, Viewer, ViewerKey},
+    lists::{Freshness, Lists, Slot},
+};
+use crate::session::SessionTable;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vmcp_backend::{Backend, ViewScope};
+use vmcp_core::{
+    CapabilitySet, Era,
+    catalogue::{BackendList, CacheScope, Catalogue, ListKind, Rules},
+};
+
+/// How lists are kept.
+pub(crate) struct ViewsSettings {
+    /// How long a list waits for a backend.
+    pub(crate) wait: Duration,
+    /// How old a list may be before it is fetched anew.
+    pub(crate) ttl: Duration,
+    /// Where the last good lists are kept over a restart.
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// All lists and catalogues of one configuration.
+pub(crate) struct Views {
+    pub(super) backends: Vec<Arc<Backend>>,
+    pub(super) lists: Lists,
+    pub(super) catalogues: Catalogues,
+    pub(super) settings: ViewsSettings,
+    pub(super) sessions: Arc<SessionTable>,
+    pub(super) tracker: TaskTracker,
+    pub(super) shutdown: CancellationToken,
+    /// Counts the changes of any list: a catalogue made under the same count is current.
+    epoch: AtomicU64,
+    current: moka::sync::Cache<ViewerKey, Current>,
+}
+
+#[derive(Clone)]
+struct Current {
+    epoch: u64,
+    catalogue: Arc<Catalogue>,
+}
+
+/// How many viewers' current catalogues are at hand; the catalogues themselves are shared.
+const VIEWERS: u64 = 100_000;
+
+/// A catalogue as it is shown, with what a modern caller is told about its freshness.
+pub(crate) struct Shown {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) key: ViewerKey,
+    /// For how long it may be kept.
+    pub(crate) ttl: Duration,
+    /// Whether it may be shown to this caller only.
+    pub(crate) private: bool,
+}
+
+impl Views {
+    pub(crate) fn new(
+        backends: Vec<Arc<Backend>>,
+        rules: Rules,
+        settings: ViewsSettings,
+        sessions: Arc<SessionTable>,
+        tracker: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            backends,
+            lists: Lists::new(),
+            catalogues: Catalogues::new(rules),
+            settings,
+            sessions,
+            tracker,
+            shutdown,
+            epoch: AtomicU64::new(0),
+            current: moka::sync::Cache::builder().max_capacity(VIEWERS).time_to_idle(Duration::from_secs(1800)).build(),
+        })
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        self.catalogues.rules()
+    }
+
+    /// A list changed: catalogues made before are out of date.
+    pub(super) fn changed(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The catalogue from the last good lists, without asking anybody.
+    pub(crate) fn current(&self, key: &ViewerKey) -> Arc<Catalogue> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if let Some(current) = self.current.get(key)
+            && current.epoch == epoch
+        {
+            return current.catalogue;
+        }
+        let catalogue = self.catalogues.merge(&self.known_lists(key), key.era);
+        self.current.insert(key.clone(), Current { epoch, catalogue: Arc::clone(&catalogue) });
+        catalogue
+    }
+
+    /// The last good list of each backend, as far as there is one.
+    fn known_lists(&self, key: &ViewerKey) -> Vec<Option<Arc<BackendList>>> {
+        self.backends.iter().map(|backend| self.known_list(key, backend)).collect()
+    }
+
+    fn known_list(&self, key: &ViewerKey, backend: &Backend) -> Option<Arc<BackendList>> {
+        self.lists.known(&key.list(backend)?)?.list()
+    }
+
+    /// Which backends have a list in this view. One that is left out counts as listed: it owns no name for this caller.
+    pub(crate) fn listed(&self, key: &ViewerKey) -> Vec<bool> {
+        let listed = |backend: &Arc<Backend>| match key.list(backend) {
+            None => true,
+            Some(list) => self.lists.known(&list).is_some_and(|slot| slot.list().is_some()),
+        };
+        self.backends.iter().map(listed).collect()
+    }
+
+    /// The catalogue for a list request: gets what is missing, for at most `listWait`, and has what is old renewed.
+    pub(crate) async fn show(self: &Arc<Self>, viewer: &Viewer<'_>, kind: ListKind) -> Shown {
+        let key = viewer.key(&self.backends);
+        self.gather(viewer, &key, |_| true).await;
+        let catalogue = self.current(&key);
+        let (ttl, private) = self.hints(&catalogue, &key, kind);
+        Shown { catalogue, key, ttl, private }
+    }
+
+    /// Gets the lists of the chosen backends where they are missing or known to have changed.
+    pub(crate) async fn gather(self: &Arc<Self>, viewer: &Viewer<'_>, key: &ViewerKey, wanted: impl Fn(usize) -> bool) {
+        let mut waiting: Vec<(Instant, tokio::sync::watch::Receiver<u64>)> = Vec::new();
+        for backend in &self.backends {
+            let Some(list) = key.list(backend).filter(|list| wanted(list.backend)) else { continue };
+            let slot = self.lists.slot(list);
+            let freshness = slot.freshness(self.ttl_of(&slot));
+            if freshness == Freshness::Fresh {
+                continue;
+            }
+            let finished = slot.subscribe();
+            self.refresh(list, &slot, Some(viewer));
+            if freshness != Freshness::Old
+                && let Some(until) = slot.wait_until(self.settings.wait)
+            {
+                waiting.push((until, finished));
+            }
+        }
+        for (until, mut finished) in waiting {
+            // Every attempt under way goes on after the wait; its outcome is there for the next caller.
+            let _ = tokio::time::timeout_at(until.into(), finished.changed()).await;
+        }
+    }
+
+    /// How old a list may be: what its backend said, if that is shorter than the setting.
+    fn ttl_of(&self, slot: &Slot) -> Duration {
+        let own =
+            slot.list().and_then(|list| ListKind::ALL.into_iter().filter_map(|kind| list.hints(kind)).map(|hints| hints.ttl_ms).min());
+        own.filter(|ttl| *ttl > 0).map_or(self.settings.ttl, |ttl| Duration::from_millis(ttl).min(self.settings.ttl))
+    }
+
+    /// `ttlMs` and `cacheScope` of a merged list (2026-07-28, server/utilities/caching): the shortest remaining time of any
+    /// contributing list, private as soon as one is. A legacy list promises nothing.
+    fn hints(&self, shown: &Catalogue, key: &ViewerKey, kind: ListKind) -> (Duration, bool) {
+        let (mut ttl, mut private) = (self.settings.ttl, shown.cache_scope(kind) == CacheScope::Private);
+        for backend in &self.backends {
+            let own = key.list(backend);
+            private |= own.is_none_or(|list| matches!(list.scope, ViewScope::Caller(_)));
+            let slot = own.and_then(|list| self.lists.known(&list));
+            let hints = slot.as_ref().and_then(|slot| slot.list()).and_then(|list| list.hints(kind));
+            let age = slot.and_then(|slot| slot.fetched()).map_or(Duration::MAX, |fetched| fetched.elapsed());
+            // A backend that is left out may come back at any moment.
+            ttl = ttl.min(hints.map_or(Duration::ZERO, |hints| Duration::from_millis(hints.ttl_ms)).saturating_sub(age));
+        }
+        (ttl, private)
+    }
+
+    /// Marks one backend's list as out of date for this viewer and gets a new one.
+    pub(crate) async fn renew(self: &Arc<Self>, viewer: &Viewer<'_>, key: &ViewerKey, backend: usize) {
+        if let Some(list) = self.backends.get(backend).and_then(|backend| key.list(backend)) {
+            self.lists.slot(list).mark_changed();
+            self.gather(viewer, key, |index| index == backend).await;
+        }
+    }
+
+    /// The instructions of the backends that say the same to everybody, as far as they are known now.
+    pub(crate) fn instructions(&self, era: Era) -> Vec<(Arc<str>, Arc<str>)> {
+        let known = |backend: &Arc<Backend>| {
+            let era = backend.known_era(era).unwrap_or(era);
+            let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
+            let text = Arc::clone(self.lists.known(&key)?.list()?.instructions()?);
+            Some((Arc::clone(backend.name()), text))
+        };
+        self.backends.iter().filter_map(known).collect()
+    }
+
+    /// How many tools of one backend everybody sees, and why it could not be listed, for `/status`.
+    pub(crate) fn listing_error(&self, backend: usize) -> Option<Arc<str>> {
+        self.lists.of(backend, ViewScope::Shared).into_iter().find_map(|(_, slot)| slot.error())
+    }
+}

@@ -1,0 +1,62 @@
+//! Under what a list and a catalogue are kept.
+
+use crate::session::ClientSession;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use vmcp_auth::Identity;
+use vmcp_backend::{Backend, ViewScope};
+use vmcp_core::{CapabilitySet, Era};
+
+/// Whose eyes a catalogue is made for, for the length of one request.
+#[derive(Clone, Copy)]
+pub(crate) struct Viewer<'a> {
+    pub(crate) caller: &'a Identity,
+    pub(crate) era: Era,
+    pub(crate) capabilities: CapabilitySet,
+    pub(crate) session: Option<&'a Arc<ClientSession>>,
+}
+
+/// Whose eyes a catalogue is made for, as a key: holds no header and nothing that leads back to one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ViewerKey {
+    pub(crate) era: Era,
+    pub(crate) capabilities: CapabilitySet,
+    /// One for each backend, in configuration order. `None`: left out, since a required header is missing.
+    pub(crate) scopes: SmallVec<[Option<ViewScope>; 4]>,
+}
+
+/// Under what one backend's list is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ListKey {
+    pub(super) backend: usize,
+    /// The era that the backend is spoken to in, as far as it is known.
+    pub(super) era: Era,
+    pub(super) capabilities: CapabilitySet,
+    pub(super) scope: ViewScope,
+}
+
+impl Viewer<'_> {
+    pub(crate) fn key(&self, backends: &[Arc<Backend>]) -> ViewerKey {
+        let scope = |backend: &Arc<Backend>| match backend.missing_required(self.caller) {
+            Some(_) => None,
+            None => Some(backend.scope(self.caller)),
+        };
+        ViewerKey { era: self.era, capabilities: self.capabilities, scopes: backends.iter().map(scope).collect() }
+    }
+}
+
+impl ViewerKey {
+    /// The key of one backend's list for this viewer. `None` when the backend is left out.
+    pub(super) fn list(&self, backend: &Backend) -> Option<ListKey> {
+        let scope = (*self.scopes.get(backend.index())?)?;
+        let era = backend.known_era(self.era).unwrap_or(self.era);
+        // Towards a legacy backend nothing is declared, so nothing can depend on it.
+        let capabilities = if era == Era::Legacy { CapabilitySet::NONE } else { self.capabilities };
+        Some(ListKey { backend: backend.index(), era, capabilities, scope })
+    }
+
+    /// Whether this viewer looks at that backend through that scope.
+    pub(super) fn looks_through(&self, backend: usize, scope: ViewScope) -> bool {
+        self.scopes.get(backend).is_some_and(|own| *own == Some(scope))
+    }
+}

@@ -1,0 +1,229 @@
+//! The last good list of each key.
+
+use super::keys::ListKey;
+use dashmap::DashMap;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use vmcp_backend::ViewScope;
+use vmcp_core::catalogue::{BackendList, ListKind};
+
+/// How many callers' lists are kept; shared ones are kept always, being few.
+const CALLER_LISTS: u64 = 50_000;
+/// How long a caller's list is kept without being looked at.
+const CALLER_LIST_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// The last good list under one key, and the state of getting a newer one.
+pub(super) struct Slot {
+    state: Mutex<State>,
+    /// Someone is listing. The one that sets it spawns the work and clears it.
+    refreshing: AtomicBool,
+    /// Counts finished attempts, so that waiters see the next one.
+    finished: watch::Sender<u64>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    list: Option<Arc<BackendList>>,
+    fetched: Option<Instant>,
+    /// When the attempt under way began.
+    started: Option<Instant>,
+    /// How often the backend said that it changed, and how often it had when the attempt under way began.
+    changes: u64,
+    changes_at_start: u64,
+    /// How many of these changes the list has.
+    changes_listed: u64,
+    error: Option<Arc<str>>,
+    /// Attempts that failed since the last good one.
+    failures: u32,
+    last_failure: Option<Instant>,
+}
+
+/// How a list stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// There is none.
+    Missing,
+    /// The backend said that it is out of date.
+    Changed,
+    /// Older than it may be.
+    Old,
+    Fresh,
+}
+
+/// Waits between failed attempts grow from one second to this.
+const MAX_BACK_OFF: Duration = Duration::from_secs(30);
+
+impl Slot {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), refreshing: AtomicBool::new(false), finished: watch::Sender::new(0) })
+    }
+
+    fn state<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn list(&self) -> Option<Arc<BackendList>> {
+        self.state(|state| state.list.clone())
+    }
+
+    pub(super) fn fetched(&self) -> Option<Instant> {
+        self.state(|state| state.fetched)
+    }
+
+    pub(super) fn error(&self) -> Option<Arc<str>> {
+        self.state(|state| state.error.clone())
+    }
+
+    pub(super) fn freshness(&self, ttl: Duration) -> Freshness {
+        self.state(|state| match (&state.list, state.fetched) {
+            (None, _) => Freshness::Missing,
+            (Some(_), Some(_)) if state.changes != state.changes_listed => Freshness::Changed,
+            (Some(_), Some(fetched)) if fetched.elapsed() < ttl => Freshness::Fresh,
+            (Some(_), _) => Freshness::Old,
+        })
+    }
+
+    pub(super) fn mark_changed(&self) {
+        self.state(|state| state.changes += 1);
+    }
+
+    /// Whether the caller of this is the one that lists now.
+    pub(super) fn start(&self) -> bool {
+        let first = !self.refreshing.swap(true, Ordering::AcqRel);
+        if first {
+            self.state(|state| {
+                state.started = Some(Instant::now());
+                state.changes_at_start = state.changes;
+            });
+        }
+        first
+    }
+
+    /// Until when a caller waits for the attempt under way: `wait` from its beginning, so that a slow backend is waited for once.
+    /// `None`: not at all, since the last attempt failed or none is under way.
+    pub(super) fn wait_until(&self, wait: Duration) -> Option<Instant> {
+        self.state(|state| if state.failures > 0 { None } else { state.started.map(|started| started + wait) })
+    }
+
+    /// Whether a failed list is due for another attempt.
+    pub(super) fn retry_due(&self) -> bool {
+        self.state(|state| match state.last_failure {
+            Some(last) => last.elapsed() >= MAX_BACK_OFF.min(Duration::from_secs(1 << state.failures.saturating_sub(1).min(5))),
+            None => false,
+        })
+    }
+
+    /// Wakes when the attempt under way, or the next one, has finished.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.finished.subscribe()
+    }
+
+    /// Ends an attempt. Returns the kinds that differ from before.
+    pub(super) fn finish(&self, outcome: Result<Arc<BackendList>, Arc<str>>) -> Vec<ListKind> {
+        let changed = self.state(|state| {
+            state.started = None;
+            match outcome {
+                Ok(list) => {
+                    let before = state.list.replace(Arc::clone(&list));
+                    state.fetched = Some(Instant::now());
+                    state.changes_listed = state.changes_at_start;
+                    (state.error, state.failures, state.last_failure) = (None, 0, None);
+                    let differs = |kind: &ListKind| before.as_ref().is_none_or(|before| before.hash(*kind) != list.hash(*kind));
+                    ListKind::ALL.into_iter().filter(differs).collect()
+                }
+                Err(error) => {
+                    state.error = Some(error);
+                    state.failures += 1;
+                    state.last_failure = Some(Instant::now());
+                    Vec::new()
+                }
+            }
+        });
+        self.refreshing.store(false, Ordering::Release);
+        self.finished.send_modify(|count| *count += 1);
+        changed
+    }
+
+    /// Puts a list that was kept over a restart: good until a newer one is there.
+    pub(super) fn restore(&self, list: Arc<BackendList>) {
+        self.state(|state| {
+            if state.list.is_none() {
+                state.list = Some(list);
+            }
+        });
+    }
+}
+
+/// All slots.
+pub(super) struct Lists {
+    shared: DashMap<ListKey, Arc<Slot>>,
+    callers: moka::sync::Cache<ListKey, Arc<Slot>>,
+    interned: DashMap<[u8; 16], Weak<BackendList>>,
+    inserted: AtomicU64,
+}
+
+impl Lists {
+    pub(super) fn new() -> Self {
+        Self {
+            shared: DashMap::new(),
+            callers: moka::sync::Cache::builder().max_capacity(CALLER_LISTS).time_to_idle(CALLER_LIST_IDLE).build(),
+            interned: DashMap::new(),
+            inserted: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn slot(&self, key: ListKey) -> Arc<Slot> {
+        match key.scope {
+            ViewScope::Shared => match self.shared.get(&key) {
+                Some(slot) => Arc::clone(&slot),
+                None => Arc::clone(&self.shared.entry(key).or_insert_with(Slot::new)),
+            },
+            ViewScope::Caller(_) => self.callers.get_with(key, Slot::new),
+        }
+    }
+
+    /// The slot under a key, if anybody looked there before.
+    pub(super) fn known(&self, key: &ListKey) -> Option<Arc<Slot>> {
+        match key.scope {
+            ViewScope::Shared => self.shared.get(key).map(|slot| Arc::clone(&slot)),
+            ViewScope::Caller(_) => self.callers.get(key),
+        }
+    }
+
+    /// The slots of one backend and scope, whatever the era and capabilities.
+    pub(super) fn of(&self, backend: usize, scope: ViewScope) -> Vec<(ListKey, Arc<Slot>)> {
+        let wanted = |key: &ListKey| key.backend == backend && key.scope == scope;
+        match scope {
+            ViewScope::Shared => {
+                self.shared.iter().filter(|entry| wanted(entry.key())).map(|entry| (*entry.key(), Arc::clone(&entry))).collect()
+            }
+            ViewScope::Caller(_) => self.callers.iter().filter(|(key, _)| wanted(key)).map(|(key, slot)| (*key, slot)).collect(),
+        }
+    }
+
+    /// All shared slots.
+    pub(super) fn shared(&self) -> Vec<(ListKey, Arc<Slot>)> {
+        self.shared.iter().map(|entry| (*entry.key(), Arc::clone(&entry))).collect()
+    }
+
+    /// The one copy of a list with this content: many callers of one backend mostly see the same.
+    pub(super) fn intern(&self, list: BackendList) -> Arc<BackendList> {
+        let hash = list.content_hash();
+        if self.inserted.fetch_add(1, Ordering::Relaxed) % 1024 == 1023 {
+            self.interned.retain(|_, list| list.strong_count() > 0);
+        }
+        let mut entry = self.interned.entry(hash).or_default();
+        if let Some(same) = entry.upgrade() {
+            return same;
+        }
+        let list = Arc::new(list);
+        *entry = Arc::downgrade(&list);
+        list
+    }
+}

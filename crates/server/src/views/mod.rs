@@ -1,0 +1,18 @@
+//! What callers see: each backend's lists, and the catalogues made of them.
+//!
+//! A *list* is what one backend showed under one key: backend, era, declared capabilities and scope. A *catalogue* is a merge of
+//! one list of each backend, and belongs to a *viewer*: era, capabilities and the scopes of all backends.
+
+mod catalogues;
+mod current;
+mod disk;
+mod hashes;
+mod keys;
+mod lists;
+mod notify;
+mod refresh;
+
+pub(crate) use current::{Views, ViewsSettings};
+pub(crate) use hashes::KindHashes;
+pub(crate) use keys::{Viewer, ViewerKey};
+pub(crate) use notify::ListObserver;

@@ -1,0 +1,141 @@
+//! Getting lists: always in a tracked task, one at a time for each key, so that a caller who stops waiting stops nothing.
+
+use super::{
+    current::Views,
+    keys::{ListKey, Viewer},
+    lists::{Freshness, Slot},
+};
+use std::{sync::Arc, time::Duration};
+use vmcp_auth::Identity;
+use vmcp_backend::{CallerSessions, ListRequest, ViewScope};
+use vmcp_core::{CapabilitySet, Era};
+
+/// What a listing needs of the request that wants it, owned for as long as the listing takes.
+struct Asker {
+    caller: Identity,
+    sessions: Option<Arc<CallerSessions>>,
+}
+
+/// An attempt that ends its slot's waiting however it ends.
+struct Attempt {
+    slot: Arc<Slot>,
+    finished: bool,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.slot.finish(Err("listing was interrupted".into()));
+        }
+    }
+}
+
+/// How often failed lists are looked at for another attempt.
+const RECOVERY_TICK: Duration = Duration::from_millis(500);
+
+impl Views {
+    /// Has a list fetched, unless that is under way. A shared list is fetched by the gateway itself, with nothing of the caller's.
+    pub(super) fn refresh(self: &Arc<Self>, key: ListKey, slot: &Arc<Slot>, viewer: Option<&Viewer<'_>>) {
+        let asker = match (key.scope, viewer) {
+            (ViewScope::Shared, _) => None,
+            (ViewScope::Caller(_), Some(viewer)) => {
+                Some(Asker { caller: viewer.caller.clone(), sessions: viewer.session.map(|session| Arc::clone(&session.backends)) })
+            }
+            // The caller's values are gone: nobody else's may be used instead.
+            (ViewScope::Caller(_), None) => return,
+        };
+        let era = viewer.map_or(key.era, |viewer| viewer.era);
+        let capabilities = viewer.map_or(key.capabilities, |viewer| viewer.capabilities);
+        if self.shutdown.is_cancelled() || !slot.start() {
+            return;
+        }
+        let attempt = Attempt { slot: Arc::clone(slot), finished: false };
+        let views = Arc::clone(self);
+        self.tracker.spawn(async move { views.list(key, attempt, asker, era, capabilities).await });
+    }
+
+    async fn list(self: Arc<Self>, key: ListKey, mut attempt: Attempt, asker: Option<Asker>, era: Era, capabilities: CapabilitySet) {
+        let Some(backend) = self.backends.get(key.backend) else { return };
+        let request = ListRequest {
+            era,
+            capabilities,
+            caller: asker.as_ref().map(|asker| &asker.caller),
+            sessions: asker.as_ref().and_then(|asker| asker.sessions.as_ref()),
+        };
+        let listed = tokio::select! {
+            listed = backend.list(request) => listed,
+            () = self.shutdown.cancelled() => return,
+        };
+        drop(asker);
+        attempt.finished = true;
+        let (changed, list) = match listed {
+            Ok(list) => {
+                let list = self.lists.intern(list);
+                // The era may only now be known: then the list belongs under that key too.
+                let resolved = ListKey {
+                    era: list.era(),
+                    capabilities: if list.era() == Era::Legacy { CapabilitySet::NONE } else { capabilities },
+                    ..key
+                };
+                if resolved != key {
+                    let other = self.lists.slot(resolved);
+                    if other.start() {
+                        other.finish(Ok(Arc::clone(&list)));
+                    }
+                }
+                (attempt.slot.finish(Ok(Arc::clone(&list))), Some(list))
+            }
+            Err(error) => {
+                tracing::warn!(backend = %backend.name(), %error, "cannot list a backend; its last good list stays");
+                (attempt.slot.finish(Err(error.to_string().into())), None)
+            }
+        };
+        if changed.is_empty() {
+            return;
+        }
+        self.changed();
+        if key.scope == ViewScope::Shared {
+            if let Some(list) = list {
+                self.keep(key, &list).await;
+            }
+            backend.watch();
+        }
+        self.announce(key.backend, key.scope);
+        if key.scope == ViewScope::Shared && attempt.slot.freshness(self.settings.ttl) == Freshness::Changed {
+            self.refresh(key, &attempt.slot, None);
+        }
+    }
+
+    /// Lists what everybody will want and brings dead backends' lists back, until shutdown.
+    pub(crate) async fn run(self: Arc<Self>) {
+        self.restore().await;
+        for backend in &self.backends {
+            // Only what the gateway may list by itself: without a caller there are no caller's headers.
+            if !backend.is_shared() {
+                continue;
+            }
+            for era in [Era::Legacy, Era::Modern] {
+                let era = backend.known_era(era).unwrap_or(era);
+                let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
+                let slot = self.lists.slot(key);
+                self.refresh(key, &slot, None);
+                // The first listing finds out which eras the backend speaks; the second then needs no probe, or is the same list.
+                let mut finished = slot.subscribe();
+                let _ = tokio::time::timeout(self.settings.wait, finished.changed()).await;
+            }
+        }
+        let mut tick = tokio::time::interval(RECOVERY_TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            for (key, slot) in self.lists.shared() {
+                if slot.retry_due() {
+                    self.refresh(key, &slot, None);
+                }
+            }
+        }
+    }
+}
