@@ -302,18 +302,19 @@ impl<'a> Loader<'a> {
 /// may quote a header's name as far as it can be one.
 fn redacted(text: &str, value: &str, name: &str, near: bool) -> String {
     const SHORTEST: usize = 4;
-    let value = value.to_lowercase();
+    let lower = value.to_lowercase();
     let variable = format!("${{{name}}}");
     let quotations = text.split('`').enumerate().map(|(index, part)| {
         let quoted = part.trim_end_matches('…').to_lowercase();
-        let same = quoted == value || (near && !quoted.is_empty() && value.starts_with(&quoted));
+        let same = quoted == lower || (near && !quoted.is_empty() && lower.starts_with(&quoted));
         if index % 2 == 1 && same { variable.as_str() } else { part }
     });
     let mut text = quotations.collect::<Vec<_>>().join("`");
     if value.len() >= SHORTEST {
         let mut from = 0;
-        // Lower case keeps the places of everything that is ASCII; a text with more is searched as it is.
-        while let Some(at) = (if text.is_ascii() { text.to_ascii_lowercase() } else { text.clone() })[from..].find(&value) {
+        // Lower case of ASCII alone keeps every place in the text.
+        let value = value.to_ascii_lowercase();
+        while let Some(at) = text.to_ascii_lowercase()[from..].find(&value) {
             text.replace_range(from + at..from + at + value.len(), &variable);
             from += at + variable.len();
         }

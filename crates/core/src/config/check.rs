@@ -131,7 +131,7 @@ impl Check<'_> {
         if !known.contains(&name) {
             let hint = match nearest(name, known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("known: {}", known.join(", ")),
+                None => format!("known: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
             };
             self.error(path, format!("no backend is called `{name}`"), &hint);
         }

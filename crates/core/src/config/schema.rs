@@ -19,6 +19,11 @@ pub fn json_schema(strategies: &Registry<dyn OutgoingStrategy>, authenticators: 
     let mut definitions = generator.take_definitions(true);
     definitions.insert("OutgoingStrategy".to_owned(), outgoing);
     definitions.insert("IncomingAuthenticator".to_owned(), incoming);
+    for (name, definition) in &mut definitions {
+        if let Value::Object(members) = definition {
+            members.entry("title").or_insert_with(|| title(name).into());
+        }
+    }
     if let Some(Value::Object(properties)) = root.get_mut("properties") {
         let comment = json!({ "type": "string", "description": "The schema of this file, for editors; ignored." });
         properties.insert("$schema".to_owned(), comment);
@@ -57,6 +62,20 @@ fn branch<T: ?Sized>(registry: &Registry<T>, kind: &str, generator: &mut SchemaG
         }
     }
     json!({ "title": kind, "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+/// A definition's name as words: `ToolOverride` is `Tool override`.
+fn title(name: &str) -> String {
+    let mut title = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !title.is_empty() {
+            title.push(' ');
+            title.push(c.to_ascii_lowercase());
+        } else {
+            title.push(c);
+        }
+    }
+    title
 }
 
 fn is_empty(value: &Value) -> bool {

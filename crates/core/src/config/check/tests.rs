@@ -91,7 +91,7 @@ fn every_reference_names_a_known_backend() {
         complaints(&config),
         [
             "error outgoingAuth.backends.gihub: no backend is called `gihub`; did you mean `github`?",
-            "error operational.timeouts.perWorkload.slack: no backend is called `slack`; known: github, jira",
+            "error operational.timeouts.perWorkload.slack: no backend is called `slack`; known: `github`, `jira`",
         ]
     );
 }

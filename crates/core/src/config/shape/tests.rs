@@ -5,6 +5,7 @@ use crate::plugin::{
     StrategyError, StrategyFactory,
 };
 use http::HeaderName;
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -368,6 +369,86 @@ fn the_schema_carries_titles_descriptions_and_defaults() {
     assert_eq!(kinds, ["header_injection", "unauthenticated"]);
     for (path, property) in properties(schema) {
         assert!(property.get("description").is_some() || property.get("const").is_some() || path.contains("Injection"), "{path}");
+    }
+}
+
+/// A configuration with every kind of key in it.
+fn rich() -> Value {
+    json!({
+        "name": "team", "groupRef": "g", "metadata": {"k": [1, {"x": null}]}, "listen": "127.0.0.1:0", "path": "/", "instructions": "text",
+        "backends": [{
+            "name": "a", "url": "https://a/", "transport": "http", "headers": {"x-a": "v", "x-b": {"fromEnv": "B"}, "x-c": {"fromFile": "c"}},
+            "passthroughHeaders": ["x-d", {"name": "x-e", "as": "x-f", "format": "{}", "required": true, "credential": false, "impersonation": true}],
+            "inheritPassthroughHeaders": false, "allowCredentialHeaderPassthrough": true, "timeout": "1s", "maxDuration": "1m",
+            "connectTimeout": "500ms", "maxConcurrent": 1, "protocolEra": "modern", "caBundlePath": "ca", "http2": true,
+            "allowPlaintext": true, "listScope": "session", "metadata": {"k": "v"},
+        }],
+        "passthroughHeaders": ["x-g"], "allowCredentialHeaderPassthrough": false, "incomingAuth": {"type": "anonymous"},
+        "outgoingAuth": {"source": "inline", "default": {"type": "unauthenticated"},
+            "backends": {"a": {"type": "header_injection", "headerInjection": {"headerName": "x-h", "headerValue": {"fromFile": "f"}}}}},
+        "aggregation": {"conflictResolution": "manual", "conflictResolutionConfig": {"prefixFormat": "p", "priorityOrder": ["a"]},
+            "tools": [{"workload": "a", "filter": ["t"], "excludeAll": false, "overrides": {"t": {"name": "u", "description": "d",
+                "annotations": {"title": "T", "readOnlyHint": true, "destructiveHint": false, "idempotentHint": null, "openWorldHint": true}}}}],
+            "excludeAllTools": false, "defaultToolVisibility": "deny", "lint": "warn", "listWait": "1s", "listTtl": "1s"},
+        "operational": {"timeouts": {"default": "1s", "perWorkload": {"a": "2s"}}, "logLevel": "trace"},
+        "sessions": {"max": 1, "maxPerPeer": 2, "idleTimeout": "1s", "unusedTimeout": "1s", "maxAge": "1s", "keys": ["k", {"fromEnv": "K"}],
+            "shareAnonymous": true},
+        "limits": {"maxRequestBytes": 1, "maxResponseBytes": "1KiB", "responseBudget": "1MB", "maxRequestsInFlight": 1, "maxConnections": 1,
+            "readTimeout": "1s", "writeTimeout": "1s", "shutdownTimeout": "1s"},
+        "allowedHosts": ["h"], "allowedOrigins": ["http://h"], "stateDir": "s",
+    })
+}
+
+/// The JSON pointers of everything in `value`.
+fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, member)| pointers(member, &format!("{at}/{key}"), found)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| pointers(item, &format!("{at}/{index}"), found)),
+        _ => {}
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        prop::sample::select(vec!["1s", "5", "http://a/", "127.0.0.1:1", "anonymous", "prefix", "modern", ""]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec((prop::sample::select(vec!["name", "type", "fromEnv", "x", "as"]), inner), 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+        ]
+    })
+}
+
+#[test]
+fn a_configuration_with_every_key_is_read() {
+    let config = read(rich());
+    assert_eq!(config.backends[0].headers.len(), 3);
+    assert_eq!(config.limits.max_response_bytes.0, 1024);
+}
+
+proptest! {
+    #[test]
+    fn the_shape_leaves_nothing_for_serde_to_refuse(chosen in any::<prop::sample::Index>(), with in any_value()) {
+        let mut value = rich();
+        let mut places = Vec::new();
+        pointers(&value, "", &mut places);
+        if let Some(place) = value.pointer_mut(chosen.get::<String>(&places)) {
+            *place = with;
+        }
+        if let Err(problems) = shape().read(value, &visible) {
+            for problem in problems {
+                prop_assert!(!problem.message.starts_with("does not fit"), "{problem}");
+            }
+        }
     }
 }
 
