@@ -10,6 +10,7 @@ use super::{
     interpolate::Interpolated,
     layers::{Kind, Layer, Merged},
     locate,
+    redact::redacted,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -296,30 +297,6 @@ impl<'a> Loader<'a> {
         });
         Report { config, findings: self.findings, sources: Sources { file: self.file, others: self.others } }
     }
-}
-
-/// `text` without `value`: as a whole anywhere, whatever its case; where it is `near`, also as a quotation of its start, since a message
-/// may quote a header's name as far as it can be one.
-fn redacted(text: &str, value: &str, name: &str, near: bool) -> String {
-    const SHORTEST: usize = 4;
-    let lower = value.to_lowercase();
-    let variable = format!("${{{name}}}");
-    let quotations = text.split('`').enumerate().map(|(index, part)| {
-        let quoted = part.trim_end_matches('…').to_lowercase();
-        let same = quoted == lower || (near && !quoted.is_empty() && lower.starts_with(&quoted));
-        if index % 2 == 1 && same { variable.as_str() } else { part }
-    });
-    let mut text = quotations.collect::<Vec<_>>().join("`");
-    if value.len() >= SHORTEST {
-        let mut from = 0;
-        // Lower case of ASCII alone keeps every place in the text.
-        let value = value.to_ascii_lowercase();
-        while let Some(at) = text.to_ascii_lowercase()[from..].find(&value) {
-            text.replace_range(from + at..from + at + value.len(), &variable);
-            from += at + variable.len();
-        }
-    }
-    text
 }
 
 /// Something that fits where a variable's value would stand.

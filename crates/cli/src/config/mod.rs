@@ -13,6 +13,7 @@ mod interpolate;
 mod layers;
 mod load;
 mod locate;
+mod redact;
 mod syntax;
 
 pub(crate) use check::{Secrets, strategies};

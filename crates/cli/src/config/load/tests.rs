@@ -286,15 +286,6 @@ operational: {logLevel: '${S}', timeouts: {default: '${S}'}}
 }
 
 #[test]
-fn redaction_leaves_other_words_alone() {
-    let text = "header `x-team` (backend `b`): `team` is no `te`";
-    assert_eq!(redacted(text, "Team", "T", false), "header `x-${T}` (backend `b`): `${T}` is no `te`");
-    assert_eq!(redacted(text, "Team", "T", true), "header `x-${T}` (backend `b`): `${T}` is no `${T}`");
-    assert_eq!(redacted(text, "b", "T", false), "header `x-team` (backend `${T}`): `team` is no `te`");
-    assert_eq!(redacted("no quotation: \u{e9}team", "team", "T", false), "no quotation: \u{e9}${T}");
-}
-
-#[test]
 fn a_secret_may_be_called_like_a_setting() {
     let text = "backends: [{name: a, url: 'https://a.example.com/mcp', headers: {x-a: {fromEnv: VMCP_TOKEN}, x-b: '${VMCP_OTHER}'}}]\n";
     let case = Case::new("vmcp.yaml", text).env("VMCP_TOKEN", "t").env("VMCP_OTHER", "o");
