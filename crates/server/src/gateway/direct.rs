@@ -1,6 +1,6 @@
 //! Calls without HTTP.
 
-use super::Inner;
+use super::{Inner, Origins};
 use crate::{
     failure::Failure,
     lane::{Caller, Carried, Notified},
@@ -100,6 +100,14 @@ impl Direct {
         let caller = self.caller();
         let shown = snapshot.views.show(&caller.viewer(), kind).await;
         raw(shown.catalogue.published(kind))
+    }
+
+    /// Whose the tools of the list are, and which backends are not in it. Waits as [`Self::list`] does.
+    pub async fn origins(&self) -> Origins {
+        let snapshot = self.inner.snapshot();
+        let caller = self.caller();
+        let shown = snapshot.views.show(&caller.viewer(), ListKind::Tools).await;
+        Origins::new(&snapshot, &self.caller, &shown)
     }
 
     async fn carry(&self, carried: Carried, params: Vec<u8>) -> Result<Box<RawValue>, CallError> {

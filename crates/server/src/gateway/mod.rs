@@ -3,6 +3,7 @@
 mod builder;
 mod direct;
 mod inner;
+mod origins;
 mod plan;
 mod snapshot;
 mod status;
@@ -10,7 +11,8 @@ mod status;
 pub use builder::{BuildError, GatewayBuilder};
 pub use direct::{CallError, Direct};
 pub use inner::Gateway;
-pub use plan::{Secrets, check};
+pub use origins::{Absent, Origins};
+pub use plan::{Secrets, check, header_policy};
 
 pub(crate) use inner::Inner;
 pub(crate) use snapshot::Snapshot;

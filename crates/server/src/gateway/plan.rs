@@ -58,6 +58,20 @@ pub fn check(
     }
 }
 
+/// The header policy of a configuration, as building a gateway would compile it, without building one: for those who want to see it.
+///
+/// # Errors
+/// All that is wrong with the configuration, as [`check`] says it.
+pub fn header_policy(
+    config: &Config,
+    secrets: Secrets,
+    strategies: &Registry<dyn OutgoingStrategy>,
+    authenticators: &Registry<dyn Authenticator>,
+    deps: &Deps,
+) -> Result<HeaderPolicy, Vec<Problem>> {
+    plan(config, secrets, &Kinds { strategies, authenticators, deps }).map(|plan| plan.policy)
+}
+
 /// Decides everything, or says all that is wrong.
 pub(super) fn plan(config: &Config, secrets: Secrets, kinds: &Kinds<'_>) -> Result<Plan, Vec<Problem>> {
     let mut planner = Planner { config, secrets, problems: config.check() };

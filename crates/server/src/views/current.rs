@@ -182,6 +182,15 @@ impl Views {
         (ttl, private)
     }
 
+    /// Why a backend has no list in this view: what the last attempt said, as far as there was one. `None`: it has one, or is left out.
+    pub(crate) fn lacks(&self, key: &ViewerKey, backend: &Backend) -> Option<Option<Arc<str>>> {
+        let slot = self.lists.known(&key.list(backend)?);
+        match slot {
+            Some(slot) if slot.list().is_some() => None,
+            slot => Some(slot.and_then(|slot| slot.error())),
+        }
+    }
+
     /// Marks one backend's list as out of date for this viewer and gets a new one.
     pub(crate) async fn renew(self: &Arc<Self>, viewer: &Viewer<'_>, key: &ViewerKey, backend: usize) {
         if let Some(list) = self.backends.get(backend).and_then(|backend| key.list(backend)) {

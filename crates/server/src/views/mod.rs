@@ -12,7 +12,7 @@ mod lists;
 mod notify;
 mod refresh;
 
-pub(crate) use current::{Views, ViewsSettings};
+pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use hashes::KindHashes;
 pub(crate) use keys::{Viewer, ViewerKey};
 pub(crate) use notify::ListObserver;
