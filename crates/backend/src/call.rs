@@ -104,7 +104,7 @@ impl Backend {
                     return Ok(());
                 }
                 // It may have become another server since it was asked.
-                Err(_) if !refused && self.eras().choose(seat.era) != Some(Era::Legacy) => refused = true,
+                Err(error) if error.refuses_era() && !refused && self.eras().choose(seat.era) != Some(Era::Legacy) => refused = true,
                 Err(error) => return Err(error),
             }
         }

@@ -23,6 +23,10 @@ mod probe;
 mod session;
 mod sse;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod together;
 mod transmit;
 mod watch;

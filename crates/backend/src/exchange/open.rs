@@ -71,6 +71,8 @@ impl Exchange {
     async fn send(&mut self, ask: &Ask<'_>) -> Result<Opened, ErrorKind> {
         self.id = self.backend.next_id();
         self.state = State::Waiting;
+        // The time for a handshake before was its own.
+        self.deadline.heard();
         let meta = match self.speech {
             Speech::Opening | Speech::Legacy(_) => Meta::Legacy,
             Speech::Modern(revision) => {

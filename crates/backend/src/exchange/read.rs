@@ -159,10 +159,10 @@ impl Exchange {
     /// The stream broke off. A legacy one whose events have ids goes on elsewhere (2025-11-25, basic/transports, resumability).
     fn resume(&mut self) -> Result<(), ErrorKind> {
         let State::Events { reader, tries, .. } = mem::replace(&mut self.state, State::Over) else { return Err(ended()) };
-        self.resume_from(reader, tries)
+        self.resume_from(&reader, tries)
     }
 
-    fn resume_from(&mut self, reader: SseReader, tries: u32) -> Result<(), ErrorKind> {
+    fn resume_from(&mut self, reader: &SseReader, tries: u32) -> Result<(), ErrorKind> {
         let (Speech::Legacy(session), Some(last)) = (&self.speech, reader.last_id()) else { return Err(ended()) };
         if tries >= TRIES {
             return Err(ended());
@@ -180,8 +180,8 @@ impl Exchange {
                 self.state = State::Events { reply, reader, ready: VecDeque::new(), tries };
                 Ok(())
             }
-            Err(ErrorKind::Connect(_) | ErrorKind::Lost(_)) => self.resume_from(reader, tries),
-            Err(ErrorKind::Status { status, .. }) if status.is_server_error() => self.resume_from(reader, tries),
+            Err(ErrorKind::Connect(_) | ErrorKind::Lost(_)) => self.resume_from(&reader, tries),
+            Err(ErrorKind::Status { status, .. }) if status.is_server_error() => self.resume_from(&reader, tries),
             Err(ErrorKind::Status { .. } | ErrorKind::Malformed(_)) => Err(ended()),
             Err(kind) => Err(kind),
         }

@@ -15,6 +15,7 @@ use rustls::{
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tower::{Service, ServiceExt};
+use vmcp_core::config::Span;
 
 /// A connection, plain or TLS.
 pub(crate) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -61,14 +62,10 @@ impl Connector {
         };
         match timeout(limit, connecting).await {
             Ok(connected) => connected.map_err(ErrorKind::Connect),
-            Err(_) => Err(ErrorKind::Timeout(limit)).map_err(connect_timeout),
+            // Still a failure before anything was sent.
+            Err(_) => Err(ErrorKind::Connect(format!("no connection within {}", Span(limit)))),
         }
     }
-}
-
-fn connect_timeout(kind: ErrorKind) -> ErrorKind {
-    // Still a failure before anything was sent.
-    ErrorKind::Connect(kind.to_string())
 }
 
 fn tcp(limit: Duration) -> HttpConnector {

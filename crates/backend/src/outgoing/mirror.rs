@@ -42,10 +42,10 @@ impl Mirrors<'_> {
 
 /// `text` as a header value: as it is where a header can carry it, else in the base64 form.
 pub(crate) fn mirrored(text: &str) -> HeaderValue {
-    let plain = text.bytes().all(|b| (b' '..=b'~').contains(&b))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !(text.starts_with(PREFIX) && text.ends_with(SUFFIX));
+    let is_printable = text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    let is_trimmed = !text.starts_with(' ') && !text.ends_with(' ');
+    let is_ambiguous = text.starts_with(PREFIX) && text.ends_with(SUFFIX);
+    let plain = is_printable && is_trimmed && !is_ambiguous;
     let value =
         if plain { HeaderValue::from_str(text) } else { HeaderValue::try_from(format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(text))) };
     // Both forms are printable ASCII.

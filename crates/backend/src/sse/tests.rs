@@ -22,6 +22,10 @@ fn data(stream: &str) -> Vec<String> {
     read(&[stream.as_bytes()]).0.into_iter().map(|event| String::from_utf8(event.data.to_vec()).unwrap()).collect()
 }
 
+fn value_of(rest: &[u8]) -> Vec<u8> {
+    rest.strip_prefix(b" ").map_or(rest, |value| value).to_vec()
+}
+
 /// The standard's algorithm once more, over the whole text and without any care for speed.
 fn model(stream: &[u8]) -> Said {
     let stream = stream.strip_prefix(MARK).unwrap_or(stream);
@@ -54,7 +58,7 @@ fn model(stream: &[u8]) -> Said {
             continue;
         }
         let (name, value) = match line.iter().position(|b| *b == b':') {
-            Some(colon) => (line[..colon].to_vec(), line[colon + 1..].strip_prefix(b" ").unwrap_or(&line[colon + 1..]).to_vec()),
+            Some(colon) => (line[..colon].to_vec(), value_of(&line[colon + 1..])),
             None => (line, Vec::new()),
         };
         match &name[..] {

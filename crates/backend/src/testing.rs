@@ -1,0 +1,488 @@
+//! A small server for tests: it takes down what it receives and answers by a script.
+
+use crate::{Backend, BackendOptions, Call, CallerSessions, Error, Event, Exchange, Observer, Shared, SharedOptions, ViewScope};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio_util::{sync::CancellationToken, sync::DropGuard, task::TaskTracker};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    CapabilitySet, Era,
+    catalogue::ListKind,
+    config::{ListScope, PassthroughEntry, PassthroughHeader, ProtocolEra},
+    frame::{Edit, Message, RawObject},
+    header::{BackendSpec, HeaderPolicy, PolicySpec},
+    plugin::{Authenticated, BoxFuture, Credentials, OutgoingStrategy, Principal, StrategyContext, StrategyError},
+};
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn rpc(&self) -> String {
+        match Message::parse(self.body.as_bytes()) {
+            Ok(Message::Request(request)) => request.method.into_owned(),
+            Ok(Message::Notification(notification)) => notification.method.into_owned(),
+            _ => String::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        match Message::parse(self.body.as_bytes()) {
+            Ok(Message::Request(request)) => request.id.raw().to_owned(),
+            _ => "null".to_owned(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.header("mcp-session-id")
+    }
+}
+
+/// A part of an answer's body.
+pub(crate) enum Step {
+    Data(String),
+    /// Nothing more, and no end.
+    Hang,
+    /// The connection breaks.
+    Break,
+    /// What a test sends.
+    Feed(mpsc::UnboundedReceiver<String>),
+}
+
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    steps: VecDeque<Step>,
+}
+
+impl Answer {
+    pub(crate) fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), steps: VecDeque::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn step(mut self, step: Step) -> Self {
+        self.steps.push_back(step);
+        self
+    }
+
+    pub(crate) fn data(self, data: impl Into<String>) -> Self {
+        self.step(Step::Data(data.into()))
+    }
+
+    pub(crate) fn json(body: impl Into<String>) -> Self {
+        Self::json_status(200, body)
+    }
+
+    pub(crate) fn json_status(status: u16, body: impl Into<String>) -> Self {
+        Self::status(status).with("content-type", "application/json").data(body)
+    }
+
+    pub(crate) fn result(seen: &Seen, result: &str) -> Self {
+        Self::json(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, seen.id()))
+    }
+
+    pub(crate) fn error(status: u16, id: &str, code: i64) -> Self {
+        Self::json_status(status, format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"no"}}}}"#))
+    }
+
+    pub(crate) fn events() -> Self {
+        Self::status(200).with("content-type", "text/event-stream")
+    }
+
+    pub(crate) fn event(self, message: &str) -> Self {
+        self.data(format!("data: {message}\n\n"))
+    }
+
+    /// Does not even send a head.
+    pub(crate) fn never() -> Self {
+        Self::status(0)
+    }
+}
+
+struct Script(VecDeque<Step>);
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let Some(step) = self.0.front_mut() else { return Poll::Ready(None) };
+        let data = match step {
+            Step::Hang => return Poll::Pending,
+            Step::Break => return Poll::Ready(Some(Err(io::Error::other("scripted")))),
+            Step::Feed(feed) => match feed.poll_recv(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data.into())))),
+                Poll::Ready(None) => String::new(),
+            },
+            Step::Data(data) => std::mem::take(data),
+        };
+        self.0.pop_front();
+        Poll::Ready(Some(Ok(Frame::data(data.into()))))
+    }
+}
+
+type Handler = dyn Fn(&Seen) -> Answer + Send + Sync;
+
+/// A server on a port of its own, gone when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicU32>,
+    news: mpsc::UnboundedReceiver<Seen>,
+    /// Connections that were closed.
+    closed: mpsc::UnboundedReceiver<u32>,
+    _stop: DropGuard,
+}
+
+impl Server {
+    pub(crate) async fn start(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), handler).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicU32>::default());
+        let ((news_sender, news), (closed_sender, closed)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let stop = CancellationToken::new();
+        let handler: Arc<Handler> = Arc::new(handler);
+        let (tracker, stopped, log, counter) = (TaskTracker::new(), stop.clone(), Arc::clone(&seen), Arc::clone(&connections));
+        tracker.clone().spawn(async move {
+            while let Some(accepted) = stopped.run_until_cancelled(listener.accept()).await {
+                let (stream, _) = accepted.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let connection = counter.fetch_add(1, Ordering::SeqCst);
+                let (handler, log, news, closed) = (Arc::clone(&handler), Arc::clone(&log), news_sender.clone(), closed_sender.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (handler, log, news) = (Arc::clone(&handler), Arc::clone(&log), news.clone());
+                    async move {
+                        let (parts, body) = request.into_parts();
+                        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+                        let seen = Seen { method: parts.method, path: parts.uri.to_string(), headers: parts.headers, body };
+                        log.lock().unwrap().push(seen.clone());
+                        let answer = handler(&seen);
+                        let _ = news.send(seen);
+                        if answer.status == 0 {
+                            std::future::pending::<()>().await;
+                        }
+                        let mut response = Response::new(Script(answer.steps));
+                        *response.status_mut() = StatusCode::from_u16(answer.status).unwrap();
+                        for (name, value) in answer.headers {
+                            response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap());
+                        }
+                        Ok::<_, Infallible>(response)
+                    }
+                });
+                let stopped = stopped.clone();
+                tracker.spawn(async move {
+                    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    let _ = stopped.run_until_cancelled(serving).await;
+                    let _ = closed.send(connection);
+                });
+            }
+        });
+        Self { address, seen, connections, news, closed, _stop: stop.drop_guard() }
+    }
+
+    /// Everything received so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The methods of everything received so far, HTTP's where there is no message.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let name = |seen: &Seen| if seen.body.is_empty() { seen.method.to_string() } else { seen.rpc() };
+        self.seen().iter().map(name).collect()
+    }
+
+    pub(crate) fn count(&self, method: &str) -> usize {
+        self.methods().iter().filter(|seen| *seen == method).count()
+    }
+
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the next request of a method.
+    pub(crate) async fn wait_for(&mut self, method: &str) -> Seen {
+        let wait = async {
+            loop {
+                let seen = self.news.recv().await.unwrap();
+                if seen.rpc() == method || seen.body.is_empty() && seen.method.as_str() == method {
+                    return seen;
+                }
+            }
+        };
+        timeout(Duration::from_secs(10), wait).await.unwrap_or_else(|_| panic!("no {method} came"))
+    }
+
+    pub(crate) async fn wait_closed(&mut self) -> u32 {
+        timeout(Duration::from_secs(10), self.closed.recv()).await.expect("no connection was closed").unwrap()
+    }
+}
+
+/// A legacy server with sessions `s0`, `s1` …; every call is answered with its own `params` as the result.
+pub(crate) fn legacy() -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+    let sessions = AtomicU32::new(0);
+    move |seen| match (&seen.method, seen.rpc().as_str()) {
+        (&Method::DELETE, _) => Answer::status(200),
+        (&Method::GET, _) => Answer::status(405),
+        (_, "initialize") => {
+            let id = sessions.fetch_add(1, Ordering::SeqCst);
+            let result = r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"t","version":"1"}}"#;
+            Answer::result(seen, result).with("mcp-session-id", format!("s{id}"))
+        }
+        (_, "server/discover") => Answer::error(400, "null", -32000),
+        (_, method) if method.starts_with("notifications/") => Answer::status(202),
+        _ if seen.session().is_none() => Answer::error(400, "null", -32000),
+        _ => echo(seen),
+    }
+}
+
+/// A modern server; every call is answered with its own `params` as the result.
+pub(crate) fn modern() -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+    |seen| match seen.rpc().as_str() {
+        "initialize" => Answer::error(400, &seen.id(), -32022),
+        "server/discover" => Answer::result(seen, DISCOVERED),
+        _ if seen.header("mcp-protocol-version") != Some("2026-07-28") => Answer::error(400, &seen.id(), -32022),
+        _ => echo(seen),
+    }
+}
+
+pub(crate) const DISCOVERED: &str =
+    r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"public"}"#;
+
+pub(crate) fn echo(seen: &Seen) -> Answer {
+    let Ok(Message::Request(request)) = Message::parse(seen.body.as_bytes()) else { return Answer::status(400) };
+    Answer::result(seen, request.params.map_or("{}", |params| params.text()))
+}
+
+/// Takes down what backends say.
+#[derive(Default)]
+pub(crate) struct Heard(pub(crate) Mutex<Vec<(ViewScope, Option<ListKind>)>>, pub(crate) tokio::sync::Notify);
+
+impl Observer for Heard {
+    fn list_changed(&self, _: usize, scope: ViewScope, kind: Option<ListKind>) {
+        self.0.lock().unwrap().push((scope, kind));
+        self.1.notify_one();
+    }
+}
+
+/// A backend in the making.
+pub(crate) struct Setup {
+    pub(crate) options: SharedOptions,
+    pub(crate) heard: Arc<Heard>,
+    pub(crate) passthrough: Vec<PassthroughEntry>,
+    pub(crate) era: ProtocolEra,
+    pub(crate) timeout: Duration,
+    pub(crate) max_duration: Duration,
+    pub(crate) max_concurrent: u32,
+    pub(crate) list_scope: ListScope,
+    pub(crate) http2: bool,
+    pub(crate) strategy: Arc<dyn OutgoingStrategy>,
+}
+
+/// A backend, and the policy that captures headers for it.
+pub(crate) struct Under {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) shared: Arc<Shared>,
+    policy: HeaderPolicy,
+}
+
+struct NoStrategy(Credentials);
+
+impl OutgoingStrategy for NoStrategy {
+    fn managed_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+    fn fixed(&self) -> Option<&Credentials> {
+        Some(&self.0)
+    }
+    fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        Box::pin(async { Ok(Credentials::none()) })
+    }
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        let heard = Arc::<Heard>::default();
+        let options = SharedOptions {
+            max_response_bytes: 1 << 20,
+            response_budget: 16 << 20,
+            generation: 1,
+            share_anonymous: true,
+            client_version: "1".to_owned(),
+            observer: Arc::clone(&heard) as Arc<dyn Observer>,
+        };
+        Self {
+            options,
+            heard,
+            passthrough: Vec::new(),
+            era: ProtocolEra::Auto,
+            timeout: Duration::from_secs(10),
+            max_duration: Duration::from_secs(20),
+            max_concurrent: 64,
+            list_scope: ListScope::Shared,
+            http2: false,
+            strategy: Arc::new(NoStrategy(Credentials::none())),
+        }
+    }
+
+    pub(crate) fn era(mut self, era: ProtocolEra) -> Self {
+        self.era = era;
+        self
+    }
+
+    /// Lets callers send `x-key` (a credential) and `x-request-id` (none).
+    pub(crate) fn keyed(mut self) -> Self {
+        self.passthrough = ["x-key", "x-request-id"].map(|name| PassthroughEntry::Name(name.to_owned())).into();
+        self
+    }
+
+    pub(crate) fn require(mut self, name: &str) -> Self {
+        let entry = PassthroughHeader { required: true, ..PassthroughHeader::named(name.to_owned()) };
+        self.passthrough.push(PassthroughEntry::Full(entry));
+        self
+    }
+
+    pub(crate) fn at(self, server: &Server) -> Under {
+        self.at_address(server.address)
+    }
+
+    pub(crate) fn at_address(self, address: SocketAddr) -> Under {
+        let url = format!("http://{address}/mcp").parse().unwrap();
+        let statics = vec![("x-static", Some("fixed".into()))];
+        let spec = BackendSpec { passthrough: &self.passthrough, statics, ..BackendSpec::new("b", &url) };
+        let policy = HeaderPolicy::compile(&PolicySpec { backends: vec![spec], ..PolicySpec::default() }).unwrap();
+        let shared = Shared::new(self.options);
+        let options = BackendOptions {
+            index: 3,
+            name: "b".to_owned(),
+            url,
+            policy: Arc::clone(policy.backend(0)),
+            strategy: self.strategy,
+            timeout: self.timeout,
+            max_duration: self.max_duration,
+            connect_timeout: Duration::from_secs(5),
+            max_concurrent: self.max_concurrent,
+            protocol_era: self.era,
+            ca_bundle: None,
+            http2: self.http2,
+            list_scope: self.list_scope,
+        };
+        Under { backend: Backend::new(options, &shared).unwrap(), shared, policy }
+    }
+}
+
+impl Under {
+    /// A caller with these headers.
+    pub(crate) fn caller(&self, subject: &str, headers: &[(&'static str, &str)]) -> Identity {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let identity = match subject {
+            "" => Identity::anonymous(),
+            _ => Identity::new(Authenticated::new(Principal { issuer: "test".into(), subject: subject.into() })),
+        };
+        identity.with_forwarded(self.policy.capture(&map).unwrap())
+    }
+
+    pub(crate) async fn open(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Exchange, Error> {
+        let params = RawObject::parse(r#"{"name":"b_t","arguments":{ "n" : 1e400 }}"#).unwrap();
+        let call = Call {
+            method: "tools/call",
+            params: &params,
+            set: &[Edit::Set("name", "\"t\"")],
+            mirror: Some("t"),
+            param_headers: &[],
+            caller,
+            caller_era: era,
+            capabilities: CapabilitySet::NONE,
+            sessions,
+            progress: false,
+        };
+        self.backend.call(call).await
+    }
+
+    /// Calls and reads the answer.
+    pub(crate) async fn call(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Event, Error> {
+        self.open(era, caller, sessions).await?.answer().await
+    }
+
+    /// A call of an anonymous modern caller that must succeed.
+    pub(crate) async fn modern_call(&self) -> String {
+        text(self.call(Era::Modern, &self.caller("", &[]), None).await)
+    }
+
+    /// A call of an anonymous legacy caller that must succeed.
+    pub(crate) async fn legacy_call(&self, sessions: &Arc<CallerSessions>) -> String {
+        text(self.call(Era::Legacy, &self.caller("", &[]), Some(sessions)).await)
+    }
+}
+
+/// The text of a result.
+pub(crate) fn text(event: Result<Event, Error>) -> String {
+    match event {
+        Ok(Event::Result(result)) => String::from_utf8(result.to_vec()).unwrap(),
+        other => panic!("no result: {other:?}"),
+    }
+}
+
+/// The text of a failure.
+pub(crate) fn failure(event: Result<Event, Error>) -> String {
+    match event {
+        Err(error) => error.to_string(),
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+/// A feed for [`Step::Feed`].
+pub(crate) fn feed() -> (mpsc::UnboundedSender<String>, Step) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (sender, Step::Feed(receiver))
+}
+
+impl Under {
+    /// Waits until nothing is being drained any more.
+    pub(crate) async fn settle_drains(&self) {
+        // Only the task that looks after idle connections stays.
+        while self.shared.tracker().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

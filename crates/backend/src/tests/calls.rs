@@ -1,0 +1,277 @@
+//! What a call costs and carries.
+
+use crate::{CallerSessions, ErrorKind, Event, HttpFetch, testing::*};
+use http::Method;
+use std::{mem::size_of_val, time::Duration};
+use vmcp_core::{
+    CapabilitySet, Era,
+    config::ProtocolEra,
+    frame::RawObject,
+    plugin::{Fetch, FetchError, FetchRequest},
+};
+
+#[tokio::test]
+async fn a_hundred_calls_are_a_hundred_requests_on_one_connection() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    for _ in 0..100 {
+        under.modern_call().await;
+    }
+    assert_eq!((server.seen().len(), server.connections()), (100, 1));
+}
+
+#[tokio::test]
+async fn a_hundred_calls_over_event_streams_are_on_one_connection_too() {
+    let server =
+        Server::start(|seen| Answer::events().event(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, seen.id())).data(": bye\n\n"))
+            .await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    for _ in 0..100 {
+        under.modern_call().await;
+        under.settle_drains().await;
+    }
+    assert_eq!((server.seen().len(), server.connections()), (100, 1));
+}
+
+#[tokio::test]
+async fn a_legacy_call_is_one_request_after_the_handshake() {
+    let server = Server::start(legacy()).await;
+    let under = Setup::new().at(&server);
+    let sessions = CallerSessions::new();
+    for _ in 0..3 {
+        under.legacy_call(&sessions).await;
+    }
+    let handshake = ["initialize", "notifications/initialized"];
+    assert_eq!(server.methods(), [&handshake[..], &["tools/call"; 3]].concat());
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn arguments_and_results_are_carried_byte_for_byte() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    let result = under.modern_call().await;
+    assert!(result.starts_with(r#"{"name":"t","arguments":{ "n" : 1e400 },"_meta":{"#), "{result}");
+}
+
+#[tokio::test]
+async fn a_modern_request_carries_what_its_headers_have_to_repeat() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().keyed().era(ProtocolEra::Modern).at(&server);
+    let caller = under.caller("", &[("x-key", "k"), ("x-other", "no")]);
+    text(under.call(Era::Modern, &caller, None).await);
+    let seen = &server.seen()[0];
+    for (name, value) in [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "t"),
+        ("accept", "application/json, text/event-stream"),
+        ("accept-encoding", "identity"),
+        ("content-type", "application/json"),
+        ("x-static", "fixed"),
+        ("x-key", "k"),
+    ] {
+        assert_eq!(seen.header(name), Some(value), "{name}");
+    }
+    let names: Vec<_> = seen.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+}
+
+#[tokio::test]
+async fn two_callers_over_one_connection_keep_their_headers_apart() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().keyed().era(ProtocolEra::Modern).at(&server);
+    for round in 0..50 {
+        for (subject, key) in [("ann", "a"), ("bob", "b"), ("eve", "")] {
+            let headers = [("x-key", key)];
+            let caller = under.caller(subject, if key.is_empty() { &[] } else { &headers });
+            text(under.call(Era::Modern, &caller, None).await);
+            let seen = server.seen().pop().unwrap();
+            assert_eq!(seen.header("x-key").unwrap_or_default(), key, "round {round}");
+        }
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_missing_required_header_fails_before_anything_is_sent() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().require("x-token").at(&server);
+    let caller = under.caller("", &[]);
+    assert_eq!(under.backend.missing_required(&caller).unwrap(), "x-token");
+    let why = failure(under.call(Era::Modern, &caller, None).await);
+    assert_eq!(why, "backend `b` needs the header `x-token`, which the request does not have");
+    assert!(server.seen().is_empty());
+    assert!(under.backend.missing_required(&under.caller("", &[("x-token", "t")])).is_none());
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_costs_no_call() {
+    let server = Server::start(modern()).await;
+    let address = server.address;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    under.modern_call().await;
+    drop(server);
+    let server = loop {
+        // The port is free once the old server's tasks are gone.
+        match std::net::TcpListener::bind(address) {
+            Ok(_) => break Server::start_at(address, modern()).await,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    under.modern_call().await;
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_backend_is_named_with_its_phase() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    let address = server.address;
+    drop(server);
+    while tokio::net::TcpStream::connect(address).await.is_ok() {}
+    let why = failure(under.call(Era::Modern, &under.caller("", &[]), None).await);
+    assert!(why.starts_with("backend `b`: connect failed: ") && why.contains("refused"), "{why}");
+    assert_eq!(serde_json::to_value(under.backend.status()).unwrap()["health"], "unhealthy");
+}
+
+#[tokio::test]
+async fn only_the_same_origin_is_followed_and_headers_go_nowhere_else() {
+    let elsewhere = Server::start(modern()).await;
+    let (there, other) = (elsewhere.address, elsewhere.address);
+    let server = Server::start(move |seen| match seen.path.as_str() {
+        "/mcp" if seen.header("x-key") == Some("away") => Answer::status(307).with("location", format!("http://{there}/mcp")),
+        "/mcp" if seen.header("x-key") == Some("moved") => Answer::status(302).with("location", "/mcp/"),
+        "/mcp" if seen.header("x-key") == Some("loop") => Answer::status(308).with("location", "/mcp"),
+        "/mcp" => Answer::status(307).with("location", "/mcp/"),
+        _ => echo(seen),
+    })
+    .await;
+    let under = Setup::new().keyed().era(ProtocolEra::Modern).at(&server);
+    text(under.call(Era::Modern, &under.caller("", &[("x-key", "k")]), None).await);
+    let seen = server.seen();
+    assert_eq!((seen[1].path.as_str(), seen[1].header("x-key"), &seen[0].body), ("/mcp/", Some("k"), &seen[1].body));
+    for (key, status) in [("away", 307), ("moved", 302), ("loop", 308)] {
+        let why = failure(under.call(Era::Modern, &under.caller("", &[("x-key", key)]), None).await);
+        assert_eq!(why, format!("backend `b`: call was answered with HTTP status {status}"));
+    }
+    assert_eq!(server.seen().len(), 2 + 1 + 1 + 4);
+    assert!(elsewhere.seen().is_empty() && elsewhere.connections() == 0, "{other}");
+}
+
+#[tokio::test]
+async fn a_request_over_the_limit_waits_for_its_turn() {
+    let (_keep, hang) = feed();
+    let hang = std::sync::Mutex::new(Some(hang));
+    let mut server = Server::start(move |seen| match hang.lock().unwrap().take() {
+        Some(hang) => Answer::json(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}"#, seen.id())).step(hang),
+        None => echo(seen),
+    })
+    .await;
+    let mut setup = Setup::new().era(ProtocolEra::Modern);
+    setup.max_concurrent = 1;
+    let under = setup.at(&server);
+    let caller = under.caller("", &[]);
+    let mut first = under.open(Era::Modern, &caller, None).await.unwrap();
+    server.wait_for("tools/call").await;
+    assert_eq!(under.backend.status().in_flight, 1);
+    let mut second = Box::pin(under.call(Era::Modern, &caller, None));
+    tokio::select! { biased; _ = &mut second => panic!("must wait"), () = tokio::task::yield_now() => {} }
+    assert_eq!(server.seen().len(), 1);
+    _keep.send("}".to_owned()).unwrap();
+    drop(_keep);
+    assert!(matches!(first.next().await, Ok(Event::Result(_))));
+    text(second.await);
+    assert_eq!(under.backend.status().in_flight, 0);
+}
+
+#[tokio::test]
+async fn dropping_a_modern_call_closes_its_connection() {
+    let mut server = Server::start(|_| Answer::never()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    let caller = under.caller("", &[]);
+    {
+        let mut call = Box::pin(under.open(Era::Modern, &caller, None));
+        tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("tools/call") => {} }
+    }
+    server.wait_closed().await;
+    assert_eq!(server.methods(), ["tools/call"]);
+}
+
+#[tokio::test]
+async fn dropping_a_legacy_call_cancels_it_with_its_own_headers() {
+    let base = legacy();
+    let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
+    let under = Setup::new().keyed().at(&server);
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new());
+    let called = {
+        let mut call = Box::pin(under.open(Era::Legacy, &caller, Some(&sessions)));
+        tokio::select! { _ = &mut call => panic!("must wait"), seen = server.wait_for("tools/call") => seen }
+    };
+    let cancelled = server.wait_for("notifications/cancelled").await;
+    assert!(cancelled.body.contains(&format!(r#""requestId":{}"#, called.id())), "{}", cancelled.body);
+    assert_eq!(cancelled.header("x-key"), Some("k"));
+    assert_eq!(cancelled.session(), called.session());
+}
+
+#[tokio::test]
+async fn a_call_is_a_small_future() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().at(&server);
+    let caller = under.caller("", &[]);
+    let params = RawObject::parse("{}").unwrap();
+    let call = crate::Call {
+        method: "tools/call",
+        params: &params,
+        set: &[],
+        mirror: None,
+        param_headers: &[],
+        caller: &caller,
+        caller_era: Era::Modern,
+        capabilities: CapabilitySet::NONE,
+        sessions: None,
+        progress: false,
+    };
+    let size = size_of_val(&under.backend.call(call));
+    assert!(size < 4096, "{size}");
+}
+
+#[tokio::test]
+async fn a_stopping_gateway_takes_no_more_calls() {
+    let server = Server::start(modern()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    under.modern_call().await;
+    under.shared.shutdown().cancel();
+    let error = under.call(Era::Modern, &under.caller("", &[]), None).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ShuttingDown));
+    under.backend.close().await;
+    under.shared.tracker().close();
+    tokio::time::timeout(Duration::from_secs(10), under.shared.tracker().wait()).await.unwrap();
+}
+
+#[tokio::test]
+async fn plugins_fetch_without_redirects_and_within_bounds() {
+    let server = Server::start(|seen| match seen.path.as_str() {
+        "/moved" => Answer::status(302).with("location", "/"),
+        "/long" => Answer::status(200).data("x".repeat(100)),
+        "/slow" => Answer::never(),
+        _ => Answer::status(200).data(format!("{} {}", seen.header("x-a").unwrap_or_default(), seen.body)),
+    })
+    .await;
+    let fetch = HttpFetch::default();
+    let request = |path: &str| {
+        let mut request = FetchRequest::new(Method::POST, format!("http://{}{path}", server.address).parse().unwrap());
+        request.headers.insert("x-a", "1".parse().unwrap());
+        request.body = "body".into();
+        request.timeout = Duration::from_secs(5);
+        request.max_body = 50;
+        request
+    };
+    assert_eq!(fetch.fetch(request("/")).await.unwrap().body, "1 body");
+    assert_eq!(fetch.fetch(request("/moved")).await.unwrap().status, 302);
+    assert!(matches!(fetch.fetch(request("/long")).await, Err(FetchError::Response { .. })));
+    let slow = FetchRequest::new(Method::GET, format!("http://{}/slow", server.address).parse().unwrap());
+    let mut slow = slow;
+    slow.timeout = Duration::from_millis(20);
+    assert!(matches!(fetch.fetch(slow).await, Err(FetchError::Timeout { .. })));
+}

@@ -1,0 +1,8 @@
+//! The whole crate against small servers over real sockets.
+
+mod calls;
+mod eras;
+mod lists;
+mod replies;
+mod sessions;
+mod watching;
