@@ -56,8 +56,6 @@ impl Backend {
         self.check(Some(call.caller), Phase::Call)?;
         let permit = self.bulkhead().enter().await.map_err(|kind| self.error(Phase::Call, kind))?;
         let seat = Seat { audience: Audience::Caller(call.caller), era: call.caller_era, sessions: call.sessions };
-        let mut exchange =
-            Exchange::new(self, seat.audience, Phase::Call, Speech::Modern(Revision::LATEST_MODERN), self.limits()).with_permit(permit);
         let ask = Ask {
             method: call.method,
             params: call.params,
@@ -67,7 +65,9 @@ impl Backend {
             capabilities: call.capabilities,
             progress: call.progress,
         };
-        self.prepare(&mut exchange, &seat).await?;
+        let (speech, lease) = self.prepare(&seat).await?;
+        let mut exchange = Exchange::new(self, seat.audience, Phase::Call, speech, self.limits());
+        exchange.own(lease, permit);
         match exchange.open(&ask).await? {
             Opened::Answering => Ok(exchange),
             refused => Box::pin(self.again(exchange, &ask, &seat, refused)).await,
@@ -86,27 +86,23 @@ impl Backend {
     }
 
     /// Decides how to speak, and gets the session that this needs.
-    async fn prepare(self: &Arc<Self>, exchange: &mut Exchange, seat: &Seat<'_>) -> Result<(), Error> {
-        let mut refused = false;
-        loop {
-            let era = match self.eras().choose(seat.era) {
-                Some(era) => era,
-                None => Box::pin(self.find_era(seat)).await?,
-            };
-            if era == Era::Modern {
-                // Only one modern revision is known.
-                exchange.speak(Speech::Modern(Revision::LATEST_MODERN), None);
-                return Ok(());
-            }
-            match Lease::get(self, self.wanted(seat), seat.audience).await {
-                Ok(lease) => {
-                    exchange.speak(Speech::Legacy(Arc::clone(lease.session())), Some(lease));
-                    return Ok(());
-                }
+    async fn prepare(self: &Arc<Self>, seat: &Seat<'_>) -> Result<(Speech, Option<Lease>), Error> {
+        match self.eras().choose(seat.era) {
+            // Only one modern revision is known.
+            Some(Era::Modern) => Ok((Speech::Modern(Revision::LATEST_MODERN), None)),
+            Some(Era::Legacy) => match Lease::get(self, self.wanted(seat), seat.audience).await {
                 // It may have become another server since it was asked.
-                Err(error) if error.refuses_era() && !refused && self.eras().choose(seat.era) != Some(Era::Legacy) => refused = true,
-                Err(error) => return Err(error),
-            }
+                Err(error) if error.refuses_era() => Box::pin(self.find_out(seat)).await,
+                lease => lease.map(Lease::spoken),
+            },
+            None => Box::pin(self.find_out(seat)).await,
+        }
+    }
+
+    async fn find_out(self: &Arc<Self>, seat: &Seat<'_>) -> Result<(Speech, Option<Lease>), Error> {
+        match self.find_era(seat).await? {
+            Era::Modern => Ok((Speech::Modern(Revision::LATEST_MODERN), None)),
+            Era::Legacy => Lease::get(self, self.wanted(seat), seat.audience).await.map(Lease::spoken),
         }
     }
 
@@ -135,7 +131,8 @@ impl Backend {
             Opened::SessionLost => exchange.renew().await?,
             Opened::Version(offered) => {
                 self.learn(Era::Modern, if offered.is_some() { Speaks::Yes } else { Speaks::No });
-                self.prepare(&mut exchange, seat).await?;
+                let (speech, lease) = self.prepare(seat).await?;
+                exchange.speak(speech, lease);
             }
         }
         match exchange.open(ask).await? {

@@ -3,7 +3,7 @@
 use crate::ErrorKind;
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -55,8 +55,9 @@ impl Deadline {
     }
 
     /// Waits for `future` within the limits.
-    pub(crate) async fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, ErrorKind> {
-        let mut future = pin!(future);
+    ///
+    /// The future comes pinned: taken by value it would be kept twice.
+    pub(crate) async fn hold<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, ErrorKind> {
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => self.poll(cx).map(Err),
@@ -68,7 +69,7 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::pending;
+    use std::{future::pending, pin::pin};
     use tokio::time::advance;
 
     const SILENCE: Duration = Duration::from_secs(10);
@@ -77,7 +78,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_the_wait() {
         let mut deadline = Deadline::new(SILENCE, WHOLE);
-        assert!(matches!(deadline.hold(pending::<()>()).await, Err(ErrorKind::Timeout(SILENCE))));
+        assert!(matches!(deadline.hold(pin!(pending::<()>())).await, Err(ErrorKind::Timeout(SILENCE))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -88,13 +89,13 @@ mod tests {
         deadline.heard();
         advance(Duration::from_secs(8)).await;
         deadline.heard();
-        assert!(matches!(deadline.hold(pending::<()>()).await, Err(ErrorKind::MaxDuration(WHOLE))));
+        assert!(matches!(deadline.hold(pin!(pending::<()>())).await, Err(ErrorKind::MaxDuration(WHOLE))));
         assert_eq!(start.elapsed().as_secs(), 25);
     }
 
     #[tokio::test(start_paused = true)]
     async fn endless_limits_do_not_overflow() {
         let mut deadline = Deadline::new(Duration::MAX, Duration::MAX);
-        assert!(deadline.hold(async {}).await.is_ok());
+        assert!(deadline.hold(pin!(async {})).await.is_ok());
     }
 }

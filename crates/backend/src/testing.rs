@@ -170,11 +170,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), handler).await
+        Self::try_start_at("127.0.0.1:0".parse().unwrap(), handler).await.unwrap()
     }
 
-    pub(crate) async fn start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    pub(crate) async fn try_start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicU32>::default());
         let ((news_sender, news), (closed_sender, closed)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
@@ -215,7 +215,7 @@ impl Server {
                 });
             }
         });
-        Self { address, seen, connections, news, closed, _stop: stop.drop_guard() }
+        Ok(Self { address, seen, connections, news, closed, _stop: stop.drop_guard() })
     }
 
     /// Everything received so far.

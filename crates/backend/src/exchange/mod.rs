@@ -122,9 +122,10 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn with_permit(mut self, permit: OwnedSemaphorePermit) -> Self {
+    /// Takes over what it needs until it ends.
+    pub(crate) fn own(&mut self, lease: Option<Lease>, permit: OwnedSemaphorePermit) {
+        self.lease = lease;
         self.permit = Some(permit);
-        self
     }
 
     /// Speaks differently from now on.

@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, response::Parts};
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, pin::pin, time::Duration};
 use vmcp_core::{
     CapabilitySet, Era, Revision,
     catalogue::ParamHeader,
@@ -92,7 +92,7 @@ impl Exchange {
         };
         // `initialize` is never cancelled (2025-11-25, basic/utilities/cancellation); the gateway's own requests end by themselves.
         self.pending = self.phase == Phase::Call;
-        let (parts, reply) = self.deadline.hold(self.backend.transmit(&outgoing)).await??;
+        let (parts, reply) = self.deadline.hold(pin!(self.backend.transmit(&outgoing))).await??;
         self.deadline.heard();
         self.status = parts.status;
         if self.phase == Phase::Initialize {
@@ -135,7 +135,7 @@ impl Exchange {
                 }
                 Ok(collect.finish())
             };
-            match self.deadline.hold(read).await? {
+            match self.deadline.hold(pin!(read)).await? {
                 Ok(whole) => body = whole,
                 // The status alone says what is to be said.
                 Err(ErrorKind::TooLarge(_) | ErrorKind::Lost(_)) => {}

@@ -1,7 +1,7 @@
 //! The right to use a session, and what becomes of it afterwards.
 
 use super::{CellUse, Session};
-use crate::{Backend, Error, SessionKey, outgoing::Audience};
+use crate::{Backend, Error, SessionKey, exchange::Speech, outgoing::Audience};
 use std::sync::Arc;
 
 /// A session in use.
@@ -53,6 +53,11 @@ impl Lease {
             None => Box::pin(used.cell().get(|| backend.open_session(audience))).await?,
         };
         Ok(own(session, Home::Cell(used)))
+    }
+
+    /// The lease, and how to speak in its session.
+    pub(crate) fn spoken(self) -> (Speech, Option<Self>) {
+        (Speech::Legacy(Arc::clone(&self.session)), Some(self))
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {

@@ -114,8 +114,8 @@ async fn a_connection_that_the_server_closed_costs_no_call() {
     drop(server);
     let server = loop {
         // The port is free once the old server's tasks are gone.
-        match std::net::TcpListener::bind(address) {
-            Ok(_) => break Server::start_at(address, modern()).await,
+        match Server::try_start_at(address, modern()).await {
+            Ok(server) => break server,
             Err(_) => tokio::task::yield_now().await,
         }
     };
