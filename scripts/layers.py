@@ -2,13 +2,15 @@
 """Checks that the layers point one way.
 
     layers.py dependencies   what the crates depend on, from the manifests (seconds, compiles nothing)
+    layers.py map            whether ARCHITECTURE.md names every room, and only tests that are there
     layers.py signatures     whose types stand in the public items of core, auth and backend, from rustdoc's JSON
 
-Both print every violation and exit 1 when there is one.
+All print every violation and exit 1 when there is one.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,12 +90,14 @@ def dependency_problems(own, tree_below):
     return problems
 
 
-def rustdoc_json(crate):
-    """rustdoc's description of a library's public items. Its JSON is unstable: only rustdoc itself runs with the switch that allows it,
-    so that nothing is compiled anew."""
-    env = dict(os.environ, RUSTDOC=str(ROOT / "scripts" / "rustdoc-json"), RUSTDOCFLAGS="-Z unstable-options --output-format json")
-    cargo("doc", "--package", crate, "--lib", "--no-deps", "--locked", "--quiet", env=env)
-    return json.loads((ROOT / "target" / "doc" / f"{crate.replace('-', '_')}.json").read_text())
+def rustdoc_json():
+    """rustdoc's description of the libraries' public items. Its JSON is unstable: only rustdoc itself runs with the switch that allows
+    it, and with the same selection as `./check docs`, so that nothing is compiled anew."""
+    flags = "-Z unstable-options --output-format json"
+    env = dict(os.environ, RUSTDOC=str(ROOT / "scripts" / "rustdoc-json"), RUSTDOCFLAGS=flags)
+    cargo("doc", "--workspace", "--lib", "--no-deps", "--locked", "--quiet", env=env)
+    for crate in STABLE_API:
+        yield crate, json.loads((ROOT / "target" / "doc" / f"{crate.replace('-', '_')}.json").read_text())
 
 
 def paths_in(node):
@@ -134,11 +138,43 @@ def signature_problems(crate, doc):
     return sorted(problems)
 
 
+def map_problems(page, rooms, functions):
+    """What ARCHITECTURE.md misses or invents. `rooms`: module names by crate folder; `functions`: all function names in the tree."""
+    problems = []
+    sections = {part.split("`", 1)[0]: part for part in page.split("\n### `")[1:]}
+    for crate, modules in rooms.items():
+        words = set(re.findall(r"`([a-z_]+)`", sections.get(crate, "")))
+        problems += [f"ARCHITECTURE.md: {crate} has a room `{room}` that the map does not show" for room in sorted(modules - words)]
+    # A name of at least four words in code type is a test's.
+    for test in re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", page):
+        if test not in functions:
+            problems.append(f"ARCHITECTURE.md names a test `{test}` that is not there")
+    for link in re.findall(r"\]\(([^)#:]+)\)", page):
+        if not (ROOT / link).exists():
+            problems.append(f"ARCHITECTURE.md links to {link}, which is not there")
+    return problems
+
+
+def rooms():
+    """The modules at the top of each crate, without those of the tests."""
+    ends = {"lib", "main", "tests", "testing"}
+    for crate in sorted((ROOT / "crates").iterdir()):
+        entries = {entry.stem for entry in (crate / "src").iterdir()}
+        yield f"crates/{crate.name}", entries - ends
+
+
+def functions():
+    sources = (path for folder in ("crates", "tests") for path in (ROOT / folder).glob("**/*.rs"))
+    return {name for path in sources for name in re.findall(r"fn ([a-z0-9_]+)", path.read_text())}
+
+
 def main(arguments):
     if arguments == ["dependencies"]:
         problems = dependency_problems(packages(), below)
+    elif arguments == ["map"]:
+        problems = map_problems((ROOT / "ARCHITECTURE.md").read_text(), dict(rooms()), functions())
     elif arguments == ["signatures"]:
-        problems = [problem for crate in STABLE_API for problem in signature_problems(crate, rustdoc_json(crate))]
+        problems = [problem for crate, doc in rustdoc_json() for problem in signature_problems(crate, doc)]
     else:
         sys.exit(__doc__)
     for problem in problems:
