@@ -115,6 +115,13 @@ pub struct Vmcp {
     folder: tempfile::TempDir,
 }
 
+impl Drop for Vmcp {
+    #[expect(clippy::print_stderr, reason = "the test harness shows it when the test fails, and nothing else")]
+    fn drop(&mut self) {
+        eprintln!("vmcp {} wrote:\n{}", self.addr, self.log());
+    }
+}
+
 /// How a gateway is started.
 #[derive(Clone, Debug)]
 pub struct Serve {

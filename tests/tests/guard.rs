@@ -103,7 +103,7 @@ async fn lists_of_hosts_and_origins_replace_the_defaults() -> Result<()> {
 async fn listening_beyond_loopback_without_lists_is_announced() -> Result<()> {
     let (_fixture, vmcp) = scene(json!({}), "0.0.0.0").await?;
     vmcp.logged("allowedHosts").await?;
-    vmcp.logged("anonymous").await?;
+    vmcp.logged("anyone who reaches 0.0.0.0").await?;
     assert_eq!(status(&vmcp, &call().set("host", "anything.example.com")).await?, 200);
     Ok(())
 }

@@ -191,7 +191,7 @@ async fn collisions_and_broken_entries_are_refused_with_their_names() -> Result<
     let entries = |entries: Value| json!({ "passthroughHeaders": entries });
     let cases = [
         ("the same inbound name twice", entries(json!(["x-a", "X-A"])), "x-a"),
-        ("the same inbound name in another spelling", entries(json!(["x-a", { "name": "x_a", "as": "x-b" }])), "x_a"),
+        ("the same inbound name in another spelling", entries(json!(["x-a", { "name": "x_a", "as": "x-b" }])), "x-a"),
         (
             "two entries for one outgoing name",
             entries(json!([{ "name": "x-a", "as": "x-out" }, { "name": "x-b", "as": "X_Out" }])),
@@ -220,7 +220,7 @@ async fn collisions_and_broken_entries_are_refused_with_their_names() -> Result<
     for (case, more, word) in cases {
         let (accepted, text) = validate(&with_backend(more)).await?;
         assert!(!accepted, "accepted: {case}");
-        let line = text.lines().find(|line| line.to_lowercase().contains(&word.to_lowercase()));
+        let line = text.lines().find(|line| line.to_lowercase().replace('_', "-").contains(&word.to_lowercase()));
         let line = line.with_context(|| format!("{case}: no line says {word:?}:\n{text}"))?;
         assert!(line.contains("github") || line.contains("backends[0]"), "{case}: the backend is not named: {line}");
     }

@@ -81,7 +81,7 @@ async fn a_reply_beyond_the_limit_fails_alone() -> Result<()> {
         let mut client = vmcp.client(caller).await?;
         client.call("b_big", r#"{"bytes":50000}"#).await?.result()?;
         let failure = client.call("b_big", r#"{"bytes":70000}"#).await?.failure()?;
-        assert!(failure.contains('b') && failure.contains("64KiB"), "{caller:?} {backend:?}: the limit is named: {failure}");
+        assert!(failure.contains('b') && failure.contains("65536"), "{caller:?} {backend:?}: the limit is named: {failure}");
         client.call("b_big", r#"{"bytes":50000}"#).await?.result()?;
     }
     Ok(())
@@ -167,6 +167,10 @@ async fn an_endless_list_is_cut_off() -> Result<()> {
     let tools = client.tools().await?;
     assert!(tools.contains(&"good_echo".to_owned()));
     assert!(tools.len() <= 10_000 + 10, "{} tools", tools.len());
-    assert!(endless.requests_of("tools/list").len() <= 200, "{} pages", endless.requests_of("tools/list").len());
+    let mut pages = 0;
+    for request in endless.requests_of("tools/list") {
+        pages = if request.json()["params"]["cursor"].is_null() { 1 } else { pages + 1 };
+        assert!(pages <= 100, "a collection goes on after {pages} pages");
+    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{reply::Event, request::Request};
 use crate::PATIENCE;
 use anyhow::{Context, Result, bail, ensure};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -247,7 +247,10 @@ impl Conn {
     /// # Errors
     /// When the connection ends in the middle of the body.
     pub async fn event(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Event>> {
+        let begun = Instant::now();
         loop {
+            // Comments keep a connection alive, but they are not what anybody waits for.
+            ensure!(begun.elapsed() < PATIENCE, "timed out: no event came");
             if let Some(end) = buffer.windows(2).position(|window| window == b"\n\n") {
                 let text: Vec<u8> = buffer.drain(..end + 2).collect();
                 match Event::parse(&String::from_utf8_lossy(&text)) {
