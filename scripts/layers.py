@@ -96,8 +96,9 @@ def rustdoc_json():
     flags = "-Z unstable-options --output-format json"
     env = dict(os.environ, RUSTDOC=str(ROOT / "scripts" / "rustdoc-json"), RUSTDOCFLAGS=flags)
     cargo("doc", "--workspace", "--lib", "--no-deps", "--locked", "--quiet", env=env)
+    target = Path(env.get("CARGO_TARGET_DIR", ROOT / "target"))
     for crate in STABLE_API:
-        yield crate, json.loads((ROOT / "target" / "doc" / f"{crate.replace('-', '_')}.json").read_text())
+        yield crate, json.loads((target / "doc" / f"{crate.replace('-', '_')}.json").read_text())
 
 
 def paths_in(node):
