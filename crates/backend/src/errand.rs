@@ -2,6 +2,7 @@
 
 use crate::{
     Backend, ErrorKind, SessionKey,
+    content::Content,
     http::Reply,
     outgoing::{Audience, Mirrors, Outgoing, Protocol},
     session::{Lease, Session},
@@ -58,7 +59,7 @@ impl Backend {
             return;
         }
         let backend = Arc::clone(self);
-        self.shared().tracker().spawn(async move {
+        self.shared().spawn(async move {
             let errands = Arc::clone(&backend);
             let _ = timeout(LIMIT, async {
                 let _place = errands.errands().places.acquire().await;
@@ -125,7 +126,7 @@ impl Backend {
         }
         if put.sweep {
             let backend = Arc::clone(self);
-            self.shared().tracker().spawn(async move { backend.sweep_sessions().await });
+            self.shared().spawn(async move { backend.sweep_sessions().await });
         }
     }
 
@@ -152,7 +153,7 @@ impl Backend {
                 Poll::Pending => break,
             }
         }
-        self.shared().tracker().spawn(async move {
+        self.shared().spawn(async move {
             let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
         });
     }
@@ -194,9 +195,26 @@ impl Backend {
         if parts.status != StatusCode::OK {
             return Err(ErrorKind::Status { status: parts.status, retry_after: None });
         }
-        let is_events =
-            parts.headers.get(http::header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
-        if is_events { Ok(reply) } else { Err(ErrorKind::Malformed("it is not an event stream".into())) }
+        match Content::of(&parts.headers) {
+            Content::Events => Ok(reply),
+            Content::Json | Content::Other => Err(ErrorKind::Malformed("it is not an event stream".into())),
+        }
+    }
+
+    /// Finds out whether the backend still knows a session, after an answer that leaves it open. Some servers say 400 where the
+    /// specification wants 404.
+    pub(crate) fn doubt_session(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>) {
+        if !session.doubt() {
+            return;
+        }
+        let session = Arc::clone(session);
+        self.errand(move |backend| async move {
+            let ping = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"ping"}}"#, backend.next_id());
+            match backend.tell(Audience::from(caller.as_ref()), &session, ping.into()).await {
+                Ok(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => session.lose(),
+                Ok(_) | Err(_) => session.trust(),
+            }
+        });
     }
 }
 

@@ -5,6 +5,7 @@ mod budget;
 mod bulkhead;
 mod call;
 mod close;
+mod content;
 mod deadline;
 mod era;
 mod errand;

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 use vmcp_core::{
@@ -61,6 +62,13 @@ impl Shared {
             shutdown: CancellationToken::new(),
             options,
         })
+    }
+
+    /// Starts a tracked task. Does nothing where there is no runtime any more: values that end something are dropped there too.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = Handle::try_current() {
+            self.tracker.spawn_on(task, &runtime);
+        }
     }
 
     /// Every task of the backends: close and wait for it to end them in order.

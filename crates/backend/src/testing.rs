@@ -5,8 +5,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -14,7 +18,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
@@ -173,7 +177,15 @@ impl Server {
         Self::try_start_at("127.0.0.1:0".parse().unwrap(), handler).await.unwrap()
     }
 
+    pub(crate) async fn start_http2(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serve("127.0.0.1:0".parse().unwrap(), true, handler).await.unwrap()
+    }
+
     pub(crate) async fn try_start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
+        Self::serve(address, false, handler).await
+    }
+
+    async fn serve(address: SocketAddr, is_http2: bool, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicU32>::default());
@@ -207,9 +219,15 @@ impl Server {
                         Ok::<_, Infallible>(response)
                     }
                 });
+                let stream = TokioIo::new(stream);
+                type Serving = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
+                let serving: Serving = if is_http2 {
+                    Box::pin(http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service))
+                } else {
+                    Box::pin(http1::Builder::new().serve_connection(stream, service))
+                };
                 let stopped = stopped.clone();
                 tracker.spawn(async move {
-                    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     let _ = stopped.run_until_cancelled(serving).await;
                     let _ = closed.send(connection);
                 });
@@ -289,6 +307,12 @@ pub(crate) const DISCOVERED: &str =
 pub(crate) fn echo(seen: &Seen) -> Answer {
     let Ok(Message::Request(request)) = Message::parse(seen.body.as_bytes()) else { return Answer::status(400) };
     Answer::result(seen, request.params.map_or("{}", |params| params.text()))
+}
+
+pub(crate) fn echo_events(seen: &Seen) -> Answer {
+    let Ok(Message::Request(request)) = Message::parse(seen.body.as_bytes()) else { return Answer::status(400) };
+    let result = request.params.map_or("{}", |params| params.text());
+    Answer::events().event(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, seen.id()))
 }
 
 /// Takes down what backends say.
@@ -422,21 +446,26 @@ impl Under {
         identity.with_forwarded(self.policy.capture(&map).unwrap())
     }
 
-    pub(crate) async fn open(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Exchange, Error> {
-        let params = RawObject::parse(r#"{"name":"b_t","arguments":{ "n" : 1e400 }}"#).unwrap();
-        let call = Call {
+    /// A call of the tool `t`.
+    pub(crate) fn plain_call<'a>(&self, caller: &'a Identity) -> Call<'a> {
+        static PARAMS: LazyLock<RawObject<'static>> =
+            LazyLock::new(|| RawObject::parse(r#"{"name":"b_t","arguments":{ "n" : 1e400 }}"#).unwrap());
+        Call {
             method: "tools/call",
-            params: &params,
+            params: &PARAMS,
             set: &[Edit::Set("name", "\"t\"")],
             mirror: Some("t"),
             param_headers: &[],
             caller,
-            caller_era: era,
+            caller_era: Era::Modern,
             capabilities: CapabilitySet::NONE,
-            sessions,
+            sessions: None,
             progress: false,
-        };
-        self.backend.call(call).await
+        }
+    }
+
+    pub(crate) async fn open(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Exchange, Error> {
+        self.backend.call(Call { caller_era: era, sessions, ..self.plain_call(caller) }).await
     }
 
     /// Calls and reads the answer.

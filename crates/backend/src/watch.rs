@@ -3,13 +3,14 @@
 use crate::{
     Backend, CallerSessions, ErrorKind, Speaks, ViewScope,
     call::Seat,
+    content::Content,
     errand::method_only,
     http::Reply,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     session::{Lease, Session},
     sse::SseReader,
 };
-use http::{Method, StatusCode, header::CONTENT_TYPE};
+use http::{Method, StatusCode};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -66,7 +67,7 @@ impl Backend {
             return;
         }
         let watch = Watch { backend: Arc::clone(self), caller: None, sessions: None, was_open: false };
-        self.shared().tracker().spawn(watch.run());
+        self.shared().spawn(watch.run());
     }
 
     /// Hears for one caller, with the headers of the request that `caller` comes from, until the guard is dropped.
@@ -74,7 +75,7 @@ impl Backend {
         let stop = CancellationToken::new();
         let watch = Watch { backend: Arc::clone(self), caller: Some(caller), sessions: Some(Arc::clone(sessions)), was_open: false };
         let stopped = stop.clone();
-        self.shared().tracker().spawn(async move {
+        self.shared().spawn(async move {
             stopped.run_until_cancelled(watch.run()).await;
         });
         WatchGuard { _stop: stop.drop_guard() }
@@ -173,9 +174,8 @@ impl Watch {
             is_stream: true,
         };
         let Ok(Ok((parts, reply))) = timeout(backend.silence(), backend.transmit(&outgoing)).await else { return End::Failed };
-        let is_events = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
         match parts.status {
-            StatusCode::OK if is_events => self.hear(reply, None).await,
+            StatusCode::OK if Content::of(&parts.headers) == Content::Events => self.hear(reply, None).await,
             status if status.is_success() || status.is_client_error() => End::None,
             _ => End::Failed,
         }

@@ -180,7 +180,11 @@ impl Exchange {
     fn finish(&mut self) {
         self.pending = false;
         self.state = State::Over;
-        self.backend.health().answered(self.backend.name());
+        if matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            self.backend.fail(self.phase, ErrorKind::Status { status: self.status, retry_after: None });
+        } else {
+            self.backend.health().answered(self.backend.name());
+        }
         if let Some(lease) = &mut self.lease {
             lease.in_order();
         }

@@ -3,6 +3,7 @@
 use super::{Collect, Exchange, Speech, State};
 use crate::{
     Error, ErrorKind, Event, Phase, Speaks,
+    content::Content,
     era::{UNSUPPORTED_VERSION, is_modern_error, offered},
     http::Reply,
     outgoing::{Audience, Meta, Mirrors, Outgoing, SESSION_ID, request_body},
@@ -48,12 +49,6 @@ pub(crate) enum Opened {
     SessionLost,
     /// Not run: the backend does not speak that revision, but maybe this one.
     Version(Option<Revision>),
-}
-
-enum Content {
-    Json,
-    Events,
-    Other,
 }
 
 impl Exchange {
@@ -106,7 +101,7 @@ impl Exchange {
             return Err(ErrorKind::Malformed("it accepted the request without answering it".into()));
         }
         let limit = self.backend.shared().options.max_response_bytes;
-        self.state = match content(&parts.headers) {
+        self.state = match Content::of(&parts.headers) {
             Content::Json => {
                 let announced = reply.announced();
                 if announced.is_some_and(|length| length > limit as u64) {
@@ -122,7 +117,7 @@ impl Exchange {
 
     /// A status that is no success: a JSON-RPC error in it counts more than the status.
     async fn refused(&mut self, parts: &Parts, mut reply: Reply) -> Result<Opened, ErrorKind> {
-        let content = content(&parts.headers);
+        let content = Content::of(&parts.headers);
         let limit = if matches!(content, Content::Json) { self.backend.shared().options.max_response_bytes } else { ERROR_PAGE };
         let mut body = Bytes::new();
         if !matches!(content, Content::Events) {
@@ -196,25 +191,12 @@ impl Exchange {
                 if code.is_some_and(is_modern_error) || code.is_none() && session.id.is_none() {
                     forget(Era::Legacy);
                 }
-                // Some servers answer 400 for a session that they do not know.
                 if session.id.is_some() && (!own || code.is_some_and(|code| LEGACY_ONLY.contains(&code))) {
-                    session.lose();
+                    self.backend.doubt_session(self.caller.clone(), session);
                 }
             }
             Speech::Modern(_) | Speech::Opening => {}
         }
-    }
-}
-
-fn content(headers: &HeaderMap) -> Content {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Content::Other };
-    let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    if essence.eq_ignore_ascii_case(b"application/json") {
-        Content::Json
-    } else if essence.eq_ignore_ascii_case(b"text/event-stream") {
-        Content::Events
-    } else {
-        Content::Other
     }
 }
 

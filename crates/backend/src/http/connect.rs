@@ -14,7 +14,7 @@ use rustls::{
 };
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 use vmcp_core::config::Span;
 
 /// A connection, plain or TLS.
@@ -54,10 +54,7 @@ impl Connector {
         let connecting = async {
             match self.clone() {
                 Self::Plain(tcp) => tcp.oneshot(uri).await.map(MaybeHttpsStream::Http).map_err(|error| reason(&error)),
-                Self::Tls(mut tls) => {
-                    let connecting = tls.call(uri);
-                    connecting.await.map_err(|error| reason(error.as_ref()))
-                }
+                Self::Tls(tls) => tls.oneshot(uri).await.map_err(|error| reason(error.as_ref())),
             }
         };
         match timeout(limit, connecting).await {

@@ -26,6 +26,7 @@ pub(crate) struct Session {
     pub(crate) offers: Offers,
     pub(crate) instructions: Option<Arc<str>>,
     gone: AtomicBool,
+    doubted: AtomicBool,
     _count: Count,
 }
 
@@ -37,12 +38,29 @@ impl Session {
         instructions: Option<Arc<str>>,
         open: &Arc<AtomicU32>,
     ) -> Arc<Self> {
-        Arc::new(Self { id, revision, offers, instructions, gone: AtomicBool::new(false), _count: Count::new(open) })
+        Arc::new(Self {
+            id,
+            revision,
+            offers,
+            instructions,
+            gone: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
+            _count: Count::new(open),
+        })
     }
 
     /// The backend does not know it any more: nobody may use it, nobody has to close it.
     pub(crate) fn lose(&self) {
         self.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody is to find out whether it is still there; `false` while somebody does.
+    pub(crate) fn doubt(&self) -> bool {
+        !self.doubted.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn trust(&self) {
+        self.doubted.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn is_gone(&self) -> bool {

@@ -1,10 +1,10 @@
 //! What a call costs and carries.
 
-use crate::{CallerSessions, ErrorKind, Event, HttpFetch, testing::*};
+use crate::{Call, CallerSessions, ErrorKind, Event, HttpFetch, testing::*};
 use http::Method;
-use std::{mem::size_of_val, time::Duration};
+use std::{mem::size_of_val, sync::Arc, time::Duration};
 use vmcp_core::{
-    CapabilitySet, Era,
+    Era,
     config::ProtocolEra,
     frame::RawObject,
     plugin::{Fetch, FetchError, FetchRequest},
@@ -18,6 +18,63 @@ async fn a_hundred_calls_are_a_hundred_requests_on_one_connection() {
         under.modern_call().await;
     }
     assert_eq!((server.seen().len(), server.connections()), (100, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_at_once_have_a_connection_each_and_no_more() {
+    let server = Server::start(|seen| if seen.body.len() % 2 == 0 { echo(seen) } else { echo_events(seen) }).await;
+    let under = Arc::new(Setup::new().era(ProtocolEra::Modern).at(&server));
+    let tracker = tokio_util::task::TaskTracker::new();
+    let callers: Vec<_> = (0..16)
+        .map(|_| {
+            let under = Arc::clone(&under);
+            tracker.spawn(async move {
+                for _ in 0..200 {
+                    under.modern_call().await;
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert_eq!(server.seen().len(), 3200);
+    // One that is still being drained may be missed by the next call.
+    assert!(server.connections() <= 2 * 16, "{}", server.connections());
+}
+
+#[tokio::test]
+async fn long_arguments_and_results_pass_in_pieces() {
+    let server = Server::start(|seen| if seen.path.ends_with("mcp") { echo(seen) } else { echo_events(seen) }).await;
+    let mut setup = Setup::new().era(ProtocolEra::Modern);
+    setup.options.max_response_bytes = 16 << 20;
+    let under = setup.at(&server);
+    let params = format!(r#"{{"arguments":{{"a":"{}"}}}}"#, "x".repeat(5 << 20));
+    let params = RawObject::parse(&params).unwrap();
+    let caller = under.caller("", &[]);
+    let call = Call { params: &params, ..under.plain_call(&caller) };
+    let result = text(under.backend.call(call).await.unwrap().answer().await);
+    assert!(result.starts_with(params.text().trim_end_matches('}')));
+    assert_eq!(under.shared.budget.used(), 0);
+}
+
+#[tokio::test]
+async fn http2_shares_one_connection_and_cancels_by_the_stream() {
+    let mut server = Server::start_http2(|seen| if seen.header("x-key").is_some() { Answer::never() } else { echo(seen) }).await;
+    let mut setup = Setup::new().keyed().era(ProtocolEra::Modern);
+    setup.http2 = true;
+    let under = setup.at(&server);
+    let (hanging, caller) = (under.caller("", &[("x-key", "k")]), under.caller("", &[]));
+    let mut hang = Box::pin(under.open(Era::Modern, &hanging, None));
+    tokio::select! { _ = &mut hang => panic!("must wait"), _ = server.wait_for("tools/call") => {} }
+    for _ in 0..20 {
+        text(under.call(Era::Modern, &caller, None).await);
+    }
+    drop(hang);
+    text(under.call(Era::Modern, &caller, None).await);
+    assert_eq!((server.connections(), server.seen().len()), (1, 22));
+    under.backend.close().await;
+    server.wait_closed().await;
 }
 
 #[tokio::test]
@@ -219,19 +276,7 @@ async fn a_call_is_a_small_future() {
     let server = Server::start(modern()).await;
     let under = Setup::new().at(&server);
     let caller = under.caller("", &[]);
-    let params = RawObject::parse("{}").unwrap();
-    let call = crate::Call {
-        method: "tools/call",
-        params: &params,
-        set: &[],
-        mirror: None,
-        param_headers: &[],
-        caller: &caller,
-        caller_era: Era::Modern,
-        capabilities: CapabilitySet::NONE,
-        sessions: None,
-        progress: false,
-    };
+    let call = under.plain_call(&caller);
     let size = size_of_val(&under.backend.call(call));
     assert!(size < 4096, "{size}");
 }

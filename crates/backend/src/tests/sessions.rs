@@ -81,6 +81,41 @@ async fn a_404_that_says_unknown_method_is_no_lost_session() {
 }
 
 #[tokio::test]
+async fn a_server_that_says_400_for_a_session_it_forgot_is_found_out() {
+    let (lost, base) = (Arc::new(AtomicBool::new(false)), legacy());
+    let lose = Arc::clone(&lost);
+    let server = Server::start(move |seen| match seen.session() {
+        Some("s0") if lose.load(Ordering::SeqCst) => Answer::status(400).data("No valid session ID"),
+        _ => base(seen),
+    })
+    .await;
+    let under = legacy_setup().at(&server);
+    let sessions = CallerSessions::new();
+    under.legacy_call(&sessions).await;
+    lost.store(true, Ordering::SeqCst);
+    assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
+    under.settle_drains().await;
+    under.legacy_call(&sessions).await;
+    assert_eq!((server.count("initialize"), server.count("ping")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_400_about_something_else_leaves_the_session_alone() {
+    let base = legacy();
+    let fail = AtomicBool::new(true);
+    let server = Server::start(move |seen| {
+        if seen.rpc() == "tools/call" && fail.swap(false, Ordering::SeqCst) { Answer::status(400).data("nonsense") } else { base(seen) }
+    })
+    .await;
+    let under = legacy_setup().at(&server);
+    let sessions = CallerSessions::new();
+    assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
+    under.settle_drains().await;
+    under.legacy_call(&sessions).await;
+    assert_eq!((server.count("initialize"), server.count("ping")), (1, 1));
+}
+
+#[tokio::test]
 async fn a_credential_that_changes_gets_a_session_of_its_own_and_a_request_id_does_not() {
     let server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
