@@ -5,6 +5,9 @@ use std::io::{IsTerminal, stderr};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 use vmcp_core::config::LogLevel;
 
+/// The target of the line that says where the gateway listens.
+pub(crate) const READY: &str = "vmcp::ready";
+
 /// How to log.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LogArgs {
@@ -29,6 +32,8 @@ impl LogArgs {
     /// Starts the log on standard error. The command line wins over the configuration.
     pub(crate) fn start(&self, configured: Option<LogLevel>) -> anyhow::Result<()> {
         let level = self.log_level.as_deref().or(configured.map(LogLevel::as_str)).unwrap_or("info");
+        // Whoever starts a gateway waits for the line that says where it listens, however quiet the rest is.
+        let ready = if level == "off" { "off" } else { "info" };
         // Libraries below log at levels of their own, some of them payloads: they are heard only when asked for by name.
         let filter = if level.contains(['=', ',']) {
             level.to_owned()

@@ -2,6 +2,8 @@
 //!
 //! It needs no MCP server: the one backend that it names does not answer, and the errors say so.
 
+#![allow(clippy::print_stdout)]
+
 use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};

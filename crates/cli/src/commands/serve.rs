@@ -4,7 +4,7 @@ use crate::{
     args::ConfigArgs,
     config::{Secrets, load},
     error::Failure,
-    logging::LogArgs,
+    logging::{LogArgs, READY},
     terminal::Terminal,
 };
 use anyhow::Context;
@@ -62,7 +62,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
     let gateway = Gateway::builder(config).build()?;
-    tracing::info!(backends, "listening on http://{address}{path}");
+    tracing::info!(target: READY, backends, "listening on http://{address}{path}");
     serve_until_signal(&gateway, listener).await
 }
 

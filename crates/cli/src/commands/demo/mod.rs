@@ -1,0 +1,86 @@
+//! `vmcp demo`: two small MCP servers, a gateway in front of them, two users, and who got to see which header.
+
+mod calls;
+mod http;
+mod protocol;
+mod scene;
+mod story;
+
+use super::serve::{bind, runtime, serve_until_signal};
+use crate::{
+    error::Failure,
+    logging::LogArgs,
+    terminal::{self, Terminal},
+};
+use anyhow::Context;
+use clap::Args;
+use scene::Scene;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::TcpListener;
+use vmcp_core::config::LogLevel;
+use vmcp_server::Gateway;
+
+/// Shows what vmcp does with headers, on this machine alone.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// The gateway's port; 0 takes a free one. Without it: 4483, or a free one where that is taken
+    #[arg(long)]
+    port: Option<u16>,
+    /// Stop after the table instead of serving on
+    #[arg(long)]
+    once: bool,
+    /// Print an object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+const PORT: u16 = 4483;
+
+impl Demo {
+    pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
+        self.log.start(Some(LogLevel::Warn))?;
+        Ok(runtime()?.block_on(self.show(terminal))?)
+    }
+
+    async fn show(self, terminal: &Terminal) -> anyhow::Result<()> {
+        let listener = self.listener(terminal).await?;
+        let address = listener.local_addr().context("cannot tell the listener's address")?;
+        let scene = Scene::set(address).await?;
+        let gateway = Gateway::builder(scene.config()?).build()?;
+        let serving = serve_until_signal(&gateway, listener);
+        let acting = async {
+            let calls = calls::make(&scene).await?;
+            let story = story::Story::new(&scene, calls);
+            if self.json { terminal::print(story.object())? } else { terminal::print(story.text(self.once))? }
+            story.check()?;
+            if !self.once {
+                terminal.note(&format!("listening on {}; Ctrl-C stops it", scene.url));
+                std::future::pending::<()>().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            served = serving => served,
+            acted = acting => {
+                gateway.shutdown().await;
+                acted
+            }
+        }
+    }
+
+    async fn listener(&self, terminal: &Terminal) -> anyhow::Result<TcpListener> {
+        let on = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        match self.port {
+            Some(port) => bind(on(port)).await,
+            None => match bind(on(PORT)).await {
+                Ok(listener) => Ok(listener),
+                Err(_) => {
+                    terminal.note(&format!("port {PORT} is taken, so the demo takes a free one"));
+                    bind(on(0)).await
+                }
+            },
+        }
+    }
+}

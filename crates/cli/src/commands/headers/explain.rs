@@ -1,0 +1,77 @@
+//! The whole policy: what goes where, and what goes nowhere.
+
+use super::words;
+use crate::{table::Table, terminal};
+use serde_json::{Value, json};
+use vmcp_core::{
+    config::Config,
+    header::{ClosedGroup, HeaderPolicy, Outgoing, Side},
+};
+
+/// Prints the policy.
+pub(super) fn run(config: &Config, policy: &HeaderPolicy, json: bool) -> anyhow::Result<()> {
+    if json {
+        return terminal::print(object(config, policy));
+    }
+    table(config, policy).print()?;
+    terminal::print("\nEverything else that a caller sends stays at vmcp. Some names cannot be listed:\n")?;
+    terminal::print(closed())
+}
+
+fn table(config: &Config, policy: &HeaderPolicy) -> Table {
+    let mut table = Table::new(["BACKEND", "CALLER SENDS", "BACKEND GETS", "AS", "REQUIRED", "CREDENTIAL", "FROM"]);
+    for (index, backend) in config.backends.iter().enumerate() {
+        let mut empty = true;
+        for row in policy.backend(index).outgoing() {
+            empty = false;
+            let Outgoing { inbound, outbound, format, required, credential, origin, .. } = row;
+            let value = match (format, inbound) {
+                (Some(format), _) => format,
+                (None, Some(_)) => "the value",
+                (None, None) => "a value of its own",
+            };
+            let inbound = inbound.map_or("-", |name| name.as_str());
+            let mark = |yes: bool| if yes { "yes" } else { "-" };
+            table.row([&backend.name, inbound, outbound.as_str(), value, mark(required), mark(credential), words::place(origin)]);
+        }
+        if empty {
+            table.row([&backend.name, "-", "-", "-", "-", "-", "-"]);
+        }
+    }
+    table
+}
+
+/// The closed names, a paragraph for each reason.
+fn closed() -> String {
+    let paragraph = |group: ClosedGroup| {
+        let key = words::opened_by(group).map_or_else(|| "never".to_owned(), |key| format!("only with `{key}: true`"));
+        format!("{key}: {}\n  {}", words::reason(group), group.patterns().join(", "))
+    };
+    let groups = ClosedGroup::ALL.into_iter().filter(|group| group.closes(Side::Inbound));
+    groups.map(paragraph).collect::<Vec<_>>().join("\n")
+}
+
+fn object(config: &Config, policy: &HeaderPolicy) -> Value {
+    let backends = config.backends.iter().enumerate().map(|(index, backend)| {
+        let rows = policy.backend(index).outgoing().map(|row| {
+            json!({
+                "inbound": row.inbound.map(http::HeaderName::as_str),
+                "outbound": row.outbound.as_str(),
+                "format": row.format,
+                "required": row.required,
+                "credential": row.credential,
+                "origin": words::origin(row.origin),
+            })
+        });
+        json!({ "backend": backend.name, "headers": rows.collect::<Vec<_>>() })
+    });
+    let closed = ClosedGroup::ALL.into_iter().filter(|group| group.closes(Side::Inbound)).map(|group| {
+        json!({
+            "group": words::group(group),
+            "names": group.patterns(),
+            "openedBy": words::opened_by(group),
+            "reason": words::reason(group),
+        })
+    });
+    json!({ "backends": backends.collect::<Vec<_>>(), "closed": closed.collect::<Vec<_>>() })
+}

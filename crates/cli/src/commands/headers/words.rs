@@ -1,0 +1,85 @@
+//! Words for what the policy knows.
+
+use vmcp_core::header::{ClosedGroup, HeaderOrigin, Refusal, Side};
+
+/// Who makes an outgoing header, as `--json` spells it.
+pub(super) fn origin(origin: HeaderOrigin) -> &'static str {
+    match origin {
+        HeaderOrigin::Global => "global",
+        HeaderOrigin::Backend => "backend",
+        HeaderOrigin::Static => "static",
+        HeaderOrigin::Strategy => "strategy",
+    }
+}
+
+/// Where the configuration says so.
+pub(super) fn place(origin: HeaderOrigin) -> &'static str {
+    match origin {
+        HeaderOrigin::Global => "passthroughHeaders of all",
+        HeaderOrigin::Backend => "its passthroughHeaders",
+        HeaderOrigin::Static => "its headers",
+        HeaderOrigin::Strategy => "outgoingAuth",
+    }
+}
+
+/// A closed group, as `--json` spells it.
+pub(super) fn group(group: ClosedGroup) -> &'static str {
+    match group {
+        ClosedGroup::Framing => "framing",
+        ClosedGroup::Address => "address",
+        ClosedGroup::Own => "own",
+        ClosedGroup::Impersonation => "impersonation",
+        ClosedGroup::Credential => "credential",
+    }
+}
+
+/// The key that opens a closed group for a caller's header, if one does.
+pub(super) fn opened_by(group: ClosedGroup) -> Option<&'static str> {
+    match group {
+        ClosedGroup::Framing | ClosedGroup::Address | ClosedGroup::Own => None,
+        ClosedGroup::Impersonation => Some("impersonation"),
+        ClosedGroup::Credential => Some("allowCredentialHeaderPassthrough"),
+    }
+}
+
+/// Why a caller's header of that group does not travel: the refusal's words, less what to do about an entry that nobody has written.
+pub(super) fn reason(group: ClosedGroup) -> String {
+    let text = Refusal::Closed { group, side: Side::Inbound }.to_string();
+    match opened_by(group) {
+        Some(_) => text,
+        None => text.split(';').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// `1 byte`, `2 bytes`, and `2 values of 3 and 4 bytes`.
+pub(super) fn size(lengths: &[usize]) -> String {
+    match lengths {
+        [1] => "value of 1 byte".to_owned(),
+        [one] => format!("value of {one} bytes"),
+        many => {
+            let lengths: Vec<String> = many.iter().map(ToString::to_string).collect();
+            format!("{} values of {} bytes", many.len(), lengths.join(" and "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_stand_for_values() {
+        assert_eq!(size(&[0]), "value of 0 bytes");
+        assert_eq!(size(&[1]), "value of 1 byte");
+        assert_eq!(size(&[3, 12]), "2 values of 3 and 12 bytes");
+    }
+
+    #[test]
+    fn a_group_that_nothing_opens_comes_without_advice() {
+        for group in ClosedGroup::ALL {
+            let reason = reason(group);
+            assert_eq!(opened_by(group).is_some(), reason.contains(';'), "{reason}");
+            assert!(opened_by(group).is_none_or(|key| reason.contains(key)), "{reason}");
+        }
+    }
+}

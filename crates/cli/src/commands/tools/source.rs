@@ -1,0 +1,268 @@
+//! Whom to ask: the backends of a configuration, or one endpoint named by its URL. Both through a gateway in this process that listens
+//! nowhere, so that eras, sessions and streams are spoken as `vmcp serve` speaks them.
+
+use crate::{
+    args::ConfigArgs,
+    commands::headers::GivenHeaders,
+    config::{Secrets, load},
+    error::Failure,
+    logging::LogArgs,
+    table::plain,
+    terminal::Terminal,
+};
+use clap::Args;
+use http::HeaderMap;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use url::{Host, Url};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    catalogue::ListKind,
+    config::{Backend, Config, ConflictResolution, LogLevel, PassthroughEntry, PassthroughHeader, Span},
+    header::normalise,
+};
+use vmcp_server::{BuildError, CallError, Direct, Gateway, Origins};
+
+/// Where the tools are.
+#[derive(Args, Clone, Debug)]
+pub(super) struct From {
+    /// Ask this MCP endpoint instead of a configuration's backends, for example a running vmcp: http://127.0.0.1:4483/mcp
+    #[arg(long, value_name = "URL", conflicts_with_all = ["backends", "passthrough_headers"])]
+    url: Option<Url>,
+    #[command(flatten)]
+    headers: GivenHeaders,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Everything that is needed to ask.
+pub(super) struct Opening {
+    config: Config,
+    headers: HeaderMap,
+    url: Option<Url>,
+}
+
+/// Somebody to ask.
+pub(super) struct Source {
+    gateway: Gateway,
+    direct: Direct,
+    url: Option<Url>,
+}
+
+/// One tool of a list.
+pub(super) struct Tool {
+    pub(super) name: String,
+    pub(super) description: String,
+    /// Empty where the endpoint is not one of a configuration's.
+    pub(super) backend: String,
+    /// How long its definition is, in bytes of JSON.
+    pub(super) bytes: usize,
+}
+
+/// What the endpoint behind `--url` is called in here.
+const ENDPOINT: &str = "endpoint";
+
+/// A command has more patience than a client that waits for its list.
+const LIST_WAIT: Span = Span::seconds(30);
+
+impl From {
+    /// Reads headers and configuration and starts the log.
+    pub(super) fn prepare(&self, terminal: &Terminal) -> Result<Opening, Failure> {
+        let headers = self.headers.read()?;
+        let mut config = match &self.url {
+            Some(url) => {
+                if !headers.is_empty() && url.scheme() == "http" && !is_loopback(url) {
+                    terminal.warning(&format!("headers travel unencrypted to {}; use https:// where you can", shown(url)));
+                }
+                endpoint(url, &headers)
+            }
+            None => {
+                let loaded = load(&self.config.clone().request(Secrets::Required)).into_loaded().map_err(|findings| {
+                    terminal.findings(&findings);
+                    Failure::Reported
+                })?;
+                terminal.findings(&loaded.findings);
+                loaded.config
+            }
+        };
+        // The findings have said everything worth knowing about the configuration; what goes wrong comes as an error.
+        self.log.start(Some(LogLevel::Error))?;
+        config.aggregation.list_wait.get_or_insert(LIST_WAIT);
+        // Kept lists are a serving gateway's: here the backends are asked.
+        config.state_dir = None;
+        Ok(Opening { config, headers, url: self.url.clone() })
+    }
+}
+
+impl Opening {
+    /// Builds the gateway. Has to be called inside the runtime.
+    pub(super) fn open(self, terminal: &Terminal) -> Result<Source, Failure> {
+        let gateway = Gateway::builder(self.config).build().map_err(|error| match (error, &self.url) {
+            (BuildError::Config(problems), Some(url)) => {
+                let problems: Vec<String> = problems.iter().map(|problem| problem.message.clone()).collect();
+                anyhow::anyhow!("{}: {}", shown(url), problems.join("; "))
+            }
+            (error, _) => anyhow::Error::new(error),
+        })?;
+        let caller = gateway.identity(&Identity::anonymous(), &self.headers);
+        let caller = caller.map_err(|error| anyhow::anyhow!("{}", renamed(&error.to_string(), self.url.as_ref())))?;
+        for name in self.headers.keys() {
+            let key = normalise(name);
+            if !caller.forwarded().names().any(|listed| *listed == key) {
+                terminal.warning(&format!("header `{name}` is listed for no backend and stays here; `vmcp headers explain` shows which are"));
+            }
+        }
+        let direct = gateway.direct(caller);
+        Ok(Source { gateway, direct, url: self.url })
+    }
+}
+
+impl Source {
+    /// Whether one endpoint is asked, whose backends nobody here knows.
+    pub(super) fn is_endpoint(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// What is asked, for people.
+    pub(super) fn name(&self) -> String {
+        self.url.as_ref().map_or_else(|| "the configuration".to_owned(), shown)
+    }
+
+    /// The list of tools, as it came and taken apart, with a warning for each backend that is not in it.
+    ///
+    /// # Errors
+    /// When no backend could be listed.
+    pub(super) async fn tools(&self, terminal: &Terminal) -> Result<(Box<RawValue>, Vec<Tool>), Failure> {
+        let raw = self.direct.list(ListKind::Tools).await.map_err(|error| self.failure(&error))?;
+        let origins = self.origins().await;
+        let tools = taken_apart(&raw, &origins, self.is_endpoint())?;
+        let reasons = origins.absent.iter().map(|absent| self.renamed(&absent.reason));
+        if tools.is_empty() && !origins.absent.is_empty() {
+            reasons.for_each(|reason| terminal.error(&reason));
+            return Err(Failure::Reported);
+        }
+        reasons.for_each(|reason| terminal.warning(&reason));
+        Ok((raw, tools))
+    }
+
+    pub(super) async fn origins(&self) -> Origins {
+        self.direct.origins().await
+    }
+
+    /// Calls a tool.
+    pub(super) async fn call(&self, name: &str, arguments: &RawValue) -> Result<Box<RawValue>, CallError> {
+        self.direct.call_tool(name, arguments).await
+    }
+
+    /// A JSON-RPC error as this command's own.
+    pub(super) fn failure(&self, error: &CallError) -> Failure {
+        Failure::Other(anyhow::anyhow!("{}", plain(&self.renamed(&error.to_string()))))
+    }
+
+    fn renamed(&self, message: &str) -> String {
+        plain(&renamed(message, self.url.as_ref()))
+    }
+
+    /// Ends the sessions that were opened.
+    pub(super) async fn close(self) {
+        self.gateway.shutdown().await;
+    }
+}
+
+fn taken_apart(raw: &RawValue, origins: &Origins, endpoint: bool) -> anyhow::Result<Vec<Tool>> {
+    #[derive(serde::Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        description: serde_json::Value,
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get())?;
+    let backends: HashMap<&str, &str> = origins.tools.iter().map(|(tool, backend)| (tool.as_str(), &**backend)).collect();
+    let tool = |item: &RawValue| {
+        let fields: Fields = serde_json::from_str(item.get())?;
+        let backend = if endpoint { "" } else { backends.get(fields.name.as_str()).copied().unwrap_or_default() };
+        let description = fields.description.as_str().unwrap_or_default().to_owned();
+        Ok(Tool { backend: backend.to_owned(), name: fields.name, description, bytes: item.get().len() })
+    };
+    items.into_iter().map(tool).collect()
+}
+
+/// A configuration with one backend whose names stay as they are and which gets all the headers.
+fn endpoint(url: &Url, headers: &HeaderMap) -> Config {
+    let listed = |name: &http::HeaderName| {
+        PassthroughEntry::Full(PassthroughHeader { impersonation: true, ..PassthroughHeader::named(name.to_string()) })
+    };
+    let backend = Backend {
+        passthrough_headers: headers.keys().map(listed).collect(),
+        allow_credential_header_passthrough: true,
+        allow_plaintext: true,
+        ..Backend::new(ENDPOINT, url.clone())
+    };
+    let mut config = Config::with_backends(vec![backend]);
+    config.aggregation.conflict_resolution = ConflictResolution::Priority;
+    config.aggregation.conflict_resolution_config.priority_order = vec![ENDPOINT.to_owned()];
+    config
+}
+
+/// A message with the URL in place of the name that nobody gave.
+fn renamed(message: &str, url: Option<&Url>) -> String {
+    match url {
+        Some(url) => message.replace(&format!("backend `{ENDPOINT}`"), &shown(url)),
+        None => message.to_owned(),
+    }
+}
+
+/// A URL without what may be a secret in it.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        let url = Url::parse("https://user:hunter2@a.example.com/mcp?key=hunter2#x").unwrap();
+        assert_eq!(shown(&url), "https://a.example.com/mcp");
+        assert_eq!(renamed("backend `endpoint`: list timed out", Some(&url)), "https://a.example.com/mcp: list timed out");
+        assert_eq!(renamed("backend `endpoint`: list timed out", None), "backend `endpoint`: list timed out");
+    }
+
+    #[test]
+    fn an_endpoint_gets_every_header_that_may_travel_and_keeps_its_names() {
+        let url = Url::parse("http://mcp.example.com/mcp").unwrap();
+        let headers = HeaderMap::from_iter(["authorization", "cookie", "x-remote-user", "x-a"].map(|name| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static("v"))
+        }));
+        assert_eq!(endpoint(&url, &headers).check(), []);
+        let config = endpoint(&url, &headers);
+        let rules = vmcp_core::catalogue::Rules::compile(&config.aggregation, &[ENDPOINT]);
+        assert!(rules.is_ok_and(|rules| rules.warnings().is_empty()));
+    }
+
+    #[test]
+    fn plain_http_to_this_machine_is_no_reason_for_a_warning() {
+        for (url, loopback) in
+            [("http://localhost/", true), ("http://127.1.2.3/", true), ("http://[::1]/", true), ("http://localhost.example.com/", false)]
+        {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
+        }
+    }
+}
