@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod error;
 mod logging;
+mod table;
 mod terminal;
 
 use args::Cli;

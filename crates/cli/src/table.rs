@@ -24,7 +24,8 @@ impl Table {
     /// The table as text. With a width, the last column is cut where a line would be longer, to no less than its head.
     pub(crate) fn render(&self, width: Option<usize>) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widest = |column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+        let widest =
+            |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.width()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(widest).collect();
         let before_last: usize = widths.iter().rev().skip(1).map(|width| width + GAP.len()).sum();
         let head = self.rows[0].last().map_or(0, |cell| cell.width());

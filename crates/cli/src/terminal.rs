@@ -28,6 +28,16 @@ impl Terminal {
         say(format_args!("{}: {message}", self.paint(ERROR, "error")));
     }
 
+    /// Prints what somebody should look at, though the command goes on.
+    pub(crate) fn warning(&self, message: &str) {
+        say(format_args!("{}: {message}", self.paint(WARNING, "warning")));
+    }
+
+    /// Prints something to know.
+    pub(crate) fn note(&self, message: &str) {
+        say(format_args!("{}: {message}", self.paint(NOTE, "note")));
+    }
+
     /// Prints findings, one line each.
     pub(crate) fn findings(&self, findings: &[Finding]) {
         for finding in findings {

@@ -1,8 +1,11 @@
 //! The commands, each in a file of its own.
 
 mod completions;
+mod demo;
+mod headers;
 mod schema;
 mod serve;
+mod tools;
 mod validate;
 mod version;
 
@@ -16,6 +19,12 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check a configuration and print everything that is wrong with it
     Validate(validate::Validate),
+    /// List, call and count the tools of a configuration or of an MCP endpoint
+    Tools(tools::Tools),
+    /// Explain which header reaches which backend
+    Headers(headers::Headers),
+    /// Show two users, two servers, and which header reached which, on this machine alone
+    Demo(demo::Demo),
     /// Print the JSON Schema of the configuration
     Schema(schema::Schema),
     /// Print the version and the protocol revisions
@@ -29,6 +38,9 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
     match command {
         Command::Serve(serve) => serve.run(terminal),
         Command::Validate(validate) => validate.run(terminal),
+        Command::Tools(tools) => tools.run(terminal),
+        Command::Headers(headers) => headers.run(terminal),
+        Command::Demo(demo) => demo.run(terminal),
         Command::Schema(schema) => schema.run(),
         Command::Version(version) => version.run(),
         Command::Completions(completions) => completions.run(),

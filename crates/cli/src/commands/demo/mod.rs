@@ -1,9 +1,9 @@
 //! `vmcp demo`: two small MCP servers, a gateway in front of them, two users, and who got to see which header.
 
 mod calls;
-mod http;
 mod protocol;
 mod scene;
+mod server;
 mod story;
 
 use super::serve::{bind, runtime, serve_until_signal};
@@ -53,7 +53,11 @@ impl Demo {
         let acting = async {
             let calls = calls::make(&scene).await?;
             let story = story::Story::new(&scene, calls);
-            if self.json { terminal::print(story.object())? } else { terminal::print(story.text(self.once))? }
+            if self.json {
+                terminal::print(story.object())?;
+            } else {
+                terminal::print(story.text(self.once))?;
+            }
             story.check()?;
             if !self.once {
                 terminal.note(&format!("listening on {}; Ctrl-C stops it", scene.url));

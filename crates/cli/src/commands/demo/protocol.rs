@@ -153,7 +153,8 @@ fn meta<'a>(params: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
 
 /// Modern is who says so: with a version in the request's `_meta`, or one in the header that no older revision has.
 fn era(headers: &HeaderMap, params: &Map<String, Value>) -> Era {
-    let legacy = text(headers, "mcp-protocol-version").is_none_or(|text| Revision::parse(text).is_some_and(|known| known.era() == Era::Legacy));
+    let legacy =
+        text(headers, "mcp-protocol-version").is_none_or(|text| Revision::parse(text).is_some_and(|known| known.era() == Era::Legacy));
     if legacy && meta(params, VERSION).is_none() { Era::Legacy } else { Era::Modern }
 }
 

@@ -1,6 +1,6 @@
 //! What the demo consists of: the servers, the configuration of the gateway in front, and the users with what they send.
 
-use super::http::Server;
+use super::server::Server;
 use anyhow::Context;
 use std::net::SocketAddr;
 use vmcp_core::{Era, config::Config};
@@ -105,12 +105,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("vmcp.yaml");
         std::fs::write(&file, &scene.yaml).unwrap();
-        let request = Request {
-            file: Some(file),
-            flags: Flags::default(),
-            environment: Environment::default(),
-            secrets: Secrets::Required,
-        };
+        let request =
+            Request { file: Some(file), flags: Flags::default(), environment: Environment::default(), secrets: Secrets::Required };
         let loaded = load(&request).into_loaded().unwrap_or_else(|findings| panic!("{findings:?}"));
         assert_eq!(loaded.findings, []);
         assert_eq!(format!("{:?}", loaded.config), format!("{:?}", scene.config().unwrap()));

@@ -67,8 +67,7 @@ impl Headers {
 fn policy(config: &Config) -> anyhow::Result<HeaderPolicy> {
     let strategies = strategies(&Environment::of_process(), Secrets::Optional);
     let deps = Deps::new(Arc::new(HttpFetch::new(None)));
-    let policy =
-        vmcp_server::header_policy(config, vmcp_server::Secrets::Ignored, &strategies, &vmcp_auth::authenticators(), &deps);
+    let policy = vmcp_server::header_policy(config, vmcp_server::Secrets::Ignored, &strategies, &vmcp_auth::authenticators(), &deps);
     // Loading has checked all this and said it with its place.
     policy.map_err(|problems| anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
 }

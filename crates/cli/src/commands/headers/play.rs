@@ -44,10 +44,8 @@ pub(super) fn run(config: &Config, policy: &HeaderPolicy, headers: &HeaderMap, j
         terminal::print(format_args!("The request is refused with {}, and no backend sees any of it: {error}\n", error.status.as_u16()))?;
     }
     played.table().print()?;
-    for line in played.remarks() {
-        terminal::print(format_args!("\n{line}"))?;
-    }
-    Ok(())
+    let remarks = played.remarks();
+    if remarks.is_empty() { Ok(()) } else { terminal::print(format_args!("\n{}", remarks.join("\n"))) }
 }
 
 impl<'a> Played<'a> {
@@ -78,15 +76,28 @@ impl<'a> Played<'a> {
         let mut table = Table::new(["CALLER SENDS", "BACKEND", "OUTCOME"]);
         for name in self.headers.keys() {
             let mut sent = format!("{name} ({})", words::size(&self.lengths(name)));
-            for (backend, policy) in self.backends() {
+            let outcomes = self.backends().map(|(backend, policy)| {
                 let outcome = match self.fate(name, policy) {
                     Fate::Sent(row) => format!("sent as {}{}", row.outbound, with_format(&row)),
-                    Fate::Uncalled(missing) if normalise(missing) == normalise(name) => "not called: an empty value counts as none".to_owned(),
+                    Fate::Uncalled(missing) if normalise(missing) == normalise(name) => {
+                        "not called: an empty value counts as none".to_owned()
+                    }
                     Fate::Uncalled(missing) => format!("not called: lacks {missing}"),
                     Fate::Refused => "not sent: the request is refused".to_owned(),
                     Fate::Unlisted => "not listed".to_owned(),
-                    Fate::Closed(group) => format!("not listed, and closed: {}", words::reason(group)),
+                    Fate::Closed(group) => match words::opened_by(group) {
+                        None => "cannot be listed".to_owned(),
+                        Some(key) => format!("not listed; would need `{key}: true`"),
+                    },
                 };
+                (backend, outcome)
+            });
+            let mut outcomes: Vec<(&str, String)> = outcomes.collect();
+            if outcomes.len() > 1 && outcomes.iter().all(|(_, outcome)| *outcome == outcomes[0].1) {
+                outcomes.truncate(1);
+                outcomes[0].0 = "all";
+            }
+            for (backend, outcome) in outcomes {
                 table.row([std::mem::take(&mut sent).as_str(), backend, &outcome]);
             }
         }
@@ -96,6 +107,13 @@ impl<'a> Played<'a> {
     /// What the table does not show.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
+        for name in self.headers.keys() {
+            let group = self.backends().find_map(|(_, policy)| match self.fate(name, policy) {
+                Fate::Closed(group) => Some(group),
+                _ => None,
+            });
+            remarks.extend(group.map(|group| format!("`{name}`: {}.", words::advice(group))));
+        }
         for (backend, policy) in self.backends() {
             if let Ok(forwarded) = &self.captured
                 && let Some(missing) = policy.missing_required(forwarded)

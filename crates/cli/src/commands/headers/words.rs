@@ -15,9 +15,9 @@ pub(super) fn origin(origin: HeaderOrigin) -> &'static str {
 /// Where the configuration says so.
 pub(super) fn place(origin: HeaderOrigin) -> &'static str {
     match origin {
-        HeaderOrigin::Global => "passthroughHeaders of all",
-        HeaderOrigin::Backend => "its passthroughHeaders",
-        HeaderOrigin::Static => "its headers",
+        HeaderOrigin::Global => "global passthroughHeaders",
+        HeaderOrigin::Backend => "own passthroughHeaders",
+        HeaderOrigin::Static => "own headers",
         HeaderOrigin::Strategy => "outgoingAuth",
     }
 }
@@ -42,13 +42,19 @@ pub(super) fn opened_by(group: ClosedGroup) -> Option<&'static str> {
     }
 }
 
-/// Why a caller's header of that group does not travel: the refusal's words, less what to do about an entry that nobody has written.
+/// Why a caller's header of that group does not travel: what a refusal says, less what to do about an entry that nobody has written.
 pub(super) fn reason(group: ClosedGroup) -> String {
-    let text = Refusal::Closed { group, side: Side::Inbound }.to_string();
-    match opened_by(group) {
-        Some(_) => text,
-        None => text.split(';').next().unwrap_or_default().to_owned(),
-    }
+    let refusal = refusal(group);
+    refusal.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// The same, with what to do where something can be done.
+pub(super) fn advice(group: ClosedGroup) -> String {
+    if opened_by(group).is_some() { refusal(group) } else { reason(group) }
+}
+
+fn refusal(group: ClosedGroup) -> String {
+    Refusal::Closed { group, side: Side::Inbound }.to_string()
 }
 
 /// `1 byte`, `2 bytes`, and `2 values of 3 and 4 bytes`.
@@ -77,9 +83,12 @@ mod tests {
     #[test]
     fn a_group_that_nothing_opens_comes_without_advice() {
         for group in ClosedGroup::ALL {
-            let reason = reason(group);
-            assert_eq!(opened_by(group).is_some(), reason.contains(';'), "{reason}");
-            assert!(opened_by(group).is_none_or(|key| reason.contains(key)), "{reason}");
+            let (reason, advice) = (reason(group), advice(group));
+            assert!(advice.starts_with(&reason) && !reason.contains(';'), "{reason}");
+            match opened_by(group) {
+                Some(key) => assert!(advice.contains(&format!("`{key}: true`")), "{advice}"),
+                None => assert_eq!(advice, reason),
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use vmcp_core::config::nearest;
 
 /// Which tool to call, and how.
 #[derive(Args, Debug)]
-pub(super) struct Call {
+pub(super) struct Request {
     /// The tool, as `vmcp tools ls` spells it
     name: String,
     /// The arguments, a JSON object; - reads them from standard input
@@ -27,7 +27,7 @@ const INVALID_PARAMS: i64 = -32602;
 /// How many similar names are named.
 const SIMILAR: usize = 3;
 
-impl Call {
+impl Request {
     /// The arguments' text, byte for byte.
     ///
     /// # Errors
@@ -62,7 +62,9 @@ impl Call {
         }
         match (answer.is_error, answer.wants_input()) {
             (true, _) => Err(anyhow::anyhow!("the tool `{}` reports an error", self.name).into()),
-            (false, true) => Err(anyhow::anyhow!("the tool `{}` asks its user for input, which this command cannot give", self.name).into()),
+            (false, true) => {
+                Err(anyhow::anyhow!("the tool `{}` asks its user for input, which this command cannot give", self.name).into())
+            }
             (false, false) => Ok(()),
         }
     }
@@ -97,7 +99,12 @@ fn advice(name: &str, known: &[&str]) -> String {
     let holds = known.iter().copied().filter(|known| !wanted.is_empty() && known.to_lowercase().contains(&wanted));
     let mut similar: Vec<&str> = nearest(name, known.iter().copied()).into_iter().chain(holds).collect();
     let mut seen = Vec::new();
-    similar.retain(|name| !seen.contains(name) && { seen.push(*name); true });
+    similar.retain(|name| {
+        !seen.contains(name) && {
+            seen.push(*name);
+            true
+        }
+    });
     similar.truncate(SIMILAR);
     if similar.is_empty() {
         return "`vmcp tools ls` lists what there is".to_owned();
@@ -115,7 +122,7 @@ mod tests {
         assert_eq!(object(text.to_owned()).unwrap().get(), text);
         for (text, said) in [
             ("[1]", "the arguments are JSON, but no object; "),
-            ("{\"token\": hunter2}", "the arguments are not JSON (line 1, column 12); "),
+            ("{\"token\": hunter2}", "the arguments are not JSON (line 1, column 11); "),
             ("", "the arguments are not JSON (line 1, column 0); "),
         ] {
             let error = object(text.to_owned()).unwrap_err().to_string();

@@ -31,7 +31,7 @@ enum Action {
     /// Call a tool and print what it answers; exit code 1 when it reports an error
     Call {
         #[command(flatten)]
-        call: call::Call,
+        call: call::Request,
         #[command(flatten)]
         from: From,
     },

@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn structured_content_is_json_and_not_printed_twice() {
-        let answer = text(r#"{"content":[{"type":"text","text":"{ \"a\": [1] }"},{"type":"text","text":"more"}],"structuredContent":{"a":[1]}}"#);
+        let answer =
+            text(r#"{"content":[{"type":"text","text":"{ \"a\": [1] }"},{"type":"text","text":"more"}],"structuredContent":{"a":[1]}}"#);
         assert_eq!(answer, "more\n{\n  \"a\": [\n    1\n  ]\n}");
         assert_eq!(text(r#"{"content":[],"structuredContent":{"a":1e400}}"#), r#"{"a":1e400}"#);
     }

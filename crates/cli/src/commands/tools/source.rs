@@ -111,7 +111,8 @@ impl Opening {
         for name in self.headers.keys() {
             let key = normalise(name);
             if !caller.forwarded().names().any(|listed| *listed == key) {
-                terminal.warning(&format!("header `{name}` is listed for no backend and stays here; `vmcp headers explain` shows which are"));
+                terminal
+                    .warning(&format!("header `{name}` is listed for no backend and stays here; `vmcp headers explain` shows which are"));
             }
         }
         let direct = gateway.direct(caller);
@@ -248,9 +249,10 @@ mod tests {
     #[test]
     fn an_endpoint_gets_every_header_that_may_travel_and_keeps_its_names() {
         let url = Url::parse("http://mcp.example.com/mcp").unwrap();
-        let headers = HeaderMap::from_iter(["authorization", "cookie", "x-remote-user", "x-a"].map(|name| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_static("v"))
-        }));
+        let headers = HeaderMap::from_iter(
+            ["authorization", "cookie", "x-remote-user", "x-a"]
+                .map(|name| (http::HeaderName::from_static(name), http::HeaderValue::from_static("v"))),
+        );
         assert_eq!(endpoint(&url, &headers).check(), []);
         let config = endpoint(&url, &headers);
         let rules = vmcp_core::catalogue::Rules::compile(&config.aggregation, &[ENDPOINT]);

@@ -27,7 +27,8 @@ fn it_opens_in_both_eras() {
     assert_eq!((status, &message["result"]["supportedVersions"][0]), (200, &json!("2026-07-28")));
     assert_eq!(message["result"]["resultType"], "complete");
     assert_eq!(message["result"]["cacheScope"], "public");
-    for (asked, answered) in [("2025-06-18", "2025-06-18"), ("2024-11-05", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("x", "2025-11-25")] {
+    for (asked, answered) in [("2025-06-18", "2025-06-18"), ("2024-11-05", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("x", "2025-11-25")]
+    {
         let (status, message) = ask(&HeaderMap::new(), "initialize", json!({ "protocolVersion": asked }));
         assert_eq!((status, &message["result"]["protocolVersion"]), (200, &json!(answered)), "{asked}");
     }
