@@ -1,7 +1,7 @@
 //! What a process cost so far, from `/proc` (proc(5)); children included, because servers with workers have them.
 
 use anyhow::{Context, Result};
-use std::{fs, time::Duration};
+use std::{fs, net::SocketAddr, time::Duration};
 
 /// `USER_HZ`, in which `/proc/PID/stat` counts; 100 on every Linux.
 const TICKS_PER_SECOND: u64 = 100;
@@ -54,10 +54,16 @@ pub fn resident(pid: u32) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// How many files and sockets a process has open.
+/// Whether the side with `local` keeps a loopback connection to `remote` open: asked about the peer, when reading from it would change
+/// what it does.
 #[must_use]
-pub fn open_files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+pub fn keeps_open(local: SocketAddr, remote: SocketAddr) -> bool {
+    let (local, remote) = (format!(":{:04X}", local.port()), format!(":{:04X}", remote.port()));
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    // sl local_address rem_address st …; 01 is ESTABLISHED.
+    table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|fields| {
+        matches!(fields.as_slice(), [_, from, to, "01", ..] if from.ends_with(&local) && to.ends_with(&remote))
+    })
 }
 
 /// The time for which all cores together were busy since the machine started.

@@ -78,18 +78,23 @@ async fn who_cannot_see_a_backend_does_not_hear_of_it() -> Result<()> {
     for era in Era::BOTH {
         let mut insider = vmcp.client_of(era).header("x-key", format!("{era:?}")).connect().await?;
         let mut outsider = vmcp.client(era).await?;
-        insider.tools().await?;
-        outsider.tools().await?;
+        for client in [&mut insider, &mut outsider] {
+            client.tools().await?;
+            client.list("prompts/list").await?;
+        }
         let (heard, streams) = (open.streams(), closed.streams());
         let mut inside = insider.listen().await?;
         closed.until("the gateway listens for the insider", |f| f.streams() > streams).await?;
         let mut outside = outsider.listen().await?;
         open.until("the gateway listens", |f| f.streams() >= heard.max(1)).await?;
         change(&closed, "prompts");
-        assert_eq!(next(&mut inside).await?["method"], "notifications/prompts/list_changed", "{era:?}");
+        let note = next(&mut inside).await.context("the insider's first")?;
+        assert_eq!(note["method"], "notifications/prompts/list_changed", "{era:?}");
         change(&open, "tools");
-        assert_eq!(next(&mut inside).await?["method"], "notifications/tools/list_changed", "{era:?}");
-        assert_eq!(next(&mut outside).await?["method"], "notifications/tools/list_changed", "{era:?}: the first that an outsider hears");
+        let note = next(&mut inside).await.context("the insider's second")?;
+        assert_eq!(note["method"], "notifications/tools/list_changed", "{era:?}");
+        let note = next(&mut outside).await.context("the outsider's first")?;
+        assert_eq!(note["method"], "notifications/tools/list_changed", "{era:?}: the first that an outsider hears");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::{net::SocketAddr, time::Instant};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// What remains of the body that is being read.
@@ -91,6 +91,26 @@ impl Conn {
         let stream = patiently("connecting", TcpStream::connect(addr)).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream), remaining: Remaining::Nothing, closing: false })
+    }
+
+    /// Connects with a receive buffer of a few KiB, so that a peer soon notices that nobody reads.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn narrow(addr: SocketAddr) -> Result<Self> {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_recv_buffer_size(8 * 1024)?;
+        let stream = patiently("connecting", socket.connect(addr)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream), remaining: Remaining::Nothing, closing: false })
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.stream.get_ref().local_addr()?)
     }
 
     /// Writes bytes as they are.
