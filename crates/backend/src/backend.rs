@@ -1,7 +1,7 @@
 //! One backend.
 
 use crate::{
-    BackendOptions, Error, ErrorKind, Phase, SessionKey, Shared, Speaks, ViewScope,
+    BackendOptions, Error, ErrorKind, Phase, SessionKey, Shared, ViewScope,
     bulkhead::Bulkhead,
     era::Eras,
     errand::Errands,
@@ -26,8 +26,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vmcp_auth::Identity;
 use vmcp_core::{
-    Era, Revision,
-    catalogue::ListKind,
+    Era,
     config::ListScope,
     header::BackendPolicy,
     plugin::{OutgoingStrategy, StrategyContext},
@@ -55,12 +54,12 @@ pub struct Backend {
     pub(crate) probing: Flight<Result<(), Error>>,
     eras: Eras,
     learned: Notify,
-    /// The legacy revision that the last handshake agreed on; its place in [`LEGACY`], from 1.
-    legacy_revision: AtomicU8,
+    /// The legacy revision that the last handshake agreed on; see there.
+    pub(crate) legacy_revision: AtomicU8,
     owned: Arc<SessionCell>,
     pool: SessionPool,
     open_sessions: Arc<AtomicU32>,
-    instructions: ArcSwapOption<Arc<str>>,
+    pub(crate) instructions: ArcSwapOption<Arc<str>>,
     admitted: ArcSwapOption<HeaderMap>,
     health: HealthCell,
     errands: Errands,
@@ -70,8 +69,6 @@ pub struct Backend {
     /// Ends connections.
     closing: CancellationToken,
 }
-
-const LEGACY: [Revision; 4] = [Revision::V2024_11_05, Revision::V2025_03_26, Revision::V2025_06_18, Revision::V2025_11_25];
 
 static NEXT_BACKEND: AtomicU64 = AtomicU64::new(1);
 
@@ -292,55 +289,6 @@ impl Backend {
         let error = self.error(phase, kind);
         self.health.failed(&error, &self.eras);
         error
-    }
-
-    /// Takes down a fact about an era.
-    pub(crate) fn learn(&self, era: Era, speaks: Speaks) {
-        if self.eras.learn(era, speaks) {
-            tracing::debug!(backend = &*self.name, %era, ?speaks, "learned about an era");
-            self.learned.notify_waiters();
-        }
-    }
-
-    pub(crate) fn learn_revision(&self, revision: Revision) {
-        let at = LEGACY.iter().position(|known| *known == revision).map_or(0, |at| at + 1);
-        self.legacy_revision.store(u8::try_from(at).unwrap_or(0), Ordering::Relaxed);
-        self.learn(Era::Legacy, Speaks::Yes);
-    }
-
-    /// The revisions that it has spoken.
-    pub(crate) fn revisions(&self) -> Vec<Revision> {
-        let legacy = usize::from(self.legacy_revision.load(Ordering::Relaxed)).checked_sub(1).and_then(|at| LEGACY.get(at)).copied();
-        let modern = (self.eras.speaks(Era::Modern) == Speaks::Yes).then_some(Revision::LATEST_MODERN);
-        modern.into_iter().chain(legacy).collect()
-    }
-
-    /// The same text, kept once however many sessions it came with.
-    pub(crate) fn intern_instructions(&self, text: Arc<str>) -> Arc<str> {
-        let known = self.instructions.load();
-        if let Some(known) = known.as_deref().filter(|known| ***known == *text) {
-            return Arc::clone(known);
-        }
-        self.instructions.store(Some(Arc::new(Arc::clone(&text))));
-        text
-    }
-
-    /// Says which credential headers change too often for sessions to be kept.
-    pub(crate) fn report_churn(&self) {
-        let names: Vec<&str> =
-            self.policy.outgoing().filter(|row| row.credential).filter_map(|row| row.inbound).map(HeaderName::as_str).collect();
-        tracing::warn!(backend = &*self.name, headers = ?names, "too many different credentials in one client session");
-    }
-
-    /// Passes on that a list is another one now. `false` when the notification says something else.
-    pub(crate) fn hear_change(&self, method: &str, caller: Option<&Identity>) -> bool {
-        let Some(kind) = ListKind::ALL.into_iter().find(|kind| kind.changed_notification() == method) else { return false };
-        let scope = caller.map_or(ViewScope::Shared, |caller| self.scope(caller));
-        self.shared.options.observer.list_changed(self.index, scope, Some(kind));
-        if kind == ListKind::Resources {
-            self.shared.options.observer.list_changed(self.index, scope, Some(ListKind::ResourceTemplates));
-        }
-        true
     }
 }
 

@@ -16,6 +16,7 @@ mod flight;
 mod health;
 mod http;
 mod key;
+mod learned;
 mod list;
 mod offers;
 mod options;

@@ -52,7 +52,7 @@ async fn long_arguments_and_results_pass_in_pieces() {
     let params = format!(r#"{{"arguments":{{"a":"{}"}}}}"#, "x".repeat(5 << 20));
     let params = RawObject::parse(&params).unwrap();
     let caller = under.caller("", &[]);
-    let call = Call { params: &params, ..under.plain_call(&caller) };
+    let call = Call { params: &params, ..plain_call(&caller) };
     let result = text(under.backend.call(call).await.unwrap().answer().await);
     assert!(result.starts_with(params.text().trim_end_matches('}')));
     assert_eq!(under.shared.budget.used(), 0);
@@ -75,6 +75,29 @@ async fn http2_shares_one_connection_and_cancels_by_the_stream() {
     assert_eq!((server.connections(), server.seen().len()), (1, 22));
     under.backend.close().await;
     server.wait_closed().await;
+}
+
+#[tokio::test]
+async fn https_trusts_the_bundle_alone_and_agrees_on_the_protocol() {
+    for http2 in [false, true] {
+        let (server, pem) = Server::start_tls(modern()).await;
+        let url = format!("https://localhost:{}/mcp", server.address.port());
+        let mut setup = Setup::new().era(ProtocolEra::Modern);
+        (setup.ca_bundle, setup.http2) = (Some(pem), http2);
+        let under = setup.at_url(&url);
+        for _ in 0..10 {
+            under.modern_call().await;
+        }
+        assert_eq!((server.connections(), server.seen().len()), (1, 10));
+        // HTTP/2 has its authority elsewhere.
+        assert_eq!(server.seen()[0].header("host").is_none(), http2);
+        under.backend.close().await;
+
+        let mut other = Setup::new().era(ProtocolEra::Modern);
+        other.ca_bundle = Some(Server::start_tls(modern()).await.1);
+        let why = failure(other.at_url(&url).call_once().await);
+        assert!(why.starts_with("backend `b`: connect failed: ") && why.contains("certificate"), "{why}");
+    }
 }
 
 #[tokio::test]
@@ -276,7 +299,7 @@ async fn a_call_is_a_small_future() {
     let server = Server::start(modern()).await;
     let under = Setup::new().at(&server);
     let caller = under.caller("", &[]);
-    let call = under.plain_call(&caller);
+    let call = plain_call(&caller);
     let size = size_of_val(&under.backend.call(call));
     assert!(size < 4096, "{size}");
 }

@@ -1,6 +1,5 @@
 //! A small server for tests: it takes down what it receives and answers by a script.
 
-use crate::{Backend, BackendOptions, Call, CallerSessions, Error, Event, Exchange, Observer, Shared, SharedOptions, ViewScope};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -11,6 +10,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -18,23 +18,19 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
-use tokio_util::{sync::CancellationToken, sync::DropGuard, task::TaskTracker};
-use vmcp_auth::Identity;
-use vmcp_core::{
-    CapabilitySet, Era,
-    catalogue::ListKind,
-    config::{ListScope, PassthroughEntry, PassthroughHeader, ProtocolEra},
-    frame::{Edit, Message, RawObject},
-    header::{BackendSpec, HeaderPolicy, PolicySpec},
-    plugin::{Authenticated, BoxFuture, Credentials, OutgoingStrategy, Principal, StrategyContext, StrategyError},
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
 };
+use vmcp_core::frame::Message;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -159,6 +155,15 @@ impl Body for Script {
     }
 }
 
+type Serving = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
+
+#[derive(Clone)]
+enum Wire {
+    Http1,
+    Http2,
+    Tls(TlsAcceptor),
+}
+
 type Handler = dyn Fn(&Seen) -> Answer + Send + Sync;
 
 /// A server on a port of its own, gone when dropped.
@@ -178,14 +183,30 @@ impl Server {
     }
 
     pub(crate) async fn start_http2(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::serve("127.0.0.1:0".parse().unwrap(), true, handler).await.unwrap()
+        Self::serve("127.0.0.1:0".parse().unwrap(), Wire::Http2, handler).await.unwrap()
     }
 
     pub(crate) async fn try_start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
-        Self::serve(address, false, handler).await
+        Self::serve(address, Wire::Http1, handler).await
     }
 
-    async fn serve(address: SocketAddr, is_http2: bool, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
+    /// A server with TLS for `localhost`, of either protocol. The second value is its certificate, as PEM.
+    pub(crate) async fn start_tls(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> (Self, Vec<u8>) {
+        let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let wire = Wire::Tls(TlsAcceptor::from(Arc::new(config)));
+        let server = Self::serve("127.0.0.1:0".parse().unwrap(), wire, handler).await.unwrap();
+        (server, cert.pem().into_bytes())
+    }
+
+    async fn serve(address: SocketAddr, wire: Wire, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicU32>::default());
@@ -219,15 +240,19 @@ impl Server {
                         Ok::<_, Infallible>(response)
                     }
                 });
-                let stream = TokioIo::new(stream);
-                type Serving = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
-                let serving: Serving = if is_http2 {
-                    Box::pin(http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service))
-                } else {
-                    Box::pin(http1::Builder::new().serve_connection(stream, service))
-                };
-                let stopped = stopped.clone();
+                let (wire, stopped) = (wire.clone(), stopped.clone());
                 tracker.spawn(async move {
+                    let serving: Serving = match wire {
+                        Wire::Http1 => Box::pin(http1::Builder::new().serve_connection(TokioIo::new(stream), service)),
+                        Wire::Http2 => Box::pin(http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service)),
+                        Wire::Tls(acceptor) => match acceptor.accept(stream).await {
+                            Err(_) => Box::pin(async { Ok(()) }),
+                            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                                Box::pin(http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service))
+                            }
+                            Ok(stream) => Box::pin(http1::Builder::new().serve_connection(TokioIo::new(stream), service)),
+                        },
+                    };
                     let _ = stopped.run_until_cancelled(serving).await;
                     let _ = closed.send(connection);
                 });
@@ -313,205 +338,4 @@ pub(crate) fn echo_events(seen: &Seen) -> Answer {
     let Ok(Message::Request(request)) = Message::parse(seen.body.as_bytes()) else { return Answer::status(400) };
     let result = request.params.map_or("{}", |params| params.text());
     Answer::events().event(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, seen.id()))
-}
-
-/// Takes down what backends say.
-#[derive(Default)]
-pub(crate) struct Heard(pub(crate) Mutex<Vec<(ViewScope, Option<ListKind>)>>, pub(crate) tokio::sync::Notify);
-
-impl Observer for Heard {
-    fn list_changed(&self, _: usize, scope: ViewScope, kind: Option<ListKind>) {
-        self.0.lock().unwrap().push((scope, kind));
-        self.1.notify_one();
-    }
-}
-
-/// A backend in the making.
-pub(crate) struct Setup {
-    pub(crate) options: SharedOptions,
-    pub(crate) heard: Arc<Heard>,
-    pub(crate) passthrough: Vec<PassthroughEntry>,
-    pub(crate) era: ProtocolEra,
-    pub(crate) timeout: Duration,
-    pub(crate) max_duration: Duration,
-    pub(crate) max_concurrent: u32,
-    pub(crate) list_scope: ListScope,
-    pub(crate) http2: bool,
-    pub(crate) strategy: Arc<dyn OutgoingStrategy>,
-}
-
-/// A backend, and the policy that captures headers for it.
-pub(crate) struct Under {
-    pub(crate) backend: Arc<Backend>,
-    pub(crate) shared: Arc<Shared>,
-    policy: HeaderPolicy,
-}
-
-struct NoStrategy(Credentials);
-
-impl OutgoingStrategy for NoStrategy {
-    fn managed_headers(&self) -> &[HeaderName] {
-        &[]
-    }
-    fn fixed(&self) -> Option<&Credentials> {
-        Some(&self.0)
-    }
-    fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
-        Box::pin(async { Ok(Credentials::none()) })
-    }
-}
-
-impl Setup {
-    pub(crate) fn new() -> Self {
-        let heard = Arc::<Heard>::default();
-        let options = SharedOptions {
-            max_response_bytes: 1 << 20,
-            response_budget: 16 << 20,
-            generation: 1,
-            share_anonymous: true,
-            client_version: "1".to_owned(),
-            observer: Arc::clone(&heard) as Arc<dyn Observer>,
-        };
-        Self {
-            options,
-            heard,
-            passthrough: Vec::new(),
-            era: ProtocolEra::Auto,
-            timeout: Duration::from_secs(10),
-            max_duration: Duration::from_secs(20),
-            max_concurrent: 64,
-            list_scope: ListScope::Shared,
-            http2: false,
-            strategy: Arc::new(NoStrategy(Credentials::none())),
-        }
-    }
-
-    pub(crate) fn era(mut self, era: ProtocolEra) -> Self {
-        self.era = era;
-        self
-    }
-
-    /// Lets callers send `x-key` (a credential) and `x-request-id` (none).
-    pub(crate) fn keyed(mut self) -> Self {
-        self.passthrough = ["x-key", "x-request-id"].map(|name| PassthroughEntry::Name(name.to_owned())).into();
-        self
-    }
-
-    pub(crate) fn require(mut self, name: &str) -> Self {
-        let entry = PassthroughHeader { required: true, ..PassthroughHeader::named(name.to_owned()) };
-        self.passthrough.push(PassthroughEntry::Full(entry));
-        self
-    }
-
-    pub(crate) fn at(self, server: &Server) -> Under {
-        self.at_address(server.address)
-    }
-
-    pub(crate) fn at_address(self, address: SocketAddr) -> Under {
-        let url = format!("http://{address}/mcp").parse().unwrap();
-        let statics = vec![("x-static", Some("fixed".into()))];
-        let spec = BackendSpec { passthrough: &self.passthrough, statics, ..BackendSpec::new("b", &url) };
-        let policy = HeaderPolicy::compile(&PolicySpec { backends: vec![spec], ..PolicySpec::default() }).unwrap();
-        let shared = Shared::new(self.options);
-        let options = BackendOptions {
-            index: 3,
-            name: "b".to_owned(),
-            url,
-            policy: Arc::clone(policy.backend(0)),
-            strategy: self.strategy,
-            timeout: self.timeout,
-            max_duration: self.max_duration,
-            connect_timeout: Duration::from_secs(5),
-            max_concurrent: self.max_concurrent,
-            protocol_era: self.era,
-            ca_bundle: None,
-            http2: self.http2,
-            list_scope: self.list_scope,
-        };
-        Under { backend: Backend::new(options, &shared).unwrap(), shared, policy }
-    }
-}
-
-impl Under {
-    /// A caller with these headers.
-    pub(crate) fn caller(&self, subject: &str, headers: &[(&'static str, &str)]) -> Identity {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, HeaderValue::from_str(value).unwrap());
-        }
-        let identity = match subject {
-            "" => Identity::anonymous(),
-            _ => Identity::new(Authenticated::new(Principal { issuer: "test".into(), subject: subject.into() })),
-        };
-        identity.with_forwarded(self.policy.capture(&map).unwrap())
-    }
-
-    /// A call of the tool `t`.
-    pub(crate) fn plain_call<'a>(&self, caller: &'a Identity) -> Call<'a> {
-        static PARAMS: LazyLock<RawObject<'static>> =
-            LazyLock::new(|| RawObject::parse(r#"{"name":"b_t","arguments":{ "n" : 1e400 }}"#).unwrap());
-        Call {
-            method: "tools/call",
-            params: &PARAMS,
-            set: &[Edit::Set("name", "\"t\"")],
-            mirror: Some("t"),
-            param_headers: &[],
-            caller,
-            caller_era: Era::Modern,
-            capabilities: CapabilitySet::NONE,
-            sessions: None,
-            progress: false,
-        }
-    }
-
-    pub(crate) async fn open(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Exchange, Error> {
-        self.backend.call(Call { caller_era: era, sessions, ..self.plain_call(caller) }).await
-    }
-
-    /// Calls and reads the answer.
-    pub(crate) async fn call(&self, era: Era, caller: &Identity, sessions: Option<&Arc<CallerSessions>>) -> Result<Event, Error> {
-        self.open(era, caller, sessions).await?.answer().await
-    }
-
-    /// A call of an anonymous modern caller that must succeed.
-    pub(crate) async fn modern_call(&self) -> String {
-        text(self.call(Era::Modern, &self.caller("", &[]), None).await)
-    }
-
-    /// A call of an anonymous legacy caller that must succeed.
-    pub(crate) async fn legacy_call(&self, sessions: &Arc<CallerSessions>) -> String {
-        text(self.call(Era::Legacy, &self.caller("", &[]), Some(sessions)).await)
-    }
-}
-
-/// The text of a result.
-pub(crate) fn text(event: Result<Event, Error>) -> String {
-    match event {
-        Ok(Event::Result(result)) => String::from_utf8(result.to_vec()).unwrap(),
-        other => panic!("no result: {other:?}"),
-    }
-}
-
-/// The text of a failure.
-pub(crate) fn failure(event: Result<Event, Error>) -> String {
-    match event {
-        Err(error) => error.to_string(),
-        other => panic!("no failure: {other:?}"),
-    }
-}
-
-/// A feed for [`Step::Feed`].
-pub(crate) fn feed() -> (mpsc::UnboundedSender<String>, Step) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (sender, Step::Feed(receiver))
-}
-
-impl Under {
-    /// Waits until nothing is being drained any more.
-    pub(crate) async fn settle_drains(&self) {
-        // Only the task that looks after idle connections stays.
-        while self.shared.tracker().len() > 1 {
-            tokio::task::yield_now().await;
-        }
-    }
 }
