@@ -31,7 +31,7 @@ enum LogFormat {
 impl LogArgs {
     /// Starts the log on standard error. The command line wins over the configuration.
     pub(crate) fn start(&self, configured: Option<LogLevel>) -> anyhow::Result<()> {
-        let level = self.log_level.as_deref().or(configured.map(LogLevel::as_str)).unwrap_or("info");
+        let level = self.log_level.as_deref().or_else(|| configured.map(LogLevel::as_str)).unwrap_or("info");
         // Whoever starts a gateway waits for the line that says where it listens, however quiet the rest is.
         let ready = if level == "off" { "off" } else { "info" };
         // Libraries below log at levels of their own, some of them payloads: they are heard only when asked for by name.
@@ -40,7 +40,7 @@ impl LogArgs {
         } else {
             format!("off,vmcp={level},vmcp_server={level},vmcp_backend={level},vmcp_auth={level}")
         };
-        let filter = EnvFilter::try_new(&filter)
+        let filter = EnvFilter::try_new(format!("{filter},{READY}={ready}"))
             .map_err(|_| anyhow::anyhow!("--log-level: not a level or filter; use for example debug or vmcp_backend=debug"))?;
         let registry = tracing_subscriber::registry().with(filter);
         match self.log_format {

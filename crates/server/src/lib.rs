@@ -8,5 +8,5 @@ mod session;
 mod views;
 
 pub use edge::{Body, GatewayService};
-pub use gateway::{Absent, BuildError, CallError, Direct, Gateway, GatewayBuilder, Origins, Secrets, check, header_policy};
+pub use gateway::{Absent, BuildError, CallError, Checker, Direct, Gateway, GatewayBuilder, Origins};
 pub use session::KeyError;

@@ -61,7 +61,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
-    let gateway = Gateway::builder(config).build()?;
+    let gateway = Gateway::builder(config).findings_are_told().build()?;
     tracing::info!(target: READY, backends, "listening on http://{address}{path}");
     serve_until_signal(&gateway, listener).await
 }

@@ -16,7 +16,7 @@ mod locate;
 mod redact;
 mod syntax;
 
-pub(crate) use check::{Secrets, strategies};
+pub(crate) use check::{Secrets, header_policy, strategies};
 pub(crate) use environment::Environment;
 pub(crate) use finding::Finding;
 pub(crate) use flags::Flags;

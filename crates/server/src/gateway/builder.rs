@@ -2,10 +2,13 @@
 
 use super::{
     inner::{Gateway, Inner},
-    plan::{Kinds, Secrets, plan},
+    plan::{Plan, plan},
     snapshot::Snapshot,
 };
-use crate::session::{KeyError, SessionTable, Settings};
+use crate::{
+    Checker,
+    session::{KeyError, SessionTable, Settings},
+};
 use std::{path::PathBuf, sync::Arc};
 use vmcp_backend::HttpFetch;
 use vmcp_core::{
@@ -19,12 +22,27 @@ pub struct GatewayBuilder {
     strategies: Registry<dyn OutgoingStrategy>,
     authenticators: Registry<dyn Authenticator>,
     failed: Vec<PluginError>,
+    findings_told: bool,
 }
 
 pub(super) struct Parts {
     pub(super) strategies: Registry<dyn OutgoingStrategy>,
     pub(super) authenticators: Registry<dyn Authenticator>,
     pub(super) deps: Deps,
+}
+
+impl Parts {
+    /// Decides everything about a configuration, with secrets from the process's environment and from files.
+    pub(super) fn plan(&self, config: &Config) -> Result<Plan, BuildError> {
+        let checker = Checker {
+            strategies: &self.strategies,
+            without_secrets: None,
+            authenticators: &self.authenticators,
+            env: &|name| std::env::var(name).ok(),
+            read: &|path| std::fs::read_to_string(path),
+        };
+        plan(config, &checker, &self.deps).map_err(BuildError::Config)
+    }
 }
 
 /// Why there is no gateway.
@@ -62,7 +80,13 @@ fn problems(problems: &[Problem]) -> String {
 
 impl GatewayBuilder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, strategies: vmcp_auth::strategies(), authenticators: vmcp_auth::authenticators(), failed: Vec::new() }
+        Self {
+            config,
+            strategies: vmcp_auth::strategies(),
+            authenticators: vmcp_auth::authenticators(),
+            failed: Vec::new(),
+            findings_told: false,
+        }
     }
 
     /// Adds a kind of outgoing strategy.
@@ -79,6 +103,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Does not log warnings about the configuration: whoever builds has told them ([`crate::Checker`]).
+    #[must_use]
+    pub fn findings_are_told(mut self) -> Self {
+        self.findings_told = true;
+        self
+    }
+
     /// Builds and starts the gateway. Has to be called inside a tokio runtime. No backend is waited for.
     ///
     /// # Errors
@@ -88,10 +119,12 @@ impl GatewayBuilder {
             return Err(BuildError::Plugin(error));
         }
         let deps = Deps::new(Arc::new(HttpFetch::new(None)));
-        let kinds = Kinds { strategies: &self.strategies, authenticators: &self.authenticators, deps: &deps };
-        let plan = plan(&self.config, Secrets::Required, &kinds).map_err(BuildError::Config)?;
-        for warning in &plan.warnings {
-            tracing::warn!("{warning}");
+        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps };
+        let plan = parts.plan(&self.config)?;
+        if !self.findings_told {
+            for finding in &plan.findings {
+                tracing::warn!("{finding}");
+            }
         }
         let sessions = &self.config.sessions;
         let settings = Settings {
@@ -103,7 +136,6 @@ impl GatewayBuilder {
         };
         let sessions = Arc::new(SessionTable::new(settings, &plan.session_keys)?);
         let snapshot = Snapshot::new(self.config, plan, Arc::clone(&sessions), 0)?;
-        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps };
         Ok(Gateway::start(Inner::new(parts, snapshot, sessions)))
     }
 }

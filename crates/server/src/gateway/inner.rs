@@ -1,6 +1,10 @@
 //! The gateway: a cheap handle on one running instance.
 
-use super::{builder::GatewayBuilder, direct::Direct, plan, snapshot::Snapshot};
+use super::{
+    builder::{GatewayBuilder, Parts},
+    direct::Direct,
+    snapshot::Snapshot,
+};
 use crate::{
     edge::{self, GatewayService},
     gateway::BuildError,
@@ -18,10 +22,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_auth::Identity;
-use vmcp_core::{
-    config::Config,
-    plugin::{Authenticator, Deps, OutgoingStrategy, Registry},
-};
+use vmcp_core::config::Config;
 
 /// A running gateway. Clones are handles on the same one.
 ///
@@ -35,9 +36,7 @@ pub struct Gateway {
 pub(crate) struct Inner {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) sessions: Arc<SessionTable>,
-    pub(super) strategies: Registry<dyn OutgoingStrategy>,
-    pub(super) authenticators: Registry<dyn Authenticator>,
-    pub(super) deps: Deps,
+    parts: Parts,
     /// Requests that outlive their connection, connections, and the janitor.
     pub(crate) tracker: TaskTracker,
     pub(crate) shutdown: CancellationToken,
@@ -100,7 +99,7 @@ impl Gateway {
     /// All that is wrong with the new configuration.
     pub fn reload(&self, config: Config) -> Result<(), BuildError> {
         let inner = &self.inner;
-        let plan = plan::plan(&config, plan::Secrets::Required, &inner.kinds()).map_err(BuildError::Config)?;
+        let plan = inner.parts.plan(&config)?;
         let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
         let snapshot = Arc::new(Snapshot::new(config, plan, Arc::clone(&inner.sessions), generation)?);
         snapshot.start();
@@ -147,23 +146,17 @@ impl Gateway {
 }
 
 impl Inner {
-    pub(super) fn new(builder: super::builder::Parts, snapshot: Snapshot, sessions: Arc<SessionTable>) -> Self {
+    pub(super) fn new(parts: Parts, snapshot: Snapshot, sessions: Arc<SessionTable>) -> Self {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             sessions,
-            strategies: builder.strategies,
-            authenticators: builder.authenticators,
-            deps: builder.deps,
+            parts,
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             in_flight: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             started: Instant::now(),
         }
-    }
-
-    pub(super) fn kinds(&self) -> plan::Kinds<'_> {
-        plan::Kinds { strategies: &self.strategies, authenticators: &self.authenticators, deps: &self.deps }
     }
 
     /// The configuration that requests beginning now work with.

@@ -12,7 +12,7 @@ pub use builder::{BuildError, GatewayBuilder};
 pub use direct::{CallError, Direct};
 pub use inner::Gateway;
 pub use origins::{Absent, Origins};
-pub use plan::{Secrets, check, header_policy};
+pub use plan::Checker;
 
 pub(crate) use inner::Inner;
 pub(crate) use snapshot::Snapshot;

@@ -1,21 +1,50 @@
 //! From a configuration to everything that can be decided without touching the network: all problems at once.
 
 use secrecy::SecretString;
-use std::sync::Arc;
+use std::{fs, io, path::Path, sync::Arc};
 use vmcp_core::{
     catalogue::Rules,
-    config::{Config, Problem, SecretSource, Severity, StrategyConfig, has_errors, index_path, key_path},
-    header::{BackendSpec, HeaderPolicy, PolicySpec},
-    plugin::{Authenticator, BuildError as PluginError, Deps, OutgoingStrategy, Registry},
+    config::{Config, PassthroughEntry, Problem, SecretSource, StrategyConfig, has_errors, index_path, key_path, session_key},
+    header::{BackendSpec, HeaderPolicy, PolicySpec, PolicyWarning},
+    plugin::{
+        Authenticator, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, OutgoingStrategy,
+        Registry, StrategyError,
+    },
 };
 
-/// Whether secrets have to be at hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secrets {
-    /// They are read; a missing one is an error.
-    Required,
-    /// They are not looked up: for checking a configuration where they are not.
-    Ignored,
+/// What a check may know and may use.
+#[derive(Clone, Copy)]
+pub struct Checker<'a> {
+    /// The kinds of outgoing strategies that the configuration may name.
+    pub strategies: &'a Registry<dyn OutgoingStrategy>,
+    /// The same kinds, looking up no secret. With them a secret that is not at hand is a note instead of an error, so that a
+    /// configuration can be checked where its secrets are not.
+    pub without_secrets: Option<&'a Registry<dyn OutgoingStrategy>>,
+    /// The kinds of incoming authenticators that the configuration may name.
+    pub authenticators: &'a Registry<dyn Authenticator>,
+    /// Looks up an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file as text.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+impl Checker<'_> {
+    /// Everything that building a gateway would complain about, without building one: errors, warnings and notes, each with its path.
+    #[must_use]
+    pub fn check(&self, config: &Config) -> Vec<Problem> {
+        match plan(config, self, &Deps::new(Arc::new(NoNetwork))) {
+            Ok(plan) => plan.findings,
+            Err(problems) => problems,
+        }
+    }
+
+    /// The header policy of a configuration, for explaining it. A value that is not at hand is left out.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn header_policy(&self, config: &Config) -> Result<HeaderPolicy, Vec<Problem>> {
+        plan(config, self, &Deps::new(Arc::new(NoNetwork))).map(|plan| plan.policy)
+    }
 }
 
 /// Everything decided.
@@ -25,72 +54,32 @@ pub(super) struct Plan {
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) strategies: Vec<Strategy>,
     pub(super) session_keys: Vec<Vec<u8>>,
-    pub(super) warnings: Vec<Problem>,
+    /// Warnings and notes.
+    pub(super) findings: Vec<Problem>,
 }
 
 /// A backend's strategy and the word for it.
+#[derive(Clone)]
 pub(super) struct Strategy {
     pub(super) kind: String,
     pub(super) strategy: Arc<dyn OutgoingStrategy>,
 }
 
-/// The kinds that a configuration may name.
-pub(super) struct Kinds<'a> {
-    pub(super) strategies: &'a Registry<dyn OutgoingStrategy>,
-    pub(super) authenticators: &'a Registry<dyn Authenticator>,
-    pub(super) deps: &'a Deps,
-}
-
-/// Checks a configuration as building a gateway would, without building one: errors, warnings and notes, each with its path.
-///
-/// The built-in kinds of strategies and authenticators are known; `strategies` and `authenticators` say which others are.
-#[must_use]
-pub fn check(
-    config: &Config,
-    secrets: Secrets,
-    strategies: &Registry<dyn OutgoingStrategy>,
-    authenticators: &Registry<dyn Authenticator>,
-    deps: &Deps,
-) -> Vec<Problem> {
-    match plan(config, secrets, &Kinds { strategies, authenticators, deps }) {
-        Ok(plan) => plan.warnings,
-        Err(problems) => problems,
-    }
-}
-
-/// The header policy of a configuration, as building a gateway would compile it, without building one: for those who want to see it.
-///
-/// # Errors
-/// All that is wrong with the configuration, as [`check`] says it.
-pub fn header_policy(
-    config: &Config,
-    secrets: Secrets,
-    strategies: &Registry<dyn OutgoingStrategy>,
-    authenticators: &Registry<dyn Authenticator>,
-    deps: &Deps,
-) -> Result<HeaderPolicy, Vec<Problem>> {
-    plan(config, secrets, &Kinds { strategies, authenticators, deps }).map(|plan| plan.policy)
-}
-
 /// Decides everything, or says all that is wrong.
-pub(super) fn plan(config: &Config, secrets: Secrets, kinds: &Kinds<'_>) -> Result<Plan, Vec<Problem>> {
-    let mut planner = Planner { config, secrets, problems: config.check() };
-    let authenticator = planner.authenticator(kinds);
-    let strategies = planner.strategies(kinds);
-    let statics = planner.statics();
+pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Result<Plan, Vec<Problem>> {
+    let mut planner = Planner { config, checker, deps, problems: config.check() };
     let session_keys = planner.session_keys();
+    planner.bundles();
+    let authenticator = planner.authenticator();
+    let strategies = planner.strategies();
+    let statics = planner.statics();
+    // Where a plugin could not be built, the headers that it takes are unknown; the rest of the policy is checked all the same.
+    let policy = planner.policy(authenticator.as_deref(), &strategies, statics);
     let rules = planner.rules();
-    let policy = match (&authenticator, &strategies) {
-        // Without them it is unknown which headers are taken, and every complaint about headers would be a guess.
-        (Some(authenticator), Some(strategies)) => planner.policy(&**authenticator, strategies, &statics),
-        _ => None,
-    };
-    if has_errors(&planner.problems) {
-        return Err(planner.problems);
-    }
+    let strategies: Option<Vec<Strategy>> = strategies.into_iter().collect();
     match (policy, rules, authenticator, strategies) {
-        (Some(policy), Some(rules), Some(authenticator), Some(strategies)) => {
-            Ok(Plan { policy, rules, authenticator, strategies, session_keys, warnings: planner.problems })
+        (Some(policy), Some(rules), Some(authenticator), Some(strategies)) if !has_errors(&planner.problems) => {
+            Ok(Plan { policy, rules, authenticator, strategies, session_keys, findings: planner.problems })
         }
         _ => Err(planner.problems),
     }
@@ -100,63 +89,18 @@ type Statics<'a> = Vec<Vec<(&'a str, Option<SecretString>)>>;
 
 struct Planner<'a> {
     config: &'a Config,
-    secrets: Secrets,
+    checker: &'a Checker<'a>,
+    deps: &'a Deps,
     problems: Vec<Problem>,
 }
 
 impl<'a> Planner<'a> {
-    fn authenticator(&mut self, kinds: &Kinds<'_>) -> Option<Arc<dyn Authenticator>> {
-        let incoming = &self.config.incoming_auth;
-        let built = kinds.authenticators.build(&incoming.kind, &incoming.settings, kinds.deps);
-        built.map_err(|error| self.problems.push(plugin_problem("incomingAuth", &error))).ok()
-    }
-
-    /// One strategy for each backend: its own, else the default, else none.
-    fn strategies(&mut self, kinds: &Kinds<'_>) -> Option<Vec<Strategy>> {
-        let outgoing = &self.config.outgoing_auth;
-        let none = StrategyConfig { kind: "unauthenticated".to_owned(), settings: serde_json::Map::new() };
-        let mut strategies = Vec::with_capacity(self.config.backends.len());
-        let mut wrong = false;
-        if let Some(default) = &outgoing.default
-            && let Err(error) = kinds.strategies.build(&default.kind, &default.settings, kinds.deps)
-        {
-            self.problems.push(plugin_problem("outgoingAuth.default", &error));
-            wrong = true;
-        }
-        for backend in &self.config.backends {
-            let own = outgoing.backends.get(&backend.name);
-            let chosen = own.or(outgoing.default.as_ref()).unwrap_or(&none);
-            match kinds.strategies.build(&chosen.kind, &chosen.settings, kinds.deps) {
-                Ok(strategy) => strategies.push(Strategy { kind: chosen.kind.clone(), strategy }),
-                Err(error) => {
-                    wrong = true;
-                    if own.is_some() {
-                        let path = key_path("outgoingAuth.backends", &backend.name);
-                        self.problems.push(plugin_problem(&path, &error));
-                    }
-                }
-            }
-        }
-        (!wrong).then_some(strategies)
-    }
-
-    fn secret(&mut self, path: &str, source: &SecretSource) -> Option<SecretString> {
-        if self.secrets == Secrets::Ignored && !matches!(source, SecretSource::Text(_)) {
-            return None;
-        }
-        let env = |name: &str| std::env::var(name).ok();
-        let read = |path: &std::path::Path| std::fs::read_to_string(path);
-        source.resolve(&env, &read).map_err(|error| self.problems.push(Problem::error(path, error.to_string()))).ok()
-    }
-
-    fn statics(&mut self) -> Statics<'a> {
-        let mut statics = Vec::with_capacity(self.config.backends.len());
-        for (index, backend) in self.config.backends.iter().enumerate() {
-            let parent = format!("{}.headers", index_path("backends", index));
-            let headers = backend.headers.iter();
-            statics.push(headers.map(|(name, source)| (name.as_str(), self.secret(&key_path(&parent, name), source))).collect());
-        }
-        statics
+    /// A missing source, as bad as the occasion makes it.
+    fn absent(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.problems.push(match self.checker.without_secrets {
+            Some(_) => Problem::note(path, message).with_hint("`vmcp serve` will need it"),
+            None => Problem::error(path, message),
+        });
     }
 
     fn session_keys(&mut self) -> Vec<Vec<u8>> {
@@ -164,12 +108,120 @@ impl<'a> Planner<'a> {
         for (index, source) in self.config.sessions.keys.iter().enumerate() {
             let path = index_path("sessions.keys", index);
             let Some(text) = self.secret(&path, source) else { continue };
-            match vmcp_core::config::session_key(&text) {
+            match session_key(&text) {
                 Ok(key) => keys.push(key.to_vec()),
                 Err(error) => self.problems.push(Problem::error(path, error.to_string())),
             }
         }
         keys
+    }
+
+    fn bundles(&mut self) {
+        for (index, backend) in self.config.backends.iter().enumerate() {
+            if let Some(Err(error)) = backend.ca_bundle_path.as_deref().map(fs::File::open) {
+                self.absent(key_path(&index_path("backends", index), "caBundlePath"), format!("cannot be read: {}", error.kind()));
+            }
+        }
+    }
+
+    fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
+        let incoming = &self.config.incoming_auth;
+        let built = self.checker.authenticators.build(&incoming.kind, &incoming.settings, self.deps);
+        self.built(built, "incomingAuth")
+    }
+
+    /// One strategy for each backend: its own, else the default, else none.
+    fn strategies(&mut self) -> Vec<Option<Strategy>> {
+        let outgoing = &self.config.outgoing_auth;
+        let none = StrategyConfig { kind: "unauthenticated".to_owned(), settings: serde_json::Map::new() };
+        let default = match &outgoing.default {
+            Some(default) => self.strategy(default, "outgoingAuth.default"),
+            None => self.strategy(&none, "outgoingAuth"),
+        };
+        let own = |planner: &mut Self, name: &String| {
+            let strategy = outgoing.backends.get(name)?;
+            Some(planner.strategy(strategy, &key_path("outgoingAuth.backends", name)))
+        };
+        self.config.backends.iter().map(|backend| own(self, &backend.name).unwrap_or_else(|| default.clone())).collect()
+    }
+
+    /// One strategy. Where secrets may be missing, one that lacks its secret is built without.
+    fn strategy(&mut self, strategy: &StrategyConfig, path: &str) -> Option<Strategy> {
+        let mut built = self.checker.strategies.build(&strategy.kind, &strategy.settings, self.deps);
+        if let (Err(PluginError::Refused(StrategyError::Config(message))), Some(without)) = (&built, self.checker.without_secrets)
+            && let Ok(without) = without.build(&strategy.kind, &strategy.settings, self.deps)
+        {
+            self.absent(path, message.clone());
+            built = Ok(without);
+        }
+        self.built(built, path).map(|built| Strategy { kind: strategy.kind.clone(), strategy: built })
+    }
+
+    /// What was built, or why it could not be.
+    fn built<T: ?Sized>(&mut self, built: Result<Arc<T>, PluginError>, path: &str) -> Option<Arc<T>> {
+        let problem = |error| match error {
+            // What serde says may quote the value.
+            PluginError::Settings { path: inner, .. } => Problem::error(format!("{path}.{inner}"), "does not fit; see `vmcp schema`"),
+            PluginError::Refused(StrategyError::Config(message)) => Problem::error(path, message),
+            error @ PluginError::UnknownKind { .. } => Problem::error(format!("{path}.type"), error.to_string()),
+            other => Problem::error(path, other.to_string()),
+        };
+        built.map_err(|error| self.problems.push(problem(error))).ok()
+    }
+
+    fn secret(&mut self, path: &str, source: &SecretSource) -> Option<SecretString> {
+        match source.resolve(self.checker.env, self.checker.read) {
+            Ok(secret) => Some(secret),
+            Err(error) => {
+                self.absent(path, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn statics(&mut self) -> Statics<'a> {
+        let mut statics = Vec::with_capacity(self.config.backends.len());
+        for (index, backend) in self.config.backends.iter().enumerate() {
+            let parent = key_path(&index_path("backends", index), "headers");
+            let headers = backend.headers.iter();
+            statics.push(headers.map(|(name, source)| (name.as_str(), self.secret(&key_path(&parent, name), source))).collect());
+        }
+        statics
+    }
+
+    fn policy(
+        &mut self,
+        authenticator: Option<&dyn Authenticator>,
+        strategies: &[Option<Strategy>],
+        statics: Statics<'_>,
+    ) -> Option<HeaderPolicy> {
+        let config = self.config;
+        let backends = config.backends.iter().zip(strategies).zip(statics).map(|((backend, strategy), statics)| BackendSpec {
+            passthrough: &backend.passthrough_headers,
+            inherit: backend.inherit_passthrough_headers,
+            allow_credential: backend.allow_credential_header_passthrough,
+            allow_plaintext: backend.allow_plaintext,
+            statics,
+            managed: strategy.as_ref().map_or(&[], |strategy| strategy.strategy.managed_headers()),
+            ..BackendSpec::new(&backend.name, &backend.url)
+        });
+        let spec = PolicySpec {
+            global: &config.passthrough_headers,
+            allow_credential: config.allow_credential_header_passthrough,
+            consumed: authenticator.map_or(&[], Authenticator::consumed_headers),
+            backends: backends.collect(),
+        };
+        match HeaderPolicy::compile(&spec) {
+            Ok(policy) => {
+                let warnings = policy.warnings().iter();
+                self.problems.extend(warnings.map(|warning| Problem::warning(place_of(config, warning), warning.to_string())));
+                Some(policy)
+            }
+            Err(problems) => {
+                self.problems.extend(problems.iter().map(|problem| Problem::error(&problem.path, problem.message())));
+                None
+            }
+        }
     }
 
     fn rules(&mut self) -> Option<Rules> {
@@ -181,51 +233,37 @@ impl<'a> Planner<'a> {
                 Some(rules)
             }
             Err(problems) => {
-                let known = |path: &str| self.problems.iter().any(|problem| problem.path == path && problem.severity == Severity::Error);
-                let new: Vec<_> = problems.into_iter().filter(|problem| !known(&problem.path)).collect();
-                self.problems.extend(new.into_iter().map(|problem| Problem::error(problem.path, problem.reason.to_string())));
-                None
-            }
-        }
-    }
-
-    fn policy(&mut self, authenticator: &dyn Authenticator, strategies: &[Strategy], statics: &Statics<'_>) -> Option<HeaderPolicy> {
-        let config = self.config;
-        let backends = config.backends.iter().zip(strategies).zip(statics).map(|((backend, strategy), statics)| BackendSpec {
-            passthrough: &backend.passthrough_headers,
-            inherit: backend.inherit_passthrough_headers,
-            allow_credential: backend.allow_credential_header_passthrough,
-            allow_plaintext: backend.allow_plaintext,
-            statics: statics.clone(),
-            managed: strategy.strategy.managed_headers(),
-            ..BackendSpec::new(&backend.name, &backend.url)
-        });
-        let spec = PolicySpec {
-            global: &config.passthrough_headers,
-            allow_credential: config.allow_credential_header_passthrough,
-            consumed: authenticator.consumed_headers(),
-            backends: backends.collect(),
-        };
-        match HeaderPolicy::compile(&spec) {
-            Ok(policy) => {
-                self.problems.extend(policy.warnings().iter().map(|warning| Problem::warning("", warning.to_string())));
-                Some(policy)
-            }
-            Err(problems) => {
-                self.problems.extend(problems.into_iter().map(|problem| {
-                    let message = problem.message();
-                    Problem::error(problem.path, message)
-                }));
+                self.problems.extend(problems.iter().map(|problem| Problem::error(&problem.path, problem.reason.to_string())));
                 None
             }
         }
     }
 }
 
-fn plugin_problem(path: &str, error: &PluginError) -> Problem {
-    match error {
-        PluginError::Settings { path: inner, message } => Problem::error(format!("{path}.{inner}"), message),
-        PluginError::UnknownKind { .. } => Problem::error(format!("{path}.type"), error.to_string()),
-        other => Problem::error(path, other.to_string()),
+/// The entry that a warning is about.
+fn place_of(config: &Config, warning: &PolicyWarning) -> String {
+    let index_of = |name: &String| config.backends.iter().position(|backend| backend.name == *name);
+    let (header, backends) = match warning {
+        PolicyWarning::CredentialPassthrough { header, backends } | PolicyWarning::Unkeyed { header, backends } => (header, backends),
+        PolicyWarning::Plaintext { backend, .. } => {
+            return index_of(backend).map_or_else(String::new, |index| key_path(&index_path("backends", index), "allowPlaintext"));
+        }
+        _ => return String::new(),
+    };
+    let entry = |list: &[PassthroughEntry]| list.iter().position(|entry| entry.to_full().name.eq_ignore_ascii_case(header));
+    let own = backends.iter().filter_map(index_of).find_map(|index| {
+        let entry = entry(&config.backends[index].passthrough_headers)?;
+        Some(index_path(&key_path(&index_path("backends", index), "passthroughHeaders"), entry))
+    });
+    own.or_else(|| Some(index_path("passthroughHeaders", entry(&config.passthrough_headers)?))).unwrap_or_default()
+}
+
+/// Plugins are built by a check, never used.
+struct NoNetwork;
+
+impl Fetch for NoNetwork {
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
+        let host = request.url.authority().to_owned();
+        Box::pin(std::future::ready(Err(FetchError::Connect { host, reason: "a check does not connect".to_owned() })))
     }
 }

@@ -78,8 +78,8 @@ impl Client {
             bail!("the call of `{tool}` failed: {}", error["message"].as_str().unwrap_or("without a message"));
         }
         let headers = message["result"]["structuredContent"]["headers"].as_array().context("the server did not say what it received")?;
-        let text = |header: &Value, key: &str| header[key].as_str().unwrap_or_default().to_owned();
-        let received = headers.iter().map(|header| (text(header, "name"), text(header, "value"))).collect();
+        let lines = headers.iter().filter_map(Value::as_str).filter_map(|line| line.split_once(": "));
+        let received = lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Call { user: self.user, server, received })
     }
 

@@ -1,7 +1,7 @@
 //! A small MCP server with one tool, `whoami`, which answers with the headers it received. It speaks both eras, without sessions:
 //! 2026-07-28 knows none, and a server of 2025-11-25 may do without (basic/transports, session management).
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 use vmcp_core::{Era, Revision};
 
@@ -104,14 +104,10 @@ impl Whoami {
             // Wrong arguments are for the model to mend (2025-11-25, server/tools, error handling).
             return Ok(json!({ "content": [{ "type": "text", "text": "whoami takes no arguments" }], "isError": true }));
         }
-        let received: Vec<(&str, String)> =
-            headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
-        let lines: Vec<String> = received.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        let objects: Vec<Value> = received.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-        Ok(json!({
-            "content": [{ "type": "text", "text": format!("{} received\n{}", self.name, lines.join("\n")) }],
-            "structuredContent": { "server": self.name, "headers": objects },
-        }))
+        let line = |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        let received = json!({ "server": self.name, "headers": headers.iter().map(line).collect::<Vec<_>>() });
+        // The same as text, for clients that read only that (2025-11-25, server/tools, structured content).
+        Ok(json!({ "content": [{ "type": "text", "text": received.to_string() }], "structuredContent": received }))
     }
 }
 
@@ -124,14 +120,7 @@ fn tool() -> Value {
             "type": "object",
             "properties": {
                 "server": { "type": "string" },
-                "headers": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": { "name": { "type": "string" }, "value": { "type": "string" } },
-                        "required": ["name", "value"],
-                    },
-                },
+                "headers": { "type": "array", "items": { "type": "string" } },
             },
             "required": ["server", "headers"],
         },

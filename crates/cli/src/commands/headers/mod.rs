@@ -9,14 +9,11 @@ pub(crate) use given::GivenHeaders;
 
 use crate::{
     args::ConfigArgs,
-    config::{Environment, Secrets, load, strategies},
+    config::{Environment, Secrets, header_policy, load},
     error::Failure,
     terminal::Terminal,
 };
 use clap::{Args, Subcommand};
-use std::sync::Arc;
-use vmcp_backend::HttpFetch;
-use vmcp_core::{config::Config, header::HeaderPolicy, plugin::Deps};
 
 /// Explains which header reaches which backend.
 #[derive(Args, Debug)]
@@ -53,7 +50,8 @@ impl Headers {
             Failure::Reported
         })?;
         terminal.findings(&loaded.findings);
-        let policy = policy(&loaded.config)?;
+        // Loading has checked all this and said it with its place.
+        let policy = header_policy(&loaded.config, &Environment::of_process()).map_err(|_| Failure::Reported)?;
         if headers.is_empty() {
             explain::run(&loaded.config, &policy, json)?;
         } else {
@@ -63,11 +61,3 @@ impl Headers {
     }
 }
 
-/// The policy as a gateway would compile it, without its secrets.
-fn policy(config: &Config) -> anyhow::Result<HeaderPolicy> {
-    let strategies = strategies(&Environment::of_process(), Secrets::Optional);
-    let deps = Deps::new(Arc::new(HttpFetch::new(None)));
-    let policy = vmcp_server::header_policy(config, vmcp_server::Secrets::Ignored, &strategies, &vmcp_auth::authenticators(), &deps);
-    // Loading has checked all this and said it with its place.
-    policy.map_err(|problems| anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
-}

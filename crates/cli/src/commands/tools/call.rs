@@ -45,7 +45,7 @@ impl Request {
         let result = match source.call(&self.name, arguments).await {
             Ok(result) => result,
             Err(error) if error.code == INVALID_PARAMS => {
-                self.must_exist(source).await?;
+                self.must_exist(source, true).await?;
                 return Err(source.failure(&error));
             }
             Err(error) => return Err(source.failure(&error)),
@@ -53,7 +53,7 @@ impl Request {
         let answer = Answer::read(&result).context("the result cannot be read")?;
         if answer.is_error && !self.json {
             // Some servers report a tool that they do not have as one that failed.
-            self.must_exist(source).await?;
+            self.must_exist(source, false).await?;
         }
         if self.json {
             terminal::print(result.get())?;
@@ -69,15 +69,22 @@ impl Request {
         }
     }
 
-    /// Fails with the names that were probably meant when no backend that answers has the tool.
-    async fn must_exist(&self, source: &Source) -> anyhow::Result<()> {
+    /// Fails with the names that were probably meant when no backend has the tool, and with why some are not listed when one of those
+    /// may. Unless the call was refused, though, one of them has answered, and that stands.
+    async fn must_exist(&self, source: &Source, refused: bool) -> anyhow::Result<()> {
         let origins = source.origins().await;
         let known: Vec<&str> = origins.tools.iter().map(|(tool, _)| tool.as_str()).collect();
-        // A backend that is not in the list may have it: then what it said stands.
-        if known.contains(&self.name.as_str()) || !origins.absent.is_empty() {
+        if known.contains(&self.name.as_str()) {
             return Ok(());
         }
-        bail!("no tool `{}`; {}", self.name, advice(&self.name, &known))
+        if origins.absent.is_empty() {
+            bail!("no tool `{}`; {}", self.name, advice(&self.name, &known));
+        }
+        if refused {
+            let reasons: Vec<&str> = origins.absent.iter().map(|absent| absent.reason.as_str()).collect();
+            bail!("no tool `{}` in what could be listed; {}", self.name, source.renamed(&reasons.join("; ")));
+        }
+        Ok(())
     }
 }
 

@@ -162,8 +162,13 @@ impl Source {
         Failure::Other(anyhow::anyhow!("{}", plain(&self.renamed(&error.to_string()))))
     }
 
-    fn renamed(&self, message: &str) -> String {
-        plain(&renamed(message, self.url.as_ref()))
+    /// A message about backends as this command's own.
+    pub(super) fn renamed(&self, message: &str) -> String {
+        let mut message = plain(&renamed(message, self.url.as_ref()));
+        if self.url.as_ref().is_some_and(|url| url.path() == "/") && message.contains("404") {
+            message += "; is the path missing? vmcp answers on /mcp";
+        }
+        message
     }
 
     /// Ends the sessions that were opened.
