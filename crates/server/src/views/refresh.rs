@@ -81,6 +81,9 @@ impl Views {
                     let other = self.lists.slot(resolved);
                     if other.start() {
                         other.finish(Ok(Arc::clone(&list)));
+                    } else {
+                        // Another attempt is under way there. Whoever waited for this one looks there now and must find something.
+                        other.restore(Arc::clone(&list));
                     }
                 }
                 (attempt.slot.finish(Ok(Arc::clone(&list))), Some(list))
@@ -118,10 +121,13 @@ impl Views {
                 let era = backend.known_era(era).unwrap_or(era);
                 let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
                 let slot = self.lists.slot(key);
+                let mut finished = slot.subscribe();
                 self.refresh(key, &slot, None);
                 // The first listing finds out which eras the backend speaks; the second then needs no probe, or is the same list.
-                let mut finished = slot.subscribe();
-                let _ = tokio::time::timeout(self.settings.wait, finished.changed()).await;
+                let listed = tokio::time::timeout(self.settings.wait, finished.changed());
+                if self.shutdown.run_until_cancelled(listed).await.is_none() {
+                    return;
+                }
             }
         }
         let mut tick = tokio::time::interval(RECOVERY_TICK);
