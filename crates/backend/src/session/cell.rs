@@ -37,6 +37,10 @@ impl SessionCell {
                 return Ok(session);
             }
             let opened = self.opening.run(|| async {
+                // Somebody else may have been done just before this became ours to do.
+                if let Some(session) = self.current() {
+                    return Ok(session);
+                }
                 let session = open().await?;
                 *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&session));
                 Ok(session)

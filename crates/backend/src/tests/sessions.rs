@@ -35,28 +35,33 @@ async fn a_lost_session_is_opened_again_and_the_call_repeated_once() {
     assert_eq!(under.backend.status().open_sessions, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_calls_that_lose_one_session_open_one_new_one() {
-    let base = legacy();
-    let server = Server::start(
-        move |seen| {
-            if seen.rpc() == "tools/call" && seen.session() == Some("s0") { Answer::status(404) } else { base(seen) }
-        },
-    )
+    let (lost, base) = (Arc::new(AtomicU32::new(0)), legacy());
+    let lose = Arc::clone(&lost);
+    let server = Server::start(move |seen| {
+        let number = seen.session().and_then(|id| id[1..].parse().ok());
+        let is_lost = number.is_some_and(|number: u32| number < lose.load(Ordering::SeqCst));
+        if seen.rpc() == "tools/call" && is_lost { Answer::status(404) } else { base(seen) }
+    })
     .await;
     let under = Arc::new(legacy_setup().at(&server));
     let sessions = CallerSessions::new();
+    under.legacy_call(&sessions).await;
     let tracker = tokio_util::task::TaskTracker::new();
-    let calls: Vec<_> = (0..16)
-        .map(|_| {
-            let (under, sessions) = (Arc::clone(&under), Arc::clone(&sessions));
-            tracker.spawn(async move { under.legacy_call(&sessions).await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap();
+    for round in 1..50 {
+        lost.store(round, Ordering::SeqCst);
+        let calls: Vec<_> = (0..8)
+            .map(|_| {
+                let (under, sessions) = (Arc::clone(&under), Arc::clone(&sessions));
+                tracker.spawn(async move { under.legacy_call(&sessions).await })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert_eq!(server.count("initialize"), round as usize + 1);
     }
-    assert_eq!(server.count("initialize"), 2);
 }
 
 #[tokio::test]
