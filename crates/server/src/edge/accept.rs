@@ -1,6 +1,6 @@
 //! The accept loop.
 
-use super::stall::StallGuard;
+use super::{service::MAX_HEAD, stall::StallGuard};
 use crate::gateway::{Gateway, Inner};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
@@ -10,8 +10,6 @@ use tokio::{
     sync::Semaphore,
 };
 
-/// The longest request head.
-const MAX_HEAD: usize = 64 * 1024;
 /// How many header lines one request may have.
 const MAX_HEADER_LINES: usize = 256;
 

@@ -46,10 +46,12 @@ impl Guard {
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
         if let Some(hosts) = &self.hosts {
             let mut named = headers.get_all(header::HOST).iter();
-            let host = named.next().and_then(|host| host.to_str().ok()).or_else(|| uri.authority().map(http::uri::Authority::as_str));
-            let host = host.ok_or(Refused::Host)?;
-            // Two Host headers are two opinions on where this request belongs.
-            if named.next().is_some() || !hosts.iter().any(|allowed| same_host(allowed, host)) {
+            let host = named.next().map(|host| host.to_str().map_err(|_| Refused::Host)).transpose()?;
+            let served = |host: &str| hosts.iter().any(|allowed| same_host(allowed, host));
+            // A target that names a host is as good as a Host header (RFC 9112, section 3.2.2), so it must be one that is served too.
+            // Two Host headers are two opinions on where a request belongs.
+            let target = uri.authority().map(http::uri::Authority::as_str);
+            if named.next().is_some() || (host.is_none() && target.is_none()) || ![host, target].into_iter().flatten().all(served) {
                 return Err(Refused::Host);
             }
         }
@@ -122,6 +124,16 @@ mod tests {
         assert_eq!(check(&listed, Some("MCP.example.com:8443"), Some("https://app.example.com")), Ok(()));
         assert_eq!(check(&listed, Some("localhost"), None), Err(Refused::Host));
         assert_eq!(check(&listed, Some("mcp.example.com"), Some("https://app.example.com:444")), Err(Refused::Origin));
+    }
+
+    #[test]
+    fn a_target_that_names_a_host_counts_as_much_as_the_header() {
+        let guard = Guard::new(None, None, true);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+        assert_eq!(guard.check(&Uri::from_static("http://evil.example/mcp"), &headers), Err(Refused::Host));
+        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &headers), Ok(()));
+        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &HeaderMap::new()), Ok(()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Notified, list_kind},
+    lane::{Caller, Carried, Requester, list_kind},
     session::{ClientSession, NoSession, StreamHandle, Use},
 };
 use bytes::Bytes;
@@ -118,7 +118,7 @@ async fn stream_when_slow(reply: &Reply) {
     std::future::pending::<()>().await;
 }
 
-async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, ahead: &impl Notified) -> Result<Bytes, Failure> {
+async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, requester: &impl Requester) -> Result<Bytes, Failure> {
     let method = &*request.method;
     if method == "ping" {
         return Ok(Bytes::from_static(b"{}"));
@@ -131,7 +131,7 @@ async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, ahead
     };
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
-        return incoming.snapshot.carry(&caller(), carried, params, ahead).await;
+        return incoming.snapshot.carry(&caller(), carried, params, requester).await;
     }
     match list_kind(method) {
         Some(kind) => incoming.snapshot.list(&caller(), kind, request.params.as_ref()).await,
@@ -151,10 +151,16 @@ fn take(session: &ClientSession, message: &Message<'_>) {
     // Nothing is asked of clients yet, so a response answers nothing.
 }
 
+impl Requester for Reply {
+    async fn notified(&self, message: Bytes) {
+        self.notify(message).await;
+    }
+}
+
 /// Nobody to notify: a batch is answered as one array.
 struct Unheard;
 
-impl Notified for Unheard {
+impl Requester for Unheard {
     async fn notified(&self, _message: Bytes) {}
 }
 
@@ -210,6 +216,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
 pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let session = find(incoming)?;
     if let Some(session) = incoming.inner.sessions.remove(&session.id) {
+        session.cancel_all();
         incoming.inner.end(&session);
     }
     Ok(status(StatusCode::NO_CONTENT))

@@ -4,7 +4,10 @@ use crate::{failure::Failure, lane::Carried};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use std::borrow::Cow;
-use vmcp_core::frame::RawObject;
+use vmcp_core::{
+    catalogue::{ParamHeader, ParamKind},
+    frame::{RawObject, decode_string},
+};
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -22,6 +25,57 @@ pub(crate) fn check_mirrored(headers: &HeaderMap, method: &str, params: &RawObje
         }
     }
     Ok(())
+}
+
+/// Compares the headers that repeat arguments (`x-mcp-header` in the tool's schema) with the arguments.
+pub(crate) fn check_repeated(headers: &HeaderMap, params: &RawObject<'_>, repeated: &[ParamHeader]) -> Result<(), Failure> {
+    if repeated.is_empty() {
+        return Ok(());
+    }
+    let arguments = params.get_object("arguments");
+    for parameter in repeated {
+        let name = parameter.header();
+        let argument = arguments.as_ref().and_then(|arguments| argument(arguments, parameter.path()));
+        let mismatch = || Failure::header_mismatch(&format!("the header {name} differs from the argument that it repeats"));
+        match (headers.contains_key(name), argument) {
+            (false, None) => {}
+            (true, None) | (false, Some(_)) => return Err(mismatch()),
+            (true, Some(argument)) => {
+                let header = decode(single(headers, name)?).ok_or_else(mismatch)?;
+                let same = match parameter.kind() {
+                    ParamKind::Integer => same_integer(&header, argument),
+                    ParamKind::Boolean => header == argument,
+                    ParamKind::String => decode_string(argument).is_some_and(|text| text == header),
+                };
+                if !same {
+                    return Err(mismatch());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The JSON text at a path of property names. An argument that is `null` counts as absent.
+fn argument<'a, 'p>(arguments: &RawObject<'a>, path: impl Iterator<Item = &'p str>) -> Option<&'a str> {
+    let mut path = path.peekable();
+    let mut object = arguments.clone();
+    while let Some(key) = path.next() {
+        let value = object.get(key).filter(|value| *value != "null")?;
+        if path.peek().is_none() {
+            return Some(value);
+        }
+        object = RawObject::parse(value).ok()?;
+    }
+    None
+}
+
+/// Integers are compared as numbers, so that `7` and `7.0` are the same.
+fn same_integer(header: &str, argument: &str) -> bool {
+    match (header.parse::<f64>(), argument.parse::<f64>()) {
+        (Ok(header), Ok(argument)) => header == argument,
+        _ => false,
+    }
 }
 
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Failure> {

@@ -6,6 +6,7 @@ mod body;
 mod cors;
 mod guard;
 mod legacy;
+mod listen;
 mod mirror;
 mod modern;
 mod negotiate;

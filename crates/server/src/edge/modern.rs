@@ -1,14 +1,20 @@
 //! Revision 2026-07-28: no session, everything that matters is in the request.
 
-use super::{Body, Reply, mirror::check_mirrored, post::Incoming};
+use super::{
+    Body, Reply,
+    listen::listen,
+    mirror::{check_mirrored, check_repeated},
+    post::Incoming,
+};
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Notified, list_kind},
+    lane::{Caller, Carried, Requester, list_kind},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use vmcp_core::{
     CapabilitySet, Era, Revision,
+    catalogue::ParamHeader,
     frame::{Message, RawObject, Request, response_head},
 };
 
@@ -28,6 +34,13 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
         }
     };
     let id = request.id.raw();
+    if request.method == "subscriptions/listen" {
+        let opened = match check(incoming, &request) {
+            Ok((params, capabilities)) => listen(incoming, id, params, capabilities).await,
+            Err(failure) => Err(failure),
+        };
+        return opened.unwrap_or_else(|failure| failure.into_response(Some(id), Era::Modern));
+    }
     let work = async {
         match answer(incoming, &request, reply).await {
             Ok(result) => result_response(id, result),
@@ -61,7 +74,10 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Re
     let (params, capabilities) = check(incoming, request)?;
     let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, session: None };
     match (carried, list) {
-        (Some(carried), _) => incoming.snapshot.carry(&caller, carried, params, reply).await,
+        (Some(carried), _) => {
+            let requester = Modern { reply, headers: &incoming.headers };
+            incoming.snapshot.carry(&caller, carried, params, &requester).await
+        }
         (None, Some(kind)) => incoming.snapshot.list(&caller, kind, Some(params)).await,
         (None, None) => incoming.snapshot.discover(),
     }
@@ -92,9 +108,19 @@ fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r R
     Ok((params, capabilities))
 }
 
-impl Notified for Reply {
+/// A modern caller: what it is told goes on its stream, and its headers repeat its arguments.
+struct Modern<'a> {
+    reply: &'a Reply,
+    headers: &'a HeaderMap,
+}
+
+impl Requester for Modern<'_> {
     async fn notified(&self, message: Bytes) {
-        self.notify(message).await;
+        self.reply.notify(message).await;
+    }
+
+    fn check_mirrored(&self, params: &RawObject<'_>, repeated: &[ParamHeader]) -> Result<(), Failure> {
+        check_repeated(self.headers, params, repeated)
     }
 }
 

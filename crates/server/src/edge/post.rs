@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     edge::Body,
-    failure::Failure,
+    failure::{Failure, code},
     gateway::{Inner, Snapshot},
 };
 use bytes::Bytes;
@@ -44,7 +44,7 @@ impl Incoming {
         if values.any(|value| value != first) {
             return Err(Failure::http(
                 http::StatusCode::BAD_REQUEST,
-                crate::failure::code::INVALID_REQUEST,
+                code::INVALID_REQUEST,
                 "two MCP-Protocol-Version headers that differ",
             ));
         }
@@ -72,7 +72,12 @@ where
         Err(failure) => return early(failure),
     };
     let names_modern = version.is_some_and(|version| Revision::parse(version).is_none_or(|revision| revision.era() == Era::Modern));
-    let reply = Reply::new(slot, accepts(&incoming.headers));
+    let accepts = accepts(&incoming.headers);
+    if !accepts.json && !accepts.events {
+        let message = "the client has to accept application/json and text/event-stream";
+        return early(Failure::http(http::StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
+    }
+    let reply = Reply::new(slot, accepts);
     match Message::parse_batch(&body, MAX_BATCH) {
         Err(error) => early(Failure::frame(error)),
         Ok((mut messages, batch)) => {

@@ -28,6 +28,9 @@ use vmcp_core::{
     plugin::{Rejected, RequestHead},
 };
 
+/// The longest request head. The connection's buffer has the same size, and may take in a little more at once.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+
 /// The gateway for the requests of one connection. Never fails: whatever goes wrong is a response.
 #[derive(Clone)]
 pub struct GatewayService {
@@ -133,6 +136,11 @@ where
 {
     if let Err(refused) = snapshot.guard.check(&head.uri, &head.headers) {
         return Failure::http(StatusCode::FORBIDDEN, code::INVALID_REQUEST, &refused.to_string()).into_response(None, Era::Legacy);
+    }
+    let length: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if length > MAX_HEAD {
+        let message = "the request's headers are longer than 64 KiB";
+        return Failure::http(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
     }
     if head.method == Method::OPTIONS {
         return cors::preflight(&head.headers);

@@ -3,7 +3,7 @@
 use super::{Inner, Origins};
 use crate::{
     failure::Failure,
-    lane::{Caller, Carried, Notified},
+    lane::{Caller, Carried, Requester},
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -45,7 +45,7 @@ impl From<Failure> for CallError {
 /// Messages ahead of the answer have nowhere to go.
 struct Unheard;
 
-impl Notified for Unheard {
+impl Requester for Unheard {
     async fn notified(&self, _message: Bytes) {}
 }
 

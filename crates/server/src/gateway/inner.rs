@@ -131,6 +131,7 @@ impl Gateway {
         for session in &sessions {
             session.close_streams();
         }
+        snapshot.views.end_listening();
         inner.tracker.close();
         if tokio::time::timeout(deadline, inner.tracker.wait()).await.is_err() {
             tracing::warn!("requests were still in flight after limits.shutdownTimeout and are abandoned");

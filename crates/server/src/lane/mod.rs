@@ -6,7 +6,7 @@ mod raw;
 mod typed;
 
 pub(crate) use carried::Carried;
-pub(crate) use raw::Notified;
+pub(crate) use raw::Requester;
 pub(crate) use typed::{ServerFacts, list_kind};
 
 use crate::{session::ClientSession, views::Viewer};

@@ -15,9 +15,15 @@ use vmcp_core::{
     frame::{Edit, RawObject, json_string, notification},
 };
 
-/// Takes messages that a backend sends ahead of its answer.
-pub(crate) trait Notified {
+/// The caller's side of a request that is carried.
+pub(crate) trait Requester {
+    /// Takes a message that the backend sends ahead of its answer.
     async fn notified(&self, message: Bytes);
+
+    /// Compares the headers that repeat arguments with the arguments, where the caller's revision has such headers.
+    fn check_mirrored(&self, _params: &RawObject<'_>, _repeated: &[ParamHeader]) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Where a request goes.
@@ -41,16 +47,20 @@ impl Snapshot {
         caller: &Caller,
         carried: Carried,
         params: &RawObject<'_>,
-        ahead: &impl Notified,
+        requester: &impl Requester,
     ) -> Result<Bytes, Failure> {
         let name = params.get_str(carried.key());
         let name = name.ok_or_else(|| Failure::invalid_params(&format!("`{}` has to be a string", carried.key())))?;
+        if carried != Carried::ResourcesRead && params.get("arguments").is_some_and(|arguments| !arguments.starts_with('{')) {
+            return Err(Failure::invalid_params("`arguments` has to be an object"));
+        }
         let token = params.get_object("_meta").and_then(|meta| meta.get("progressToken"));
         let viewer = caller.viewer();
         let key = viewer.key(&self.backends);
         let mut renewed = false;
         loop {
             let route = self.route(&viewer, &key, carried, &name).await?;
+            requester.check_mirrored(params, &route.param_headers)?;
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
             let mut original = Vec::new();
             json_string(route.original.as_deref().unwrap_or(&name), &mut original);
@@ -84,7 +94,7 @@ impl Snapshot {
                     }
                     Event::Notification { method, params } => {
                         if let ("notifications/progress", Some(token)) = (method.as_str(), token) {
-                            ahead.notified(progress(&params, token)).await;
+                            requester.notified(progress(&params, token)).await;
                         }
                     }
                 }

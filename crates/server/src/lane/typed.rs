@@ -58,7 +58,7 @@ impl Snapshot {
         let params: InitializeRequestParams =
             serde_json::from_str(text).map_err(|error| Failure::invalid_params(&format!("initialize: {error}")))?;
         let revision = negotiate(&params.protocol_version);
-        let mut result = InitializeResult::new(capabilities(Era::Legacy));
+        let mut result = InitializeResult::new(capabilities());
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
         result.instructions = self.instructions(Era::Legacy);
@@ -68,7 +68,7 @@ impl Snapshot {
     /// Answers `server/discover`.
     pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
-        let mut result = DiscoverResult::new(versions, capabilities(Era::Modern));
+        let mut result = DiscoverResult::new(versions, capabilities());
         result.instructions = self.instructions(Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
         result.cache_scope = CacheScope::Public;
@@ -104,13 +104,16 @@ impl Snapshot {
     }
 }
 
-/// The fixed set of what vmcp implements, whatever the backends have. Pushed list changes need a session's stream.
-fn capabilities(era: Era) -> ServerCapabilities {
-    let builder = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts();
-    match era {
-        Era::Legacy => builder.enable_tool_list_changed().enable_resources_list_changed().enable_prompts_list_changed().build(),
-        Era::Modern => builder.build(),
-    }
+/// The fixed set of what vmcp implements, whatever the backends have.
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities::builder()
+        .enable_tools()
+        .enable_tool_list_changed()
+        .enable_resources()
+        .enable_resources_list_changed()
+        .enable_prompts()
+        .enable_prompts_list_changed()
+        .build()
 }
 
 /// The revision asked for where it is served with sessions, else the newest one that is (2025-11-25, basic/lifecycle).

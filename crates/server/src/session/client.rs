@@ -131,6 +131,13 @@ impl ClientSession {
         }
     }
 
+    /// Cancels every call: the session ends.
+    pub(crate) fn cancel_all(&self) {
+        for call in locked(&self.calls).iter() {
+            call.cancelled.notify_one();
+        }
+    }
+
     /// Opens a GET stream: its number and its events. The oldest ends when there are too many.
     pub(crate) fn open_stream(&self) -> (u64, mpsc::Receiver<Bytes>) {
         let (events, receiver) = mpsc::channel(STREAM_QUEUE);

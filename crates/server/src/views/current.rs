@@ -3,6 +3,7 @@
 use super::{
     catalogues::Catalogues,
     keys::{ListKey, Viewer, ViewerKey},
+    listeners::Listeners,
     lists::{Freshness, Lists, Slot},
 };
 use crate::session::SessionTable;
@@ -38,6 +39,7 @@ pub(crate) struct Views {
     pub(super) catalogues: Catalogues,
     pub(super) settings: ViewsSettings,
     pub(super) sessions: Arc<SessionTable>,
+    pub(super) listeners: Listeners,
     pub(super) tracker: TaskTracker,
     pub(super) shutdown: CancellationToken,
     /// Counts the changes of any list: a catalogue made under the same count is current.
@@ -79,6 +81,7 @@ impl Views {
             catalogues: Catalogues::new(rules),
             settings,
             sessions,
+            listeners: Listeners::default(),
             tracker,
             shutdown,
             epoch: AtomicU64::new(0),
@@ -117,13 +120,9 @@ impl Views {
         self.lists.known(&key.list(backend)?)?.list()
     }
 
-    /// Which backends have a list in this view. One that is left out counts as listed: it owns no name for this caller.
+    /// Which backends have a list in this view. One that is left out has none: a call to it says which header is missing.
     pub(crate) fn listed(&self, key: &ViewerKey) -> Vec<bool> {
-        let listed = |backend: &Arc<Backend>| match key.list(backend) {
-            None => true,
-            Some(list) => self.lists.known(&list).is_some_and(|slot| slot.list().is_some()),
-        };
-        self.backends.iter().map(listed).collect()
+        self.backends.iter().map(|backend| self.known_list(key, backend).is_some()).collect()
     }
 
     /// The catalogue for a list request: gets what is missing, for at most `listWait`, and has what is old renewed.

@@ -150,6 +150,14 @@ impl Slot {
         changed
     }
 
+    /// Takes a list that was fetched under another key and turned out to belong here too.
+    pub(super) fn adopt(&self, list: Arc<BackendList>) {
+        self.state(|state| {
+            (state.list, state.fetched) = (Some(list), Some(Instant::now()));
+            (state.error, state.failures, state.last_failure) = (None, 0, None);
+        });
+    }
+
     /// Puts a list that was kept over a restart: good until a newer one is there.
     pub(super) fn restore(&self, list: Arc<BackendList>) {
         self.state(|state| {

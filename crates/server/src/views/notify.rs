@@ -1,6 +1,6 @@
 //! Telling clients that their view changed: those whose view it is, and nobody else.
 
-use super::{current::Views, hashes::KindHashes};
+use super::{current::Views, hashes::KindHashes, listeners::Listener};
 use crate::{edge::sse, session::ClientSession};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock, Weak};
@@ -20,6 +20,16 @@ impl Views {
                 self.tell(&session);
             }
         }
+        for listener in self.listeners.all() {
+            if listener.viewer.looks_through(backend, scope) {
+                self.tell_listener(&listener);
+            }
+        }
+    }
+
+    /// Tells a modern listener what differs from what it was told last.
+    pub(super) fn tell_listener(&self, listener: &Listener) {
+        listener.tell(&KindHashes::of(&self.current(&listener.viewer)));
     }
 
     /// Tells a session what differs from what it saw. Also called when it opens a stream, for what happened meanwhile.
@@ -53,6 +63,11 @@ impl Views {
                     for kind in kinds {
                         session.send(&list_changed_message(kind));
                     }
+                }
+            }
+            for listener in self.listeners.all() {
+                if listener.viewer.looks_through(backend, scope) {
+                    listener.tell_of(kind);
                 }
             }
         }

@@ -78,13 +78,8 @@ impl Views {
                     ..key
                 };
                 if resolved != key {
-                    let other = self.lists.slot(resolved);
-                    if other.start() {
-                        other.finish(Ok(Arc::clone(&list)));
-                    } else {
-                        // Another attempt is under way there. Whoever waited for this one looks there now and must find something.
-                        other.restore(Arc::clone(&list));
-                    }
+                    // Whoever waited for this attempt looks there now and must find something, also while another one is under way.
+                    self.lists.slot(resolved).adopt(Arc::clone(&list));
                 }
                 (attempt.slot.finish(Ok(Arc::clone(&list))), Some(list))
             }
@@ -93,18 +88,16 @@ impl Views {
                 (attempt.slot.finish(Err(error.to_string().into())), None)
             }
         };
-        if changed.is_empty() {
-            return;
-        }
-        self.changed();
-        if key.scope == ViewScope::Shared {
-            if let Some(list) = list {
+        if !changed.is_empty() {
+            self.changed();
+            if let (ViewScope::Shared, Some(list)) = (key.scope, list) {
+                backend.watch();
                 self.keep(key, &list).await;
             }
-            backend.watch();
+            self.announce(key.backend, key.scope);
         }
-        self.announce(key.backend, key.scope);
-        if key.scope == ViewScope::Shared && attempt.slot.freshness(self.settings.ttl) == Freshness::Changed {
+        if attempt.slot.freshness(self.settings.ttl) == Freshness::Changed {
+            // It changed again while it was being listed.
             self.refresh(key, &attempt.slot, None);
         }
     }
@@ -121,6 +114,10 @@ impl Views {
                 let era = backend.known_era(era).unwrap_or(era);
                 let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
                 let slot = self.lists.slot(key);
+                if slot.freshness(self.settings.ttl) == Freshness::Fresh {
+                    // The first listing found out which eras the backend speaks, and it is the only one.
+                    continue;
+                }
                 let mut finished = slot.subscribe();
                 self.refresh(key, &slot, None);
                 // The first listing finds out which eras the backend speaks; the second then needs no probe, or is the same list.

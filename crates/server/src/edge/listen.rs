@@ -1,0 +1,55 @@
+//! `subscriptions/listen`: a modern client's stream of changed lists.
+
+use super::{Body, post::Incoming, sse};
+use crate::{
+    failure::{Failure, code},
+    views::{Viewer, Wanted},
+};
+use http::{Response, StatusCode};
+use std::{sync::Arc, time::SystemTime};
+use vmcp_backend::{Backend, CallerSessions, WatchGuard};
+use vmcp_core::{CapabilitySet, Era, frame::RawObject};
+
+/// What lives as long as a subscription.
+struct Guard<L> {
+    _listening: L,
+    _watches: Vec<WatchGuard>,
+    /// Sessions at legacy backends, of this subscription alone.
+    sessions: Arc<CallerSessions>,
+    backends: Vec<Arc<Backend>>,
+}
+
+impl<L> Drop for Guard<L> {
+    fn drop(&mut self) {
+        self.sessions.close(&self.backends);
+    }
+}
+
+/// Opens a subscription. Honoured are changes of lists; what else is asked for is left out of the acknowledgement.
+pub(crate) async fn listen(
+    incoming: &Incoming,
+    id: &str,
+    params: &RawObject<'_>,
+    capabilities: CapabilitySet,
+) -> Result<Response<Body>, Failure> {
+    if !super::negotiate::accepts(&incoming.headers).events {
+        let message = "a subscription has to accept text/event-stream";
+        return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
+    }
+    let asked = params.get_object("notifications");
+    let asked = asked.ok_or_else(|| Failure::invalid_params("`notifications` has to be an object"))?;
+    let wants = |key: &str| asked.get(key) == Some("true");
+    let wanted =
+        Wanted { tools: wants("toolsListChanged"), prompts: wants("promptsListChanged"), resources: wants("resourcesListChanged") };
+    let snapshot = &incoming.snapshot;
+    let viewer = Viewer { caller: &incoming.identity, era: Era::Modern, capabilities, session: None };
+    let key = viewer.key(&snapshot.backends);
+    // Changes are heard of lists that are there.
+    snapshot.views.gather(&viewer, &key, |_| true).await;
+    let sessions = CallerSessions::new();
+    let watches = snapshot.backends.iter().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
+    let (listening, events) = snapshot.views.listen(key, wanted, id);
+    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let guard = Guard { _listening: listening, _watches: watches, sessions, backends: snapshot.backends.clone() };
+    Ok(sse::response(events, until, guard))
+}
