@@ -45,6 +45,11 @@ impl Errands {
     pub(crate) fn new() -> Self {
         Self { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) }
     }
+
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
 }
 
 impl Backend {

@@ -224,4 +224,11 @@ impl Under {
             tokio::task::yield_now().await;
         }
     }
+
+    /// Waits until no small request is under way any more.
+    pub(crate) async fn settle_errands(&self) {
+        while !self.backend.errands().is_idle() {
+            tokio::task::yield_now().await;
+        }
+    }
 }

@@ -99,7 +99,7 @@ async fn a_server_that_says_400_for_a_session_it_forgot_is_found_out() {
     under.legacy_call(&sessions).await;
     lost.store(true, Ordering::SeqCst);
     assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
-    under.settle_drains().await;
+    under.settle_errands().await;
     under.legacy_call(&sessions).await;
     assert_eq!((server.count("initialize"), server.count("ping")), (2, 1));
 }
@@ -115,7 +115,7 @@ async fn a_400_about_something_else_leaves_the_session_alone() {
     let under = legacy_setup().at(&server);
     let sessions = CallerSessions::new();
     assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
-    under.settle_drains().await;
+    under.settle_errands().await;
     under.legacy_call(&sessions).await;
     assert_eq!((server.count("initialize"), server.count("ping")), (1, 1));
 }
@@ -176,8 +176,24 @@ async fn closing_a_client_session_ends_its_backend_sessions() {
     sessions.close(&[Arc::clone(&under.backend)]);
     assert_eq!(server.wait_for("DELETE").await.session(), Some("s0"));
     assert!(sessions.is_empty());
-    under.settle_drains().await;
+    under.settle_errands().await;
     assert_eq!(under.backend.status().open_sessions, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_under_a_call_is_closed_after_it() {
+    let base = legacy();
+    let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
+    let under = legacy_setup().at(&server);
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new());
+    {
+        let mut call = Box::pin(under.open(Era::Legacy, &caller, Some(&sessions)));
+        tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("tools/call") => {} }
+        sessions.close(&[Arc::clone(&under.backend)]);
+        assert_eq!(server.count("DELETE"), 0);
+    }
+    server.wait_for("notifications/cancelled").await;
+    assert_eq!(server.wait_for("DELETE").await.header("x-key"), None);
 }
 
 #[tokio::test]
@@ -247,7 +263,7 @@ async fn anonymous_modern_callers_share_no_session_unless_that_is_allowed() {
         let used: HashSet<_> =
             server.seen().iter().filter(|seen| seen.rpc() == "tools/call").map(|seen| seen.session().unwrap().to_owned()).collect();
         assert_eq!(used.len(), if share { 1 } else { 3 });
-        under.settle_drains().await;
+        under.settle_errands().await;
         assert_eq!(server.count("DELETE"), if share { 0 } else { 3 });
         // With a credential there is something to tell them apart by.
         for _ in 0..2 {
@@ -270,7 +286,7 @@ async fn servers_without_sessions_work_too() {
     let sessions = CallerSessions::new();
     under.legacy_call(&sessions).await;
     sessions.close(&[Arc::clone(&under.backend)]);
-    under.settle_drains().await;
+    under.settle_errands().await;
     assert_eq!(server.methods(), ["initialize", "notifications/initialized", "tools/call"]);
 }
 
