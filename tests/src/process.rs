@@ -72,7 +72,11 @@ pub async fn run(folder: &Path, arguments: &[&str]) -> Result<Output> {
     tokio::time::timeout(PATIENCE, command.output()).await.context("vmcp does not end")?.context("starting vmcp")
 }
 
-fn command() -> Result<Command> {
+/// The `vmcp` command without arguments and without the caller's `VMCP_…` variables, which would configure it.
+///
+/// # Errors
+/// When the binary cannot be built.
+pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VMCP_")) {
         command.env_remove(name);

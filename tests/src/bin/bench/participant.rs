@@ -79,7 +79,7 @@ fn nginx(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
 fn vmcp(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
     let file = folder.join("vmcp.json");
     std::fs::write(&file, serde_json::json!({ "backends": [{ "name": "b", "url": backend.url }] }).to_string())?;
-    let mut command = Command::new(process::binary()?);
+    let mut command = process::command()?;
     command.arg("serve").arg("--config").arg(&file).args(["--port", &port.to_string(), "--log-level", "error"]);
     Ok(command)
 }
