@@ -12,6 +12,7 @@ use crate::{
 };
 use http::{Method, StatusCode};
 use std::{
+    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -91,11 +92,15 @@ impl Watch {
 
     async fn keep_open(mut self) {
         let mut pause = SHORTEST;
+        let backend = Arc::clone(&self.backend);
         loop {
+            // Listening from before the look, so that nothing is learned unheard in between.
+            let mut learned = pin!(backend.learned().notified());
+            learned.as_mut().enable();
             match self.open_once().await {
                 End::None => {
                     pause = SHORTEST;
-                    let _ = timeout(QUIET, self.backend.learned().notified()).await;
+                    let _ = timeout(QUIET, learned).await;
                     continue;
                 }
                 End::Ended(start) if start.elapsed() >= GOOD => pause = SHORTEST,

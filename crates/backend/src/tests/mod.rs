@@ -1,6 +1,7 @@
 //! The whole crate against small servers over real sockets.
 
 mod calls;
+mod credentials;
 mod eras;
 mod lists;
 mod replies;

@@ -111,6 +111,23 @@ async fn a_callers_stream_carries_its_headers_and_stops_with_its_guard() {
 }
 
 #[tokio::test]
+async fn a_stream_is_opened_once_somebody_has_found_out_the_era() {
+    let feeds = Feeds::default();
+    let mut server = Server::start(telling(&feeds)).await;
+    let under = Setup::new().at(&server);
+    let sessions = CallerSessions::new();
+    let _guard = under.backend.watch_for(under.caller("ann", &[]), &sessions);
+    under.backend.watch();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.seen().is_empty(), "nobody is asked only to be watched");
+    list(&under, Era::Legacy).await;
+    server.wait_for("GET").await;
+    server.wait_for("GET").await;
+}
+
+#[tokio::test]
 async fn nothing_is_watched_for_all_where_lists_depend_on_the_caller() {
     let feeds = Feeds::default();
     let server = Server::start(telling(&feeds)).await;
