@@ -124,9 +124,10 @@ impl Slot {
         self.finished.subscribe()
     }
 
-    /// Ends an attempt. Returns the kinds that differ from before.
-    pub(super) fn finish(&self, outcome: Result<Arc<BackendList>, Arc<str>>) -> Vec<ListKind> {
-        let changed = self.state(|state| {
+    /// Ends an attempt. Returns the kinds that differ from before. Where there are any, `changed` runs before anybody who waits wakes:
+    /// who wakes must not be shown a catalogue from before.
+    pub(super) fn finish(&self, outcome: Result<Arc<BackendList>, Arc<str>>, changed: impl FnOnce()) -> Vec<ListKind> {
+        let kinds = self.state(|state| {
             state.started = None;
             match outcome {
                 Ok(list) => {
@@ -145,9 +146,12 @@ impl Slot {
                 }
             }
         });
+        if !kinds.is_empty() {
+            changed();
+        }
         self.refreshing.store(false, Ordering::Release);
         self.finished.send_modify(|count| *count += 1);
-        changed
+        kinds
     }
 
     /// Takes a list that was fetched under another key and turned out to belong here too.
@@ -233,5 +237,30 @@ impl Lists {
         let list = Arc::new(list);
         *entry = Arc::downgrade(&list);
         list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use vmcp_core::Era;
+
+    #[test]
+    fn what_changed_is_known_before_anybody_who_waits_wakes() {
+        let slot = Slot::new();
+        let waiting = slot.subscribe();
+        let told = Cell::new(0);
+        let list = || Ok(Arc::new(BackendList::builder(Era::Modern).build()));
+        let changed = || {
+            assert!(slot.list().is_some() && !waiting.has_changed().unwrap());
+            told.set(told.get() + 1);
+        };
+        assert!(slot.start() && !slot.start());
+        assert_eq!(slot.finish(list(), changed), ListKind::ALL);
+        assert!(waiting.has_changed().unwrap());
+        slot.finish(list(), || told.set(told.get() + 1));
+        slot.finish(Err("gone".into()), || told.set(told.get() + 1));
+        assert_eq!(told.get(), 1, "the same list again and a failure change nothing");
     }
 }

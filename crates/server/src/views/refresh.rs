@@ -25,7 +25,7 @@ struct Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.finished {
-            self.slot.finish(Err("listing was interrupted".into()));
+            self.slot.finish(Err("listing was interrupted".into()), || {});
         }
     }
 }
@@ -80,16 +80,16 @@ impl Views {
                 if resolved != key {
                     // Whoever waited for this attempt looks there now and must find something, also while another one is under way.
                     self.lists.slot(resolved).adopt(Arc::clone(&list));
+                    self.changed();
                 }
-                (attempt.slot.finish(Ok(Arc::clone(&list))), Some(list))
+                (attempt.slot.finish(Ok(Arc::clone(&list)), || self.changed()), Some(list))
             }
             Err(error) => {
                 tracing::warn!(backend = %backend.name(), %error, "cannot list a backend; its last good list stays");
-                (attempt.slot.finish(Err(error.to_string().into())), None)
+                (attempt.slot.finish(Err(error.to_string().into()), || {}), None)
             }
         };
         if !changed.is_empty() {
-            self.changed();
             if let (ViewScope::Shared, Some(list)) = (key.scope, list) {
                 backend.watch();
                 self.keep(key, &list).await;
