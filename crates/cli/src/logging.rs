@@ -12,10 +12,10 @@ pub(crate) const READY: &str = "vmcp::ready";
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LogArgs {
     /// What to log: off, error, warn, info, debug or trace, or a filter such as vmcp_backend=debug
-    #[arg(long, value_name = "LEVEL", env = "VMCP_LOG")]
+    #[arg(long, value_name = "LEVEL", env = "VMCP_LOG_LEVEL")]
     log_level: Option<String>,
     /// How to write the log
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", env = "VMCP_LOG_FORMAT")]
     log_format: LogFormat,
 }
 

@@ -1,0 +1,141 @@
+//! `vmcp headers explain` from outside.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::Folder;
+
+const CONFIG: &str = r#"
+passthroughHeaders: [x-request-id, x-tenant]
+backends:
+  - name: github
+    url: https://github.example.com/mcp
+    headers: { x-key: { fromEnv: NOT_SET } }
+    passthroughHeaders:
+      - { name: x-github-token, as: authorization, format: "Bearer {}", required: true }
+      - { name: x-tenant, as: x-org, credential: false }
+  - name: wiki
+    url: https://wiki.example.com/mcp
+    inheritPassthroughHeaders: false
+  - name: crm
+    url: https://crm.example.com/mcp
+outgoingAuth:
+  backends:
+    crm: { type: header_injection, headerInjection: { headerName: x-crm-key, headerValueEnv: NOT_SET } }
+"#;
+
+fn folder() -> Folder {
+    Folder::new(&[("vmcp.yaml", CONFIG)])
+}
+
+/// A result whose warnings and notes are not looked at.
+fn explain(more: &[&str]) -> String {
+    let ended = folder().vmcp(&[&["headers", "explain"], more].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    ended.stdout
+}
+
+fn json(more: &[&str]) -> Value {
+    serde_json::from_str(&explain(&[&["--json"], more].concat())).unwrap()
+}
+
+#[test]
+fn the_policy_is_a_table_with_every_header_of_every_backend() {
+    let text = explain(&[]);
+    let rows: Vec<String> = text.lines().take(9).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        rows,
+        [
+            "BACKEND CALLER SENDS BACKEND GETS AS REQUIRED CREDENTIAL FROM",
+            "github - x-key a value of its own - - own headers",
+            "github x-request-id x-request-id the value - - global passthroughHeaders",
+            "github x-github-token authorization Bearer {} yes yes own passthroughHeaders",
+            "github x-tenant x-org the value - - own passthroughHeaders",
+            "wiki - - - - - -",
+            "crm - x-crm-key a value of its own - - outgoingAuth",
+            "crm x-request-id x-request-id the value - - global passthroughHeaders",
+            "crm x-tenant x-tenant the value - yes global passthroughHeaders",
+        ],
+        "{text}"
+    );
+    for closed in ["transfer-encoding", "x-forwarded-*", "mcp-*", "x-remote-*", "authorization, cookie"] {
+        assert!(text.contains(closed), "{closed}\n{text}");
+    }
+}
+
+#[test]
+fn the_policy_is_an_object_for_programs() {
+    let policy = json(&[]);
+    assert_eq!(
+        policy["backends"][0]["headers"][2],
+        json!({"inbound": "x-github-token", "outbound": "authorization", "format": "Bearer {}", "required": true, "credential": true, "origin": "backend"})
+    );
+    assert_eq!(policy["backends"][1], json!({"backend": "wiki", "headers": []}));
+    assert_eq!(policy["backends"][2]["headers"][0]["origin"], "strategy");
+    let groups: Vec<&Value> = policy["closed"].as_array().unwrap().iter().map(|group| &group["openedBy"]).collect();
+    assert_eq!(groups, [&json!(null), &json!(null), &json!(null), &json!("impersonation"), &json!("allowCredentialHeaderPassthrough")]);
+}
+
+#[test]
+fn a_played_request_says_what_becomes_of_each_header() {
+    let given =
+        ["-H", "X_Tenant: blue", "-H", "x-github-token: abc", "-H", "x-forwarded-for: 1", "-H", "cookie: a", "-H", "x-nobody: hunter2"];
+    let text = explain(&given);
+    for row in [
+        "x_tenant (value of 4 bytes) github sent as x-org",
+        "wiki not listed",
+        "crm sent as x-tenant",
+        "x-github-token (value of 3 bytes) github sent as authorization, in the form `Bearer {}`",
+        "x-forwarded-for (value of 1 byte) all cannot be listed",
+        "cookie (value of 1 byte) all not listed; would need `allowCredentialHeaderPassthrough: true`",
+        "x-nobody (value of 7 bytes) all not listed",
+        "`x-forwarded-for`: it says where a request came from, which only a proxy in front may say.",
+        "Backend `github` gets 1 header from the configuration too: x-key.",
+    ] {
+        let found = text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") == row);
+        assert!(found, "{row}\n\n{text}");
+    }
+    let played = json(&given);
+    assert_eq!(played["refused"], json!(null));
+    assert_eq!(
+        played["headers"][1]["backends"][0],
+        json!({"backend": "github", "outcome": "sent", "as": "authorization", "format": "Bearer {}"})
+    );
+    assert_eq!(played["headers"][3]["backends"][1]["group"], "credential");
+    assert_eq!(played["backends"][2], json!({"backend": "crm", "called": true, "missing": null, "ownHeaders": ["x-crm-key"]}));
+    assert!(!format!("{text}{played}").contains("hunter2"));
+}
+
+#[test]
+fn a_request_that_would_be_refused_says_so_and_why() {
+    let text = explain(&["-H", "x-github-token: two words hunter2", "-H", "x-tenant: 1"]);
+    assert!(
+        text.starts_with("The request is refused with 400, and no backend sees any of it: header `x-github-token`: backend `github`"),
+        "{text}"
+    );
+    assert!(text.contains("not sent: the request is refused") && !text.contains("hunter2"), "{text}");
+    let played = json(&["-H", "x-tenant: 1", "-H", "x_tenant: 2"]);
+    assert_eq!(played["refused"]["status"], 400);
+    assert_eq!(played["backends"][2]["called"], false);
+    let large = format!("x-tenant: {}", "a".repeat(40_000));
+    assert_eq!(json(&["-H", &large])["refused"]["status"], 431);
+}
+
+#[test]
+fn a_backend_that_lacks_a_required_header_is_not_called() {
+    let played = json(&["-H", "x-tenant: 1"]);
+    assert_eq!(played["headers"][0]["backends"][0], json!({"backend": "github", "outcome": "notCalled", "missing": "x-github-token"}));
+    assert_eq!(played["backends"][0]["missing"], "x-github-token");
+    assert!(explain(&["-H", "x-tenant: 1"]).contains("Backend `github` is left out for this caller: it needs `x-github-token`."));
+}
+
+#[test]
+fn a_policy_that_cannot_be_is_said_to_be_wrong_where_it_is() {
+    let folder = Folder::new(&[("a.yaml", "passthroughHeaders: [x-forwarded-for]\nbackends: [{name: a, url: 'https://a/'}]\n")]);
+    let error = folder.vmcp(&["headers", "explain", "--config", "a.yaml"]).error();
+    assert!(error.starts_with("a.yaml:1:22: passthroughHeaders[0]: header `x-forwarded-for`"), "{error}");
+    for given in ["x-key hunter2", "a b: hunter2"] {
+        let error = folder.vmcp(&["headers", "explain", "-H", given]).error();
+        assert!(error.starts_with("-H: ") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! What the tests of commands that talk have in common: the binary, a running one, and a small server of another make.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot start its process has failed")]
+
+mod other;
+mod raw;
+
+pub use other::Other;
+pub use raw::{post, request};
+
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+/// How long anything may take before a test fails: never a pause, only a bound.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with files, where commands run.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self(folder)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs a command to its end.
+    pub fn vmcp(&self, arguments: &[&str]) -> Ended {
+        self.vmcp_with("", arguments)
+    }
+
+    /// The same with something to read on standard input.
+    pub fn vmcp_with(&self, input: &str, arguments: &[&str]) -> Ended {
+        let mut child =
+            command(self.0.path(), arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that reads nothing has closed it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ended::new(child.wait_with_output().unwrap())
+    }
+
+    /// Starts a command that goes on until it is stopped.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut child =
+            command(self.0.path(), arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdout = lines(child.stdout.take().unwrap());
+        let stderr = lines(child.stderr.take().unwrap());
+        Running { child, stdout, stderr, heard: String::new() }
+    }
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmcp"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// What a command did.
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    fn new(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What it printed, when all went well.
+    pub fn good(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{}", self.stdout);
+        self.stdout
+    }
+
+    /// The same as JSON.
+    pub fn json(self) -> Value {
+        serde_json::from_str(&self.good()).unwrap()
+    }
+
+    /// The one line that said why it failed.
+    pub fn error(self) -> String {
+        assert_eq!(self.code, 1, "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        self.stderr.trim_end().strip_prefix("error: ").unwrap_or(&self.stderr).to_owned()
+    }
+}
+
+/// A command that is running. Dropping it kills it.
+pub struct Running {
+    child: Child,
+    pub stdout: Receiver<String>,
+    pub stderr: Receiver<String>,
+    /// What standard error said so far.
+    pub heard: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    /// Waits for the line that says where it listens, and gives the endpoint's URL.
+    pub fn url(&mut self) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen:\n{}", self.heard));
+            self.heard += &line;
+            self.heard.push('\n');
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                return rest.split([' ', ';', '"']).next().unwrap().to_owned();
+            }
+        }
+    }
+
+    /// The next line on standard output.
+    pub fn line(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Sends a signal and waits for the end. Gives the exit code and everything that standard error said.
+    #[cfg(unix)]
+    pub fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        // Its end closes the pipe; a process that does not end fails the wait.
+        while let Ok(line) = self.stderr.recv_timeout(PATIENCE) {
+            self.heard += &line;
+            self.heard.push('\n');
+        }
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.heard))
+    }
+}
+
+/// A running demo: a gateway, and two MCP servers that can be asked directly.
+pub struct Demo {
+    pub folder: Folder,
+    pub running: Running,
+    pub url: String,
+    pub story: Value,
+}
+
+impl Demo {
+    pub fn start() -> Self {
+        let folder = Folder::new(&[]);
+        let mut running = folder.start(&["demo", "--port", "0", "--json"]);
+        let url = running.url();
+        let story = serde_json::from_str(&running.line()).unwrap();
+        Self { folder, running, url, story }
+    }
+
+    /// A server's own endpoint.
+    pub fn backend(&self, name: &str) -> &str {
+        let servers = self.story["backends"].as_array().unwrap();
+        servers.iter().find(|server| server["name"] == name).unwrap()["url"].as_str().unwrap()
+    }
+
+    /// A configuration for its servers, with something to add to each, and one that does not answer.
+    pub fn config(&self, name: &str, github: &str, wiki: &str) -> String {
+        let yaml = format!(
+            "backends:\n  - {{ name: github, url: '{}', {github} }}\n  - {{ name: wiki, url: '{}', {wiki} }}\n",
+            self.backend("github"),
+            self.backend("wiki")
+        );
+        let path = self.folder.path(name);
+        std::fs::write(&path, yaml).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
