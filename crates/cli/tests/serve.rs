@@ -1,5 +1,7 @@
 //! `vmcp serve` from outside: how it starts, what it says, and how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read what it got has failed")]
+
 mod support;
 
 use serde_json::Value;

@@ -1,13 +1,13 @@
 //! What the tests of commands that talk have in common: the binary, a running one, and a small server of another make.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot start its process has failed")]
 
 mod other;
 mod raw;
 
-pub use other::Other;
-pub use raw::{post, request};
+pub(crate) use other::Other;
+pub(crate) use raw::{post, request};
 
 use serde_json::Value;
 use std::{
@@ -20,13 +20,13 @@ use std::{
 };
 
 /// How long anything may take before a test fails: never a pause, only a bound.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with files, where commands run.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -34,17 +34,17 @@ impl Folder {
         Self(folder)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Runs a command to its end.
-    pub fn vmcp(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn vmcp(&self, arguments: &[&str]) -> Ended {
         self.vmcp_with("", arguments)
     }
 
     /// The same with something to read on standard input.
-    pub fn vmcp_with(&self, input: &str, arguments: &[&str]) -> Ended {
+    pub(crate) fn vmcp_with(&self, input: &str, arguments: &[&str]) -> Ended {
         let mut child =
             command(self.0.path(), arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // A command that reads nothing has closed it.
@@ -53,7 +53,7 @@ impl Folder {
     }
 
     /// Starts a command that goes on until it is stopped.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut child =
             command(self.0.path(), arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = lines(child.stdout.take().unwrap());
@@ -82,10 +82,10 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// What a command did.
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
@@ -95,18 +95,18 @@ impl Ended {
     }
 
     /// What it printed, when all went well.
-    pub fn good(self) -> String {
+    pub(crate) fn good(self) -> String {
         assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{}", self.stdout);
         self.stdout
     }
 
     /// The same as JSON.
-    pub fn json(self) -> Value {
+    pub(crate) fn json(self) -> Value {
         serde_json::from_str(&self.good()).unwrap()
     }
 
     /// The one line that said why it failed.
-    pub fn error(self) -> String {
+    pub(crate) fn error(self) -> String {
         assert_eq!(self.code, 1, "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         self.stderr.trim_end().strip_prefix("error: ").unwrap_or(&self.stderr).to_owned()
@@ -114,12 +114,12 @@ impl Ended {
 }
 
 /// A command that is running. Dropping it kills it.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
-    pub stdout: Receiver<String>,
-    pub stderr: Receiver<String>,
+    pub(crate) stdout: Receiver<String>,
+    pub(crate) stderr: Receiver<String>,
     /// What standard error said so far.
-    pub heard: String,
+    pub(crate) heard: String,
 }
 
 impl Drop for Running {
@@ -131,7 +131,7 @@ impl Drop for Running {
 
 impl Running {
     /// Waits for the line that says where it listens, and gives the endpoint's URL.
-    pub fn url(&mut self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         loop {
             let line = self.stderr.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it does not listen:\n{}", self.heard));
             self.heard += &line;
@@ -143,13 +143,13 @@ impl Running {
     }
 
     /// The next line on standard output.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.stdout.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Sends a signal and waits for the end. Gives the exit code and everything that standard error said.
     #[cfg(unix)]
-    pub fn stop(mut self, signal: &str) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         // Its end closes the pipe; a process that does not end fails the wait.
@@ -162,15 +162,15 @@ impl Running {
 }
 
 /// A running demo: a gateway, and two MCP servers that can be asked directly.
-pub struct Demo {
-    pub folder: Folder,
-    pub running: Running,
-    pub url: String,
-    pub story: Value,
+pub(crate) struct Demo {
+    pub(crate) folder: Folder,
+    pub(crate) running: Running,
+    pub(crate) url: String,
+    pub(crate) story: Value,
 }
 
 impl Demo {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = Folder::new(&[]);
         let mut running = folder.start(&["demo", "--port", "0", "--json"]);
         let url = running.url();
@@ -179,13 +179,13 @@ impl Demo {
     }
 
     /// A server's own endpoint.
-    pub fn backend(&self, name: &str) -> &str {
+    pub(crate) fn backend(&self, name: &str) -> &str {
         let servers = self.story["backends"].as_array().unwrap();
         servers.iter().find(|server| server["name"] == name).unwrap()["url"].as_str().unwrap()
     }
 
     /// A configuration for its servers, with something to add to each, and one that does not answer.
-    pub fn config(&self, name: &str, github: &str, wiki: &str) -> String {
+    pub(crate) fn config(&self, name: &str, github: &str, wiki: &str) -> String {
         let yaml = format!(
             "backends:\n  - {{ name: github, url: '{}', {github} }}\n  - {{ name: wiki, url: '{}', {wiki} }}\n",
             self.backend("github"),

@@ -2,22 +2,22 @@
 
 use serde_json::Value;
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
 };
 
 /// A running server. It ends with the test's process.
-pub struct Other {
-    pub url: String,
+pub(crate) struct Other {
+    pub(crate) url: String,
     /// The bodies of the calls that it got.
-    pub calls: Arc<Mutex<Vec<String>>>,
+    pub(crate) calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Other {
     /// Starts a server with these tools (a JSON array), which answers every call with this result (JSON text).
-    pub fn start(tools: &'static str, result: &'static str) -> Self {
+    pub(crate) fn start(tools: &'static str, result: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         let calls = Arc::new(Mutex::new(Vec::new()));

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Sends one request on a connection of its own. Gives status and body.
-pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let mut stream = TcpStream::connect(authority).unwrap();
@@ -29,7 +29,7 @@ pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) ->
 }
 
 /// Calls a tool as a client of 2026-07-28 does, with headers of its own. Gives the whole message.
-pub fn post(url: &str, tool: &str, headers: &[(&str, &str)]) -> Value {
+pub(crate) fn post(url: &str, tool: &str, headers: &[(&str, &str)]) -> Value {
     let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": {}, "_meta": meta } });
     let mut all = vec![
