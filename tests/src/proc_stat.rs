@@ -61,9 +61,10 @@ pub fn keeps_open(local: SocketAddr, remote: SocketAddr) -> bool {
     let (local, remote) = (format!(":{:04X}", local.port()), format!(":{:04X}", remote.port()));
     let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     // sl local_address rem_address st …; 01 is ESTABLISHED.
-    table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|fields| {
-        matches!(fields.as_slice(), [_, from, to, "01", ..] if from.ends_with(&local) && to.ends_with(&remote))
-    })
+    table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|fields| matches!(fields.as_slice(), [_, from, to, "01", ..] if from.ends_with(&local) && to.ends_with(&remote)))
 }
 
 /// The time for which all cores together were busy since the machine started.

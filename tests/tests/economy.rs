@@ -67,13 +67,14 @@ async fn lists_are_answered_without_asking_the_backends_each_time() -> Result<()
         let fixture = Fixture::start(Spec::new("b", backend).paged(100, 10)).await?;
         let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [fixture.entry(json!({}))] })).await?;
         let mut client = vmcp.client(caller).await?;
-        client.tools().await?;
-        fixture.forget_requests();
         for _ in 0..20 {
             client.tools().await?;
             vmcp.client(caller).await?.tools().await?;
         }
-        assert_eq!(fixture.requests_of("tools/list").len(), 0, "{caller:?} {backend:?}");
+        // Twice at most: once to have them, and once more when the stream is open that tells of changes, for what changed in between.
+        let lists = fixture.requests_of("tools/list");
+        let collections = lists.iter().filter(|list| list.json()["params"]["cursor"].is_null()).count();
+        assert!(collections <= 2, "{caller:?} {backend:?}: {collections} collections for 40 lists");
     }
     Ok(())
 }

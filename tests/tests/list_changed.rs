@@ -68,14 +68,14 @@ async fn an_announcement_without_a_change_is_not_passed_on() -> Result<()> {
 
 #[tokio::test]
 async fn who_cannot_see_a_backend_does_not_hear_of_it() -> Result<()> {
-    let open = Fixture::start(Spec::legacy("open")).await?;
-    let closed = Fixture::start(Spec::legacy("closed")).await?;
-    let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [
-        open.entry(json!({})),
-        closed.entry(json!({ "passthroughHeaders": [{ "name": "x-key", "required": true }] })),
-    ] }))
-    .await?;
     for era in Era::BOTH {
+        let open = Fixture::start(Spec::legacy("open")).await?;
+        let closed = Fixture::start(Spec::legacy("closed")).await?;
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [
+            open.entry(json!({})),
+            closed.entry(json!({ "passthroughHeaders": [{ "name": "x-key", "required": true }] })),
+        ] }))
+        .await?;
         let mut insider = vmcp.client_of(era).header("x-key", format!("{era:?}")).connect().await?;
         let mut outsider = vmcp.client(era).await?;
         for client in [&mut insider, &mut outsider] {
