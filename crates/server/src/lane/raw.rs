@@ -106,7 +106,22 @@ impl Snapshot {
         if let Some(route) = self.listed_route(key, carried, name) {
             return Ok(route);
         }
+        if viewer.era == Era::Modern {
+            // What a modern caller's headers have to repeat stands in the tool's schema, so its first call waits for the first list.
+            let rules = self.views.rules();
+            let owner = match carried {
+                Carried::ToolsCall => rules.unlisted_tool(name, &self.views.listed(key)),
+                Carried::PromptsGet | Carried::ResourcesRead => Unlisted::Unknown,
+            };
+            if let Unlisted::Route { backend: owner, .. } = owner {
+                self.views.gather(viewer, key, |backend| backend == owner).await;
+            }
+        }
         let listed = self.views.listed(key);
+        // A list that came in since the first look is in the catalogue now.
+        if let Some(route) = self.listed_route(key, carried, name) {
+            return Ok(route);
+        }
         let rules = self.views.rules();
         let unlisted = match carried {
             Carried::ToolsCall => rules.unlisted_tool(name, &listed),

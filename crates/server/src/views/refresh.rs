@@ -110,22 +110,10 @@ impl Views {
             if !backend.is_shared() {
                 continue;
             }
-            for era in [Era::Legacy, Era::Modern] {
-                let era = backend.known_era(era).unwrap_or(era);
-                let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
-                let slot = self.lists.slot(key);
-                if slot.freshness(self.settings.ttl) == Freshness::Fresh {
-                    // The first listing found out which eras the backend speaks, and it is the only one.
-                    continue;
-                }
-                let mut finished = slot.subscribe();
-                self.refresh(key, &slot, None);
-                // The first listing finds out which eras the backend speaks; the second then needs no probe, or is the same list.
-                let listed = tokio::time::timeout(self.settings.wait, finished.changed());
-                if self.shutdown.run_until_cancelled(listed).await.is_none() {
-                    return;
-                }
-            }
+            // One era is enough to have a list, instructions and an ear for changes; the other is listed when somebody asks in it.
+            let era = backend.known_era(Era::Legacy).unwrap_or(Era::Legacy);
+            let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
+            self.refresh(key, &self.lists.slot(key), None);
         }
         let mut tick = tokio::time::interval(RECOVERY_TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
