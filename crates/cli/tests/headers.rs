@@ -141,3 +141,68 @@ fn a_policy_that_cannot_be_is_said_to_be_wrong_where_it_is() {
         assert!(error.starts_with("-H: ") && !error.contains("hunter2"), "{error}");
     }
 }
+
+/// A page of the repository.
+fn page(name: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
+}
+
+/// The blocks of a page in one language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let parts = page.split("\n```").collect::<Vec<_>>();
+    parts.iter().filter_map(|part| part.strip_prefix(language)?.strip_prefix('\n')).collect()
+}
+
+#[test]
+fn the_readmes_table_is_what_its_configuration_does() {
+    let readme = page("README.md");
+    let config = blocks(&readme, "yaml")[0];
+    assert_eq!(config.lines().count(), 10);
+    let folder = Folder::new(&[("vmcp.yaml", config)]);
+    let rows = readme.split("| the caller sends |").nth(1).unwrap().lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut seen = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let given = if cells[0] == "nothing" { "x-unlisted: 1" } else { cells[0] };
+        let played = folder.vmcp(&["headers", "explain", "--json", "-H", given]).json();
+        for (index, expected) in cells[1..].iter().enumerate() {
+            let outcome = &played["headers"][0]["backends"][index];
+            match expected.split_once(": ") {
+                None => assert_ne!(outcome["outcome"], "sent", "{row}"),
+                Some((name, _)) if cells[0] == "nothing" => assert_eq!(played["backends"][index]["ownHeaders"], json!([name]), "{row}"),
+                Some((name, value)) => {
+                    assert_eq!(outcome["as"], name, "{row}");
+                    let sent = given.split_once(": ").unwrap().1;
+                    assert_eq!(outcome["format"].as_str().unwrap_or("{}").replace("{}", sent), value, "{row}");
+                }
+            }
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}
+
+#[test]
+fn the_pages_show_what_the_command_prints() {
+    let (readme, quick_start, commands) = (page("README.md"), page("docs/quick-start.md"), page("docs/commands.md"));
+    let configs = blocks(&quick_start, "yaml");
+    let pages = [(&commands, blocks(&readme, "yaml")[0]), (&quick_start, configs[configs.len() - 1])];
+    let mut seen = 0;
+    for (page, config) in pages {
+        let folder = Folder::new(&[("vmcp.yaml", config)]);
+        for block in blocks(page, "console").iter().filter(|block| block.starts_with("$ vmcp headers explain")) {
+            let (command, shown) = block.split_once('\n').unwrap();
+            let quoted = command.split('\'').enumerate();
+            let words = quoted.flat_map(|(index, part)| if index % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+            let printed = folder.vmcp(&words.skip(2).collect::<Vec<_>>()).stdout;
+            let shown = shown.trim_end_matches('…').trim_end();
+            assert!(printed.starts_with(shown), "{command}\n{printed}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
+    for config in configs {
+        let folder = Folder::new(&[("vmcp.yaml", config)]);
+        assert_eq!(folder.vmcp(&["validate"]).code, 0, "{config}");
+    }
+}
