@@ -61,19 +61,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
+    let signals = Signals::new()?;
     let gateway = Gateway::builder(config).findings_are_told().build()?;
     tracing::info!(target: READY, backends, "listening on http://{address}{path}");
-    serve_until_signal(&gateway, listener).await
+    serve_until_signal(&gateway, listener, signals).await
 }
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down in order. A second signal ends at once.
-pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener) -> anyhow::Result<()> {
+pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener, mut signals: Signals) -> anyhow::Result<()> {
     let stop = async {
-        stop_signal().await?;
+        signals.next().await?;
         tracing::info!("stopping: no new connections, requests in flight may end; a second signal stops at once");
         tokio::select! {
             () = gateway.shutdown() => {}
-            signal = stop_signal() => signal?,
+            signal = signals.next() => signal?,
         }
         anyhow::Ok(())
     };
@@ -89,17 +90,39 @@ pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener)
     }
 }
 
+/// The signals that end a gateway, heard from the moment this is made: before anybody is told that there is something to end.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
 #[cfg(unix)]
-async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C"),
+impl Signals {
+    /// Has to be called inside the runtime.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hear = |kind| signal(kind).context("cannot wait for SIGTERM and Ctrl-C");
+        Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        Ok(())
     }
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() -> anyhow::Result<()> {
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
+impl Signals {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> anyhow::Result<()> {
+        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
+    }
 }

@@ -6,7 +6,7 @@ mod scene;
 mod server;
 mod story;
 
-use super::serve::{bind, runtime, serve_until_signal};
+use super::serve::{Signals, bind, runtime, serve_until_signal};
 use crate::{
     error::Failure,
     logging::LogArgs,
@@ -49,16 +49,18 @@ impl Demo {
         let address = listener.local_addr().context("cannot tell the listener's address")?;
         let scene = Scene::set(address).await?;
         let gateway = Gateway::builder(scene.config()?).build()?;
-        let serving = serve_until_signal(&gateway, listener);
+        let serving = serve_until_signal(&gateway, listener, Signals::new()?);
         let acting = async {
             let calls = calls::make(&scene).await?;
             let story = story::Story::new(&scene, calls);
+            // What was seen is shown in any case, the conclusion only where it holds.
+            let checked = story.check();
             if self.json {
                 terminal::print(story.object())?;
             } else {
-                terminal::print(story.text(self.once))?;
+                terminal::print(story.text(checked.is_ok(), self.once))?;
             }
-            story.check()?;
+            checked?;
             if !self.once {
                 terminal.note(&format!("listening on {}; Ctrl-C stops it", scene.url));
                 std::future::pending::<()>().await;

@@ -101,8 +101,8 @@ impl<'a> Story<'a> {
         json!({ "url": self.scene.url, "backends": servers, "headers": rows, "calls": calls })
     }
 
-    /// The whole for people. With `once` there is nothing to try next.
-    pub(super) fn text(&self, once: bool) -> String {
+    /// The whole for people. The conclusion is left out where it does not hold; with `once` there is nothing to try next.
+    pub(super) fn text(&self, holds: bool, once: bool) -> String {
         let mut text = format!("A gateway at {} with two MCP servers behind it, configured like this:\n\n", self.scene.url);
         for line in self.scene.yaml.lines() {
             let _ = writeln!(text, "    {line}");
@@ -116,9 +116,12 @@ impl<'a> Story<'a> {
             tools.join(" and "),
             users.join(" and "),
         );
-        let _ = writeln!(text, "{}", self.table().render(None));
+        text.push_str(&self.table().render(None));
+        if !holds {
+            return text;
+        }
         text.push_str(
-            "\nNo call of one user carried anything of the other's. `x-diary` and the users' own `authorization` are listed for\n\
+            "\n\nNo call of one user carried anything of the other's. `x-diary` and the users' own `authorization` are listed for\n\
              nobody, so they stayed at vmcp; `github` got an `authorization` made of `x-github-token`.",
         );
         if !once {
