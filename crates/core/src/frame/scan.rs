@@ -13,6 +13,14 @@ pub(super) struct Scanner<'a> {
     at: usize,
 }
 
+/// How many bytes of a string are looked at one by one before a vector search takes over.
+const SHORT: usize = 24;
+
+/// Whether a byte stands for itself inside a string: no quote, no backslash, no control character.
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
+}
+
 /// Which members of an object are taken apart themselves while passing over it.
 pub(super) type Inner<'a> = SmallVec<[(usize, RawObject<'a>); 1]>;
 
@@ -159,7 +167,16 @@ impl<'a> Scanner<'a> {
         let bytes = self.text.as_bytes();
         self.at += 1;
         loop {
+            // Most strings are short: for them a look at each byte is cheaper than setting up a vector search.
+            let near = bytes.len().min(self.at + SHORT);
+            while self.at < near && is_plain(bytes[self.at]) {
+                self.at += 1;
+            }
             let rest = &bytes[self.at..];
+            if let Some(b'"') = rest.first() {
+                self.at += 1;
+                return Ok(());
+            }
             let Some(found) = memchr2(b'"', b'\\', rest) else {
                 self.at = bytes.len();
                 return Err(self.expected("`\"`"));
@@ -250,7 +267,7 @@ pub fn is_json(text: &str) -> bool {
 #[must_use]
 pub fn decode_string(literal: &str) -> Option<Cow<'_, str>> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr2(b'\\', b'"', inner.as_bytes()).is_none() {
+    if inner.bytes().all(is_plain) {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str::<String>(literal).ok().map(Cow::Owned)

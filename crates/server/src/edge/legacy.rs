@@ -131,10 +131,11 @@ async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, reque
     };
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
-        return incoming.snapshot.carry(&caller(), carried, params, requester).await;
+        // Boxed, since a future is moved once into each of those around it, and this one is large.
+        return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester)).await;
     }
     match list_kind(method) {
-        Some(kind) => incoming.snapshot.list(&caller(), kind, request.params.as_ref()).await,
+        Some(kind) => Box::pin(incoming.snapshot.list(&caller(), kind, request.params.as_ref())).await,
         None if method == "initialize" => Err(Failure::new(code::INVALID_REQUEST, "`initialize` cannot be part of a batch")),
         None => Err(Failure::unknown_method(method)),
     }
@@ -173,7 +174,7 @@ async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'
             continue;
         };
         let id = request.id.raw();
-        let response = match Box::pin(result(incoming, session, request, &Unheard)).await {
+        let response = match result(incoming, session, request, &Unheard).await {
             Ok(result) => result_response(id, result),
             Err(failure) => failure.into_response(Some(id), Era::Legacy),
         };

@@ -36,7 +36,7 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
     let id = request.id.raw();
     if request.method == "subscriptions/listen" {
         let opened = match check(incoming, &request) {
-            Ok((params, capabilities)) => listen(incoming, id, params, capabilities).await,
+            Ok((params, capabilities)) => Box::pin(listen(incoming, id, params, capabilities)).await,
             Err(failure) => Err(failure),
         };
         return opened.unwrap_or_else(|failure| failure.into_response(Some(id), Era::Modern));
@@ -76,9 +76,10 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Re
     match (carried, list) {
         (Some(carried), _) => {
             let requester = Modern { reply, headers: &incoming.headers };
-            incoming.snapshot.carry(&caller, carried, params, &requester).await
+            // Boxed, since a future is moved once into each of those around it, and this one is large.
+            Box::pin(incoming.snapshot.carry(&caller, carried, params, &requester)).await
         }
-        (None, Some(kind)) => incoming.snapshot.list(&caller, kind, Some(params)).await,
+        (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
         (None, None) => incoming.snapshot.discover(),
     }
 }

@@ -10,12 +10,18 @@ pub(crate) struct Accepts {
     pub(crate) events: bool,
 }
 
+/// What clients send, the specification's own example.
+const USUAL: &str = "application/json, text/event-stream";
+
 /// Reads `Accept`. Absent means everything (RFC 9110, section 12.5.1).
 pub(crate) fn accepts(headers: &HeaderMap) -> Accepts {
     let mut found = Accepts { json: false, events: false };
     let mut any = false;
     for value in headers.get_all(header::ACCEPT) {
         any = true;
+        if value == USUAL {
+            return Accepts { json: true, events: true };
+        }
         for range in value.to_str().unwrap_or_default().split(',') {
             let mut parts = range.split(';');
             let media = parts.next().unwrap_or_default().trim();

@@ -4,7 +4,13 @@ use crate::failure::{Failure, code};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body;
-use std::{error::Error, pin::pin, time::Duration};
+use std::{
+    error::Error,
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 /// Reads the whole body. Trailers are ignored.
 pub(crate) async fn read_body<B>(body: B, limit: usize, pause: Duration) -> Result<Bytes, Failure>
@@ -19,7 +25,7 @@ where
     let mut body = pin!(body);
     let mut next = async || {
         loop {
-            let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+            let frame = poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
             match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                 None => return Ok(None),
                 Some(Ok(Ok(data))) => return Ok(Some(data)),
@@ -51,6 +57,11 @@ where
 }
 
 async fn in_time<T>(pause: Duration, reading: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut reading = pin!(reading);
+    // A small body mostly came together with the head: then there is nothing to wait for and no timer to set.
+    if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        return Ok(read);
+    }
     tokio::time::timeout(pause, reading).await.map_err(|_| {
         Failure::http(StatusCode::REQUEST_TIMEOUT, code::INVALID_REQUEST, "the body took too long to arrive (limits.readTimeout)")
     })
