@@ -21,7 +21,7 @@ struct Guard<L> {
 
 impl<L> Drop for Guard<L> {
     fn drop(&mut self) {
-        self.sessions.close(&self.backends);
+        self.sessions.end(&self.backends);
     }
 }
 

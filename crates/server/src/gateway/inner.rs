@@ -104,10 +104,18 @@ impl Gateway {
         let snapshot = Arc::new(Snapshot::new(config, plan, Arc::clone(&inner.sessions), generation)?);
         snapshot.start();
         let old = inner.snapshot.swap(snapshot);
+        let sessions = Arc::clone(&inner.sessions);
         inner.tracker.spawn(async move {
+            // Who subscribed under the old configuration has to subscribe again to hear of changes under the new one.
+            old.views.end_listening();
             // Requests in flight hold the old snapshot; its background work ends when they have.
             while Arc::strong_count(&old) > 1 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            old.views.end_listening();
+            // Client sessions go on, but not with what they had at the old backends.
+            for session in sessions.all() {
+                session.backends.close(&old.backends);
             }
             old.stop().await;
         });
@@ -180,7 +188,7 @@ impl Inner {
 
     /// Closes what a session has at the backends, with the gateway's own credentials: the caller's values are not kept for it.
     pub(crate) fn end(&self, session: &ClientSession) {
-        session.backends.close(&self.snapshot().backends);
+        session.backends.end(&self.snapshot().backends);
     }
 
     async fn end_idle_sessions(self: Arc<Self>) {

@@ -80,6 +80,8 @@ pub(crate) struct SessionTable {
     tombstones: moka::sync::Cache<[u8; 16], ()>,
     /// The least recently used idle sessions that the last look found, oldest last.
     victims: Mutex<Vec<(u64, Box<str>)>>,
+    /// Sessions that had to make room: what they have at the backends is closed with that of the expired ones.
+    evicted: Mutex<Vec<Arc<ClientSession>>>,
 }
 
 /// How many sessions one look at the table picks as victims.
@@ -96,6 +98,7 @@ impl SessionTable {
             peers: DashMap::new(),
             tombstones: moka::sync::Cache::builder().max_capacity(1_000_000).time_to_live(settings.max_age).build(),
             victims: Mutex::default(),
+            evicted: Mutex::default(),
             settings,
         })
     }
@@ -204,13 +207,21 @@ impl SessionTable {
             loop {
                 let victim = self.victims.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let Some((since, id)) = victim else { break };
-                if self.remove_if(&id, |session| session.idle_since() == Some(since)).is_some() {
+                if let Some(session) = self.remove_if(&id, |session| session.idle_since() == Some(since)) {
+                    if !session.backends.is_empty() {
+                        self.evicted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+                    }
                     return true;
                 }
             }
             self.find_victims();
         }
         false
+    }
+
+    /// The sessions that had to make room since the last time.
+    pub(super) fn take_evicted(&self) -> Vec<Arc<ClientSession>> {
+        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn find_victims(&self) {
