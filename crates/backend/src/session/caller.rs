@@ -24,6 +24,8 @@ struct Inner {
     /// How many of the burst are used up, as of when.
     spent: u8,
     counted: Option<Instant>,
+    /// The client session is over: whatever is still opened is closed by its last user.
+    ended: bool,
 }
 
 struct Slot {
@@ -70,6 +72,13 @@ impl CallerSessions {
         }
     }
 
+    /// Ends the sessions at these backends as [`Self::close`] does, for good: one that a request still under way opens later is closed
+    /// after that request.
+    pub fn end(&self, backends: &[Arc<Backend>]) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        self.close(backends);
+    }
+
     /// The place of the session for a key.
     pub(crate) fn at(&self, backend: &Arc<Backend>, key: SessionKey) -> Result<CellUse, ErrorKind> {
         let mut evicted = None;
@@ -86,6 +95,12 @@ impl CallerSessions {
 
 impl Inner {
     fn find(&mut self, backend: &Arc<Backend>, key: SessionKey, evicted: &mut Option<Arc<SessionCell>>) -> Result<CellUse, ErrorKind> {
+        if self.ended {
+            let cell = Arc::new(SessionCell::default());
+            let used = CellUse::new(&cell, backend);
+            cell.retire(backend);
+            return Ok(used);
+        }
         let now = Instant::now();
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.key == key && slot.backend == backend.id()) {
             slot.used = now;

@@ -10,6 +10,7 @@ use crate::{
 };
 use http::HeaderValue;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 use vmcp_core::{
     Era, Revision,
     frame::{RawObject, notification},
@@ -21,7 +22,26 @@ const MAX_SESSION_ID: usize = 1024;
 
 impl Backend {
     /// Opens a session, and takes down what that says about the eras.
+    ///
+    /// It is opened in a task of its own: a handshake that was begun ends, also when nobody waits for it any more. Otherwise the backend
+    /// would keep a session whose id nobody learned, one for each caller who gave up.
     pub(crate) async fn open_session(self: &Arc<Self>, audience: Audience<'_>) -> Result<Arc<Session>, Error> {
+        let caller = match audience {
+            Audience::Caller(caller) => Some(caller.clone()),
+            Audience::Gateway => None,
+        };
+        let (tell, told) = oneshot::channel();
+        let backend = Arc::clone(self);
+        self.shared().spawn(async move {
+            let opened = Box::pin(backend.shake_hands(Audience::from(caller.as_ref()))).await;
+            if let Err(Ok(unwanted)) = tell.send(opened) {
+                backend.close_session(unwanted);
+            }
+        });
+        told.await.unwrap_or_else(|_| Err(self.error(Phase::Initialize, ErrorKind::ShuttingDown)))
+    }
+
+    async fn shake_hands(self: &Arc<Self>, audience: Audience<'_>) -> Result<Arc<Session>, Error> {
         let limit = self.silence().min(LIMIT);
         let params = format!(
             r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{}}}"#,
@@ -66,9 +86,15 @@ impl Backend {
         let instructions = instructions(&result).map(|text| self.intern_instructions(text));
         let session = Session::new(id, revision, Offers::read(&result), instructions, self.open_sessions());
         let told = tokio::time::timeout(limit, self.tell(audience, &session, notification("notifications/initialized", None).into())).await;
-        let status = told.map_err(|_| fail(ErrorKind::Timeout(limit)))?.map_err(fail)?;
-        if !status.is_success() {
-            return Err(fail(ErrorKind::Status { status, retry_after: None }));
+        let failed = match told {
+            Ok(Ok(status)) if status.is_success() => None,
+            Ok(Ok(status)) => Some(ErrorKind::Status { status, retry_after: None }),
+            Ok(Err(kind)) => Some(kind),
+            Err(_) => Some(ErrorKind::Timeout(limit)),
+        };
+        if let Some(kind) = failed {
+            self.close_session(session);
+            return Err(fail(kind));
         }
         tracing::debug!(backend = &**self.name(), %revision, "opened a session");
         Ok(session)

@@ -98,6 +98,12 @@ impl Answer {
         self
     }
 
+    /// A step before all others.
+    pub(crate) fn first(mut self, step: Step) -> Self {
+        self.steps.push_front(step);
+        self
+    }
+
     pub(crate) fn data(self, data: impl Into<String>) -> Self {
         self.step(Step::Data(data.into()))
     }

@@ -1,5 +1,6 @@
 //! The whole crate against small servers over real sockets.
 
+mod abandoned;
 mod calls;
 mod credentials;
 mod eras;

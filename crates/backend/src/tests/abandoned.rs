@@ -1,0 +1,49 @@
+//! Sessions that nobody waits for any more: the backend must not be left with them.
+
+use crate::{CallerSessions, testing::*};
+use std::sync::{Arc, Mutex};
+use vmcp_core::{Era, config::ProtocolEra};
+
+fn legacy_setup() -> Setup {
+    Setup::new().keyed().era(ProtocolEra::Legacy)
+}
+
+#[tokio::test]
+async fn a_handshake_that_its_caller_gave_up_ends_and_its_session_is_closed() {
+    for caller_era in [Era::Legacy, Era::Modern] {
+        let (gate, base) = (Arc::new(Mutex::new(None)), legacy());
+        let shut = Arc::clone(&gate);
+        let mut server = Server::start(move |seen| {
+            let answer = base(seen);
+            if seen.rpc() != "initialize" {
+                return answer;
+            }
+            let (sender, step) = feed();
+            *shut.lock().unwrap() = Some(sender);
+            answer.first(step)
+        })
+        .await;
+        let under = legacy_setup().at(&server);
+        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new());
+        {
+            let mut call = Box::pin(under.open(caller_era, &caller, (caller_era == Era::Legacy).then_some(&sessions)));
+            tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
+        }
+        sessions.end(&[Arc::clone(&under.backend)]);
+        gate.lock().unwrap().take();
+        let deleted = server.wait_for("DELETE").await;
+        assert_eq!((deleted.session(), deleted.header("x-key")), (Some("s0"), None), "{caller_era:?}");
+        assert_eq!(server.count("tools/call"), 0, "{caller_era:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_opened_after_the_end_of_a_client_session_is_closed_after_its_request() {
+    let mut server = Server::start(legacy()).await;
+    let under = legacy_setup().at(&server);
+    let sessions = CallerSessions::new();
+    sessions.end(&[Arc::clone(&under.backend)]);
+    under.legacy_call(&sessions).await;
+    assert_eq!(server.wait_for("DELETE").await.session(), Some("s0"));
+    assert!(sessions.is_empty());
+}
