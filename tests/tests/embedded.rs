@@ -1,0 +1,141 @@
+//! The gateway inside another program: without a process of its own, called with and without HTTP, reconfigured while it runs.
+
+use anyhow::{Context, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use serde_json::{Value, json, value::to_raw_value};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+use vmcp_auth::{Identity, NoSettings};
+use vmcp_core::{
+    catalogue::ListKind,
+    config::Config,
+    plugin::{Authenticated, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, StrategyContext, StrategyError, StrategyFactory},
+};
+use vmcp_server::{BuildError, Gateway};
+use vmcp_tests::{
+    Era,
+    client::Client,
+    fixture::{Fixture, Spec},
+};
+
+fn config(backends: &[&Fixture], more: Value) -> Result<Config> {
+    let mut config = json!({ "backends": backends.iter().map(|fixture| fixture.entry(json!({}))).collect::<Vec<_>>() });
+    let (Some(config_object), Some(more)) = (config.as_object_mut(), more.as_object()) else { anyhow::bail!("not objects") };
+    config_object.extend(more.clone());
+    Ok(serde_json::from_value(config)?)
+}
+
+async fn serve(gateway: &Gateway) -> Result<(SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>)> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let gateway = gateway.clone();
+    Ok((addr, tokio::spawn(async move { gateway.serve(listener).await })))
+}
+
+/// Sends each caller's subject as a bearer token.
+struct Subject;
+
+impl OutgoingStrategy for Subject {
+    fn managed_headers(&self) -> &[HeaderName] {
+        &[AUTHORIZATION]
+    }
+
+    fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
+        Some(context.principal.map_or(Cow::Borrowed(""), |caller| Cow::Borrowed(&*caller.subject)))
+    }
+
+    fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        Box::pin(async move {
+            let Some(caller) = context.principal else { return Ok(Credentials::none()) };
+            let token = HeaderValue::from_str(&format!("Bearer {}", caller.subject)).map_err(|_| StrategyError::Caller("odd".into()))?;
+            Ok(Credentials::headers(HeaderMap::from_iter([(AUTHORIZATION, token)])))
+        })
+    }
+}
+
+struct SubjectFactory;
+
+impl StrategyFactory for SubjectFactory {
+    const KIND: &'static str = "subject";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+        Ok(Arc::new(Subject))
+    }
+}
+
+fn user(subject: &str) -> Identity {
+    Identity::new(Authenticated::new(Principal { issuer: "test".into(), subject: subject.into() }))
+}
+
+#[tokio::test]
+async fn a_strategy_of_ones_own_gives_each_backend_what_belongs_to_the_caller() -> Result<()> {
+    for era in Era::BOTH {
+        let fixture = Fixture::start(Spec::new("b", era)).await?;
+        let config = config(&[&fixture], json!({ "outgoingAuth": { "default": { "type": "subject" } } }))?;
+        let gateway = Gateway::builder(config).outgoing_strategy(SubjectFactory).build()?;
+        for round in 0..20 {
+            for name in ["alice", "bob"] {
+                let result = gateway.direct(user(name)).call_tool("b_echo", &*to_raw_value(&json!({ "round": round }))?).await?;
+                assert!(result.get().contains("round"), "{result}");
+            }
+        }
+        let tokens: Vec<_> = fixture.calls().iter().map(|call| call.value("authorization").map(str::to_owned)).collect();
+        let expected: Vec<_> = ["Bearer alice", "Bearer bob"].iter().cycle().take(40).map(|token| Some((*token).to_owned())).collect();
+        assert_eq!(tokens, expected, "{era:?}");
+        gateway.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn headers_for_a_direct_call_come_with_the_identity() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let gateway = Gateway::builder(config(&[&fixture], json!({ "passthroughHeaders": ["x-tenant"] }))?).build()?;
+    let headers = HeaderMap::from_iter([
+        (HeaderName::from_static("x-tenant"), HeaderValue::from_static("blue")),
+        (HeaderName::from_static("x-other"), HeaderValue::from_static("unlisted")),
+    ]);
+    let caller = gateway.identity(&Identity::anonymous(), &headers)?;
+    gateway.direct(caller).call_tool("b_echo", &*to_raw_value(&json!({}))?).await?;
+    let calls = fixture.calls();
+    let call = calls.first().context("no call")?;
+    assert_eq!((call.value("x-tenant"), call.value("x-other")), (Some("blue"), None));
+    let tools = gateway.direct(Identity::anonymous()).list(ListKind::Tools).await?;
+    assert!(tools.get().contains("\"b_echo\""), "{tools}");
+    let error =
+        gateway.direct(Identity::anonymous()).call_tool("b_nothing", &*to_raw_value(&json!({}))?).await.err().context("no error")?;
+    assert_eq!((error.code, error.message.as_str()), (-32602, "Unknown tool: b_nothing"));
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_configuration_takes_over_while_sessions_and_calls_go_on() -> Result<()> {
+    let (one, two) = (Fixture::start(Spec::legacy("one")).await?, Fixture::start(Spec::legacy("two")).await?);
+    let gateway = Gateway::builder(config(&[&one], json!({}))?).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    let mut client = Client::connect(Era::Legacy, addr).await?;
+    assert!(client.tools().await?.contains(&"one_echo".to_owned()));
+
+    let mut waiting = Client::with(client.caller.clone(), addr).await?;
+    let in_flight = tokio::spawn(async move { waiting.call("one_slow", "{}").await });
+    one.until("the slow call is there", |fixture| !fixture.calls().is_empty()).await?;
+
+    let wrong = config(&[&one], json!({ "passthroughHeaders": ["host"] }))?;
+    assert!(matches!(gateway.reload(wrong), Err(BuildError::Config(_))), "and nothing has changed:");
+    client.call("one_echo", "{}").await?.result()?;
+
+    gateway.reload(config(&[&two], json!({}))?)?;
+    vmcp_tests::eventually("the new backend's tools", async || {
+        client.tools().await.is_ok_and(|tools| tools.contains(&"two_echo".to_owned()) && !tools.contains(&"one_echo".to_owned()))
+    })
+    .await?;
+    client.call("two_echo", "{}").await?.result().context("the session goes on")?;
+    one.release(1);
+    in_flight.await??.result().context("what was in flight ends under the old configuration")?;
+    // The old configuration's own sessions at its backend are closed when nothing needs them any more.
+    one.until("its sessions are closed", |fixture| fixture.live_sessions() == 0).await?;
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
