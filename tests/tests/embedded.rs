@@ -17,7 +17,7 @@ use vmcp_tests::{
     fixture::{Fixture, Spec},
 };
 
-fn config(backends: &[&Fixture], more: Value) -> Result<Config> {
+fn config(backends: &[&Fixture], more: &Value) -> Result<Config> {
     let mut config = json!({ "backends": backends.iter().map(|fixture| fixture.entry(json!({}))).collect::<Vec<_>>() });
     let (Some(config_object), Some(more)) = (config.as_object_mut(), more.as_object()) else { anyhow::bail!("not objects") };
     config_object.extend(more.clone());
@@ -71,11 +71,11 @@ fn user(subject: &str) -> Identity {
 async fn a_strategy_of_ones_own_gives_each_backend_what_belongs_to_the_caller() -> Result<()> {
     for era in Era::BOTH {
         let fixture = Fixture::start(Spec::new("b", era)).await?;
-        let config = config(&[&fixture], json!({ "outgoingAuth": { "default": { "type": "subject" } } }))?;
+        let config = config(&[&fixture], &json!({ "outgoingAuth": { "default": { "type": "subject" } } }))?;
         let gateway = Gateway::builder(config).outgoing_strategy(SubjectFactory).build()?;
         for round in 0..20 {
             for name in ["alice", "bob"] {
-                let result = gateway.direct(user(name)).call_tool("b_echo", &*to_raw_value(&json!({ "round": round }))?).await?;
+                let result = gateway.direct(user(name)).call_tool("b_echo", &to_raw_value(&json!({ "round": round }))?).await?;
                 assert!(result.get().contains("round"), "{result}");
             }
         }
@@ -90,20 +90,19 @@ async fn a_strategy_of_ones_own_gives_each_backend_what_belongs_to_the_caller() 
 #[tokio::test]
 async fn headers_for_a_direct_call_come_with_the_identity() -> Result<()> {
     let fixture = Fixture::start(Spec::modern("b")).await?;
-    let gateway = Gateway::builder(config(&[&fixture], json!({ "passthroughHeaders": ["x-tenant"] }))?).build()?;
+    let gateway = Gateway::builder(config(&[&fixture], &json!({ "passthroughHeaders": ["x-tenant"] }))?).build()?;
     let headers = HeaderMap::from_iter([
         (HeaderName::from_static("x-tenant"), HeaderValue::from_static("blue")),
         (HeaderName::from_static("x-other"), HeaderValue::from_static("unlisted")),
     ]);
     let caller = gateway.identity(&Identity::anonymous(), &headers)?;
-    gateway.direct(caller).call_tool("b_echo", &*to_raw_value(&json!({}))?).await?;
+    gateway.direct(caller).call_tool("b_echo", &to_raw_value(&json!({}))?).await?;
     let calls = fixture.calls();
     let call = calls.first().context("no call")?;
     assert_eq!((call.value("x-tenant"), call.value("x-other")), (Some("blue"), None));
     let tools = gateway.direct(Identity::anonymous()).list(ListKind::Tools).await?;
     assert!(tools.get().contains("\"b_echo\""), "{tools}");
-    let error =
-        gateway.direct(Identity::anonymous()).call_tool("b_nothing", &*to_raw_value(&json!({}))?).await.err().context("no error")?;
+    let error = gateway.direct(Identity::anonymous()).call_tool("b_nothing", &to_raw_value(&json!({}))?).await.err().context("no error")?;
     assert_eq!((error.code, error.message.as_str()), (-32602, "Unknown tool: b_nothing"));
     gateway.shutdown().await;
     Ok(())
@@ -112,7 +111,7 @@ async fn headers_for_a_direct_call_come_with_the_identity() -> Result<()> {
 #[tokio::test]
 async fn a_new_configuration_takes_over_while_sessions_and_calls_go_on() -> Result<()> {
     let (one, two) = (Fixture::start(Spec::legacy("one")).await?, Fixture::start(Spec::legacy("two")).await?);
-    let gateway = Gateway::builder(config(&[&one], json!({}))?).build()?;
+    let gateway = Gateway::builder(config(&[&one], &json!({}))?).build()?;
     let (addr, serving) = serve(&gateway).await?;
     let mut client = Client::connect(Era::Legacy, addr).await?;
     assert!(client.tools().await?.contains(&"one_echo".to_owned()));
@@ -121,11 +120,11 @@ async fn a_new_configuration_takes_over_while_sessions_and_calls_go_on() -> Resu
     let in_flight = tokio::spawn(async move { waiting.call("one_slow", "{}").await });
     one.until("the slow call is there", |fixture| !fixture.calls().is_empty()).await?;
 
-    let wrong = config(&[&one], json!({ "passthroughHeaders": ["host"] }))?;
+    let wrong = config(&[&one], &json!({ "passthroughHeaders": ["host"] }))?;
     assert!(matches!(gateway.reload(wrong), Err(BuildError::Config(_))), "and nothing has changed:");
     client.call("one_echo", "{}").await?.result()?;
 
-    gateway.reload(config(&[&two], json!({}))?)?;
+    gateway.reload(config(&[&two], &json!({}))?)?;
     vmcp_tests::eventually("the new backend's tools", async || {
         client.tools().await.is_ok_and(|tools| tools.contains(&"two_echo".to_owned()) && !tools.contains(&"one_echo".to_owned()))
     })

@@ -14,7 +14,7 @@ use tokio::{
 use vmcp_tests::{
     Era,
     client::{Caller, Conn, Rpc},
-    process, tools,
+    proc_stat, process, tools,
 };
 
 /// The participants in the order of the table.
@@ -53,6 +53,22 @@ pub(crate) struct Participant {
     modern: bool,
     _child: Option<Child>,
     _folder: tempfile::TempDir,
+}
+
+impl Drop for Participant {
+    fn drop(&mut self) {
+        // A gateway with workers, as nginx is, has to end them itself: killed, it would leave them behind. What stays deaf to this is
+        // killed with the child's own drop.
+        if let Some(pid) = self.pid {
+            let _ = std::process::Command::new("kill").arg("-TERM").arg(pid.to_string()).status();
+            for _ in 0..100 {
+                if proc_stat::family(pid).len() == 1 {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
 }
 
 fn free_port() -> Result<u16> {
