@@ -193,7 +193,7 @@ impl Views {
     /// Marks one backend's list as out of date for this viewer and gets a new one.
     pub(crate) async fn renew(self: &Arc<Self>, viewer: &Viewer<'_>, key: &ViewerKey, backend: usize) {
         if let Some(list) = self.backends.get(backend).and_then(|backend| key.list(backend)) {
-            self.lists.slot(list).mark_changed();
+            self.lists.slot(list).mark_changed(None);
             self.gather(viewer, key, |index| index == backend).await;
         }
     }

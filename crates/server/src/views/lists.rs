@@ -38,6 +38,10 @@ struct State {
     changes_at_start: u64,
     /// How many of these changes the list has.
     changes_listed: u64,
+    /// The kinds that it said this of since the last attempt began, a bit for each.
+    announced: u8,
+    /// When the last attempt began, under way or not.
+    last_start: Option<Instant>,
     error: Option<Arc<str>>,
     /// Attempts that failed since the last good one.
     failures: u32,
@@ -58,6 +62,8 @@ pub(super) enum Freshness {
 
 /// Waits between failed attempts grow from one second to this.
 const MAX_BACK_OFF: Duration = Duration::from_secs(30);
+/// A backend that says that its list changed has it fetched at most this often by that alone: some say so whenever they are listed.
+const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Slot {
     fn new() -> Arc<Self> {
@@ -89,8 +95,23 @@ impl Slot {
         })
     }
 
-    pub(super) fn mark_changed(&self) {
-        self.state(|state| state.changes += 1);
+    /// Takes down that one kind changed, or every kind. `false`: that was known, and nobody has looked since.
+    pub(super) fn mark_changed(&self, kind: Option<ListKind>) -> bool {
+        let kinds = kind.map_or(u8::MAX, |kind| 1 << kind.index());
+        self.state(|state| {
+            state.changes += 1;
+            let known = state.announced;
+            state.announced |= kinds;
+            state.announced != known
+        })
+    }
+
+    /// Whether a changed list is due to be fetched without anybody asking for it.
+    pub(super) fn change_due(&self) -> bool {
+        self.state(|state| {
+            let rested = state.last_start.is_none_or(|start| start.elapsed() >= CHANGE_PAUSE);
+            state.fetched.is_some() && state.changes != state.changes_listed && state.failures == 0 && rested
+        })
     }
 
     /// Whether the caller of this is the one that lists now.
@@ -99,7 +120,9 @@ impl Slot {
         if first {
             self.state(|state| {
                 state.started = Some(Instant::now());
+                state.last_start = state.started;
                 state.changes_at_start = state.changes;
+                state.announced = 0;
             });
         }
         first
@@ -245,6 +268,21 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use vmcp_core::Era;
+
+    #[test]
+    fn a_change_is_news_once_until_somebody_looks_and_is_not_fetched_right_after_a_look() {
+        let slot = Slot::new();
+        let list = || Ok(Arc::new(BackendList::builder(Era::Modern).build()));
+        assert!(slot.start());
+        assert!(slot.mark_changed(Some(ListKind::Tools)) && !slot.mark_changed(Some(ListKind::Tools)));
+        assert!(slot.mark_changed(None) && !slot.mark_changed(Some(ListKind::Prompts)));
+        slot.finish(list(), || {});
+        assert_eq!(slot.freshness(Duration::MAX), Freshness::Changed);
+        assert!(!slot.change_due(), "it was fetched just now");
+        slot.state(|state| state.last_start = Instant::now().checked_sub(CHANGE_PAUSE));
+        assert!(slot.change_due());
+        assert!(slot.start() && slot.mark_changed(Some(ListKind::Tools)), "somebody looks");
+    }
 
     #[test]
     fn what_changed_is_known_before_anybody_who_waits_wakes() {

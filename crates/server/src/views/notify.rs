@@ -51,11 +51,14 @@ impl Views {
 
     /// A backend said that its list changed.
     fn backend_changed(self: &Arc<Self>, backend: usize, scope: ViewScope, kind: Option<ListKind>) {
+        let mut news = false;
         for (key, slot) in self.lists.of(backend, scope) {
-            slot.mark_changed();
-            self.refresh(key, &slot, None);
+            news |= slot.mark_changed(kind);
+            if slot.change_due() {
+                self.refresh(key, &slot, None);
+            }
         }
-        if let ViewScope::Caller(_) = scope {
+        if let (ViewScope::Caller(_), true) = (scope, news) {
             // Only the caller's own next request can fetch it, so the client is told at once.
             for session in self.sessions.all() {
                 if session.has_stream() && session.viewer().is_some_and(|viewer| viewer.looks_through(backend, scope)) {

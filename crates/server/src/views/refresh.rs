@@ -3,7 +3,7 @@
 use super::{
     current::Views,
     keys::{ListKey, Viewer},
-    lists::{Freshness, Slot},
+    lists::Slot,
 };
 use std::{sync::Arc, time::Duration};
 use vmcp_auth::Identity;
@@ -96,10 +96,6 @@ impl Views {
             }
             self.announce(key.backend, key.scope);
         }
-        if attempt.slot.freshness(self.settings.ttl) == Freshness::Changed {
-            // It changed again while it was being listed.
-            self.refresh(key, &attempt.slot, None);
-        }
     }
 
     /// Lists what everybody will want and brings dead backends' lists back, until shutdown.
@@ -123,7 +119,8 @@ impl Views {
                 _ = tick.tick() => {}
             }
             for (key, slot) in self.lists.shared() {
-                if slot.retry_due() {
+                // It may have changed again while it was being listed, or said so too soon after it was.
+                if slot.retry_due() || slot.change_due() {
                     self.refresh(key, &slot, None);
                 }
             }
