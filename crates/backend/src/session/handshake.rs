@@ -33,8 +33,10 @@ impl Backend {
         let (tell, told) = oneshot::channel();
         let backend = Arc::clone(self);
         self.shared().spawn(async move {
-            let opened = Box::pin(backend.shake_hands(Audience::from(caller.as_ref()))).await;
-            if let Err(Ok(unwanted)) = tell.send(opened) {
+            let hands = Box::pin(backend.shake_hands(Audience::from(caller.as_ref())));
+            if let Some(opened) = backend.shared().shutdown().run_until_cancelled(hands).await
+                && let Err(Ok(unwanted)) = tell.send(opened)
+            {
                 backend.close_session(unwanted);
             }
         });
