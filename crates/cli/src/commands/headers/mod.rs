@@ -60,4 +60,3 @@ impl Headers {
         Ok(())
     }
 }
-
