@@ -39,8 +39,8 @@ impl fmt::Display for Idle {
         writeln!(f, "| before | {:.1} | |", self.before as f64 / 1_048_576.0)?;
         let rows = [
             (format!("{} sessions after initialize and list", self.sessions), self.idle, self.before, self.sessions),
-            (format!("{} of them with an open GET stream (its connection included)", self.some), self.streams, self.idle, self.some),
-            (format!("{} of them after a call to a legacy backend", self.some), self.backend_sessions, self.streams, self.some),
+            (format!("{} of them with an open GET stream (with its connection, and a session and stream at each backend)", self.some), self.streams, self.idle, self.some),
+            (format!("{} of them after a call", self.some), self.backend_sessions, self.streams, self.some),
         ];
         for (step, after, before, count) in rows {
             writeln!(f, "| {step} | {:.1} | {:.1} |", after as f64 / 1_048_576.0, kib(after.saturating_sub(before), count))?;
