@@ -260,16 +260,20 @@ async fn anonymous_modern_callers_share_no_session_unless_that_is_allowed() {
         for _ in 0..3 {
             under.modern_call().await;
         }
+        // An empty value is no credential.
+        for _ in 0..2 {
+            text(under.call(Era::Modern, &under.caller("", &[("x-key", "")]), None).await);
+        }
         let used: HashSet<_> =
             server.seen().iter().filter(|seen| seen.rpc() == "tools/call").map(|seen| seen.session().unwrap().to_owned()).collect();
-        assert_eq!(used.len(), if share { 1 } else { 3 });
+        assert_eq!(used.len(), if share { 2 } else { 5 });
         under.settle_errands().await;
-        assert_eq!(server.count("DELETE"), if share { 0 } else { 3 });
+        assert_eq!(server.count("DELETE"), if share { 0 } else { 5 });
         // With a credential there is something to tell them apart by.
         for _ in 0..2 {
             text(under.call(Era::Modern, &under.caller("", &[("x-key", "k")]), None).await);
         }
-        assert_eq!(server.count("initialize"), if share { 2 } else { 4 });
+        assert_eq!(server.count("initialize"), if share { 3 } else { 6 });
     }
 }
 
