@@ -157,6 +157,7 @@ impl Check<'_> {
             ("sessions.max".to_owned(), sessions.max as usize),
             ("sessions.maxPerPeer".to_owned(), sessions.max_per_peer as usize),
             ("limits.maxRequestBytes".to_owned(), limits.max_request_bytes.0),
+            ("limits.requestBudget".to_owned(), limits.request_budget.0),
             ("limits.maxResponseBytes".to_owned(), limits.max_response_bytes.0),
             ("limits.responseBudget".to_owned(), limits.response_budget.0),
             ("limits.maxRequestsInFlight".to_owned(), limits.max_requests_in_flight as usize),
@@ -180,6 +181,10 @@ impl Check<'_> {
             if count == 0 {
                 self.error(path, "must not be zero", "leave it out for the default");
             }
+        }
+        if limits.max_request_bytes > limits.request_budget && limits.request_budget.0 > 0 {
+            let message = format!("larger than limits.requestBudget ({}), so such a request could never be read", limits.request_budget);
+            self.error("limits.maxRequestBytes", message, "raise the budget or lower this");
         }
         if limits.max_response_bytes > limits.response_budget && limits.response_budget.0 > 0 {
             let message =

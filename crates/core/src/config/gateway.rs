@@ -198,6 +198,8 @@ impl Default for Sessions {
 pub struct Limits {
     /// The longest request body.
     pub max_request_bytes: ByteSize,
+    /// What all request bodies together may take while they are read and served.
+    pub request_budget: ByteSize,
     /// The longest reply of a backend, and the longest event of one.
     pub max_response_bytes: ByteSize,
     /// What all buffered replies together may take.
@@ -206,7 +208,7 @@ pub struct Limits {
     pub max_requests_in_flight: u32,
     /// How many connections may be open in all.
     pub max_connections: u32,
-    /// How long a client may take over sending a request's head, and over each pause in its body.
+    /// How long a client may take over sending a request's head, and over each 16 KiB of its body.
     pub read_timeout: Span,
     /// How long a client may leave a response unread.
     pub write_timeout: Span,
@@ -218,6 +220,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_request_bytes: ByteSize::mib(8),
+            request_budget: ByteSize::mib(512),
             max_response_bytes: ByteSize::mib(16),
             response_budget: ByteSize::mib(512),
             max_requests_in_flight: 10_000,

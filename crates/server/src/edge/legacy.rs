@@ -165,26 +165,48 @@ impl Requester for Unheard {
     async fn notified(&self, _message: Bytes) {}
 }
 
-/// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order.
+/// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order. All of them together are no longer than
+/// one may be: what does not fit is answered with an error, and nothing more is run then.
 async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'_>>) -> Response<Body> {
-    let mut answers = Vec::new();
-    for message in messages {
-        let Message::Request(request) = &message else {
+    let limit = incoming.snapshot.config.limits.max_response_bytes.0;
+    // All of them can be cancelled from the start, also those whose turn has not come.
+    let calls: Vec<_> = messages
+        .into_iter()
+        .map(|message| {
+            let call = if let Message::Request(request) = &message { Some(session.start_call(request.id.raw())) } else { None };
+            (message, call)
+        })
+        .collect();
+    let mut array = vec![b'['];
+    for (message, call) in calls {
+        let (Message::Request(request), Some(call)) = (&message, &call) else {
             take(session, &message);
             continue;
         };
         let id = request.id.raw();
-        let response = match result(incoming, session, request, &Unheard).await {
+        let full = || Failure::new(code::INTERNAL, "the answers of this batch are too long together; send fewer requests at once");
+        let outcome = if array.len() > limit {
+            Err(full())
+        } else {
+            tokio::select! {
+                biased;
+                () = call.call().cancelled() => Err(Failure::cancelled()),
+                outcome = result(incoming, session, request, &Unheard) => outcome,
+            }
+        };
+        let response = match outcome {
+            Ok(result) if array.len() + result.len() > limit => full().into_response(Some(id), Era::Legacy),
             Ok(result) => result_response(id, result),
             Err(failure) => failure.into_response(Some(id), Era::Legacy),
         };
-        answers.push(response.into_body().collect().await);
+        if array.len() > 1 {
+            array.push(b',');
+        }
+        array.extend_from_slice(&response.into_body().collect().await);
     }
-    if answers.is_empty() {
+    if array.len() == 1 {
         return status(StatusCode::ACCEPTED);
     }
-    let mut array = vec![b'['];
-    array.extend_from_slice(&answers.join(&b","[..]));
     array.push(b']');
     let mut response = Response::new(Body::full(array));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

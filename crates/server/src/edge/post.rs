@@ -5,6 +5,7 @@ use super::{
     negotiate::{accepts, check_content_type},
     read::read_body,
     reply::{Reply, ReplySlot},
+    room::Room,
 };
 use crate::{
     edge::Body,
@@ -63,7 +64,9 @@ where
         return early(failure);
     }
     let limits = &incoming.snapshot.limits;
-    let body = match read_body(body, limits.max_request_bytes, limits.read_timeout).await {
+    // Kept until the request has been served: its body is borrowed as long.
+    let mut room = Room::new(&incoming.inner.bodies, limits.request_budget);
+    let body = match read_body(body, limits.max_request_bytes, limits.read_timeout, &mut room).await {
         Ok(body) => body,
         Err(failure) => return early(failure),
     };

@@ -1,5 +1,6 @@
 //! Reading a request's body: bounded in size and in patience.
 
+use super::room::Room;
 use crate::failure::{Failure, code};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -11,9 +12,13 @@ use std::{
     task::Poll,
     time::Duration,
 };
+use tokio::time::Instant;
+
+/// So much of a body has to arrive within each pause: a byte now and then does not count as sending.
+const STRIDE: usize = 16 * 1024;
 
 /// Reads the whole body. Trailers are ignored.
-pub(crate) async fn read_body<B>(body: B, limit: usize, pause: Duration) -> Result<Bytes, Failure>
+pub(crate) async fn read_body<B>(body: B, limit: usize, pause: Duration, room: &mut Room) -> Result<Bytes, Failure>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -40,6 +45,7 @@ where
     if first.len() > limit {
         return Err(too_large(limit));
     }
+    room.cover(first.len())?;
     if expected.exact() == Some(first.len() as u64) {
         // The whole body in one piece: it is not copied.
         return Ok(first);
@@ -47,11 +53,17 @@ where
     let capacity = expected.exact().map_or(first.len() * 2, |exact| usize::try_from(exact).unwrap_or(limit)).min(limit);
     let mut whole = BytesMut::with_capacity(capacity);
     whole.extend_from_slice(&first);
-    while let Some(data) = in_time(pause, next()).await?? {
+    let (mut due, mut stride) = (Instant::now() + pause, 0);
+    while let Some(data) = in_time(due.saturating_duration_since(Instant::now()), next()).await?? {
         if whole.len() + data.len() > limit {
             return Err(too_large(limit));
         }
+        room.cover(whole.len() + data.len())?;
         whole.extend_from_slice(&data);
+        stride += data.len();
+        if stride >= STRIDE {
+            (due, stride) = (Instant::now() + pause, 0);
+        }
     }
     Ok(whole.freeze())
 }
@@ -81,11 +93,15 @@ mod tests {
         result.map(|bytes| bytes.len()).map_err(|failure| failure.into_response(None, vmcp_core::Era::Legacy).status().as_u16())
     }
 
+    fn room() -> Room {
+        Room::new(&std::sync::Arc::default(), usize::MAX)
+    }
+
     #[tokio::test]
     async fn a_body_of_the_limit_is_read_and_one_more_byte_is_413() {
         let pause = Duration::from_secs(1);
-        assert_eq!(status(read_body(Full::new(Bytes::from(vec![0; 10])), 10, pause).await).await, Ok(10));
-        assert_eq!(status(read_body(Full::new(Bytes::from(vec![0; 11])), 10, pause).await).await, Err(413));
+        assert_eq!(status(read_body(Full::new(Bytes::from(vec![0; 10])), 10, pause, &mut room()).await).await, Ok(10));
+        assert_eq!(status(read_body(Full::new(Bytes::from(vec![0; 11])), 10, pause, &mut room()).await).await, Err(413));
     }
 
     #[tokio::test]
@@ -94,14 +110,38 @@ mod tests {
             StreamBody::new(futures_chunks((0..n).map(|_| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b"abc"))))))
         };
         let pause = Duration::from_secs(1);
-        assert_eq!(status(read_body(chunks(3), 9, pause).await).await, Ok(9));
-        assert_eq!(status(read_body(chunks(4), 9, pause).await).await, Err(413));
+        assert_eq!(status(read_body(chunks(3), 9, pause, &mut room()).await).await, Ok(9));
+        assert_eq!(status(read_body(chunks(4), 9, pause, &mut room()).await).await, Err(413));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_stops_is_a_408() {
         let silent = StreamBody::new(Silent);
-        assert_eq!(status(read_body(silent, 9, Duration::from_secs(30)).await).await, Err(408));
+        assert_eq!(status(read_body(silent, 9, Duration::from_secs(30), &mut room()).await).await, Err(408));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_of_a_byte_now_and_then_is_a_408() {
+        let (pause, mut sent) = (Duration::from_secs(30), 0);
+        let started = Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_secs(20));
+        let body = StreamBody::new(Polled(move |cx: &mut std::task::Context<'_>| {
+            tick.poll_tick(cx).map(|_| {
+                sent += 1;
+                (sent <= 100).then(|| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b"x"))))
+            })
+        }));
+        assert_eq!(status(read_body(body, 1 << 20, pause, &mut room()).await).await, Err(408));
+        assert!(started.elapsed() <= 2 * pause);
+    }
+
+    struct Polled<F>(F);
+
+    impl<T, F: FnMut(&mut std::task::Context<'_>) -> Poll<Option<T>> + Unpin> futures_core::Stream for Polled<F> {
+        type Item = T;
+        fn poll_next(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<T>> {
+            (self.0)(cx)
+        }
     }
 
     fn futures_chunks<I: Iterator + Unpin>(iter: I) -> impl futures_core::Stream<Item = I::Item> {

@@ -16,7 +16,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::Future,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -153,7 +153,7 @@ where
         Err(failure) => return failure.into_response(None, Era::Legacy),
     };
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
-    let counted_peer = peer.map(|peer| peer.ip()).filter(|ip| snapshot.authenticator.is_anonymous() && !ip.is_loopback());
+    let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
     let incoming = Incoming { inner, snapshot, headers: head.headers, identity, counted_peer };
     let outcome = match head.method {
         Method::POST => return post(incoming, body, slot).await,
@@ -162,6 +162,17 @@ where
         _ => Ok(not_allowed()),
     };
     outcome.unwrap_or_else(|failure| failure.into_response(None, Era::Legacy))
+}
+
+/// Under which address somebody's sessions are counted; `None` on loopback. One who has an IPv6 address mostly has a whole /64 of them
+/// (RFC 6177), and an IPv4 address may come dressed as IPv6 (RFC 4291 §2.5.5.2).
+fn counted(ip: IpAddr) -> Option<IpAddr> {
+    const NETWORK: u128 = !(u64::MAX as u128);
+    let ip = ip.to_canonical();
+    (!ip.is_loopback()).then(|| match ip {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & NETWORK).into()),
+        ip @ IpAddr::V4(_) => ip,
+    })
 }
 
 fn not_allowed() -> Response<Body> {
@@ -195,7 +206,15 @@ fn rejected(rejected: Rejected) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::is_endpoint;
+    use super::{counted, is_endpoint};
+
+    #[test]
+    fn sessions_are_counted_by_who_can_have_the_address() {
+        let same = |a: &str, b: &str| counted(a.parse().unwrap()) == counted(b.parse().unwrap());
+        assert!(same("2001:db8::1", "2001:db8::ffff:2") && !same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1") && !same("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
+        assert!(["127.0.0.2", "::1", "::ffff:127.0.0.1"].iter().all(|ip| counted(ip.parse().unwrap()).is_none()));
+    }
 
     #[test]
     fn the_endpoint_has_two_spellings() {

@@ -6,7 +6,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    edge::{self, GatewayService},
+    edge::{self, Bodies, GatewayService},
     gateway::BuildError,
     session::{ClientSession, SessionTable},
 };
@@ -41,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) tracker: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     in_flight: AtomicUsize,
+    pub(crate) bodies: Arc<Bodies>,
     generation: AtomicU64,
     pub(crate) started: Instant,
 }
@@ -163,6 +164,7 @@ impl Inner {
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             in_flight: AtomicUsize::new(0),
+            bodies: Arc::default(),
             generation: AtomicU64::new(0),
             started: Instant::now(),
         }

@@ -29,6 +29,7 @@ const MAX_CONCURRENT: u32 = 256;
 /// The bounds that every request meets.
 pub(crate) struct Bounds {
     pub(crate) max_request_bytes: usize,
+    pub(crate) request_budget: usize,
     pub(crate) read_timeout: Duration,
     pub(crate) max_in_flight: usize,
 }
@@ -77,6 +78,7 @@ impl Snapshot {
             guard: Guard::new(config.allowed_hosts.as_deref(), config.allowed_origins.as_deref(), loopback),
             limits: Bounds {
                 max_request_bytes: config.limits.max_request_bytes.0,
+                request_budget: config.limits.request_budget.0,
                 read_timeout: config.limits.read_timeout.0,
                 max_in_flight: config.limits.max_requests_in_flight as usize,
             },

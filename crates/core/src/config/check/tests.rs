@@ -122,6 +122,17 @@ fn no_limit_and_no_time_is_zero() {
 }
 
 #[test]
+fn one_request_fits_into_the_budget_of_all() {
+    let mut config = config();
+    config.limits.request_budget = ByteSize::mib(4);
+    assert_eq!(
+        complaints(&config),
+        ["error limits.maxRequestBytes: larger than limits.requestBudget (4MiB), so such a request could never be read; \
+          raise the budget or lower this"]
+    );
+}
+
+#[test]
 fn one_reply_fits_into_the_budget_of_all() {
     let mut config = config();
     config.limits.response_budget = ByteSize::mib(8);
