@@ -107,3 +107,25 @@ async fn listening_beyond_loopback_without_lists_is_announced() -> Result<()> {
     assert_eq!(status(&vmcp, &call().set("host", "anything.example.com")).await?, 200);
     Ok(())
 }
+
+#[tokio::test]
+async fn pages_of_an_allowed_origin_may_read_the_answers_and_no_others() -> Result<()> {
+    let (_fixture, vmcp) = scene(json!({}), "127.0.0.1").await?;
+    let exchange = async |request: &Request| Conn::open(vmcp.addr()).await?.exchange(request).await;
+    let (own, foreign) = ("http://localhost:6274", "https://evil.example.com");
+    let preflight =
+        |origin: &str| Request::new("OPTIONS").header("origin", origin).header("access-control-request-headers", "content-type,x-tenant");
+    let answer = exchange(&preflight(own)).await?;
+    assert_eq!(answer.status(), 204);
+    assert_eq!(answer.head.header("access-control-allow-origin"), Some(own));
+    assert_eq!(answer.head.header("access-control-allow-headers"), Some("content-type,x-tenant"));
+    let answer = exchange(&call().header("origin", own)).await?;
+    assert_eq!(answer.head.header("access-control-allow-origin"), Some(own));
+    assert!(answer.head.header("access-control-expose-headers").is_some_and(|names| names.contains("Mcp-Session-Id")));
+    for request in [preflight(foreign), call().header("origin", foreign)] {
+        let answer = exchange(&request).await?;
+        assert_eq!((answer.status(), answer.head.header("access-control-allow-origin")), (403, None));
+    }
+    assert_eq!(exchange(&call()).await?.head.header("access-control-allow-origin"), None, "nothing for who is no page");
+    Ok(())
+}
