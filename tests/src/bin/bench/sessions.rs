@@ -39,7 +39,12 @@ impl fmt::Display for Idle {
         writeln!(f, "| before | {:.1} | |", self.before as f64 / 1_048_576.0)?;
         let rows = [
             (format!("{} sessions after initialize and list", self.sessions), self.idle, self.before, self.sessions),
-            (format!("{} of them with an open GET stream (with its connection, and a session and stream at each backend)", self.some), self.streams, self.idle, self.some),
+            (
+                format!("{} of them with an open GET stream (with its connection, and a session and stream at each backend)", self.some),
+                self.streams,
+                self.idle,
+                self.some,
+            ),
             (format!("{} of them after a call", self.some), self.backend_sessions, self.streams, self.some),
         ];
         for (step, after, before, count) in rows {
