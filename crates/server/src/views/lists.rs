@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use vmcp_backend::ViewScope;
 use vmcp_core::catalogue::{BackendList, ListKind};
 
-/// How many callers' lists are kept; shared ones are kept always, being few.
+/// Of how many pairs of caller and backend lists are kept; shared ones are kept always, being few.
 const CALLER_LISTS: u64 = 50_000;
 /// How long a caller's list is kept without being looked at.
 const CALLER_LIST_IDLE: Duration = Duration::from_secs(30 * 60);
@@ -195,10 +195,36 @@ impl Slot {
     }
 }
 
+/// What one caller sees of one backend: a list for each era and set of capabilities. Together under one key, so that a change of
+/// theirs is not looked for among everybody's.
+#[derive(Default)]
+struct CallerLists(Mutex<Vec<(ListKey, Arc<Slot>)>>);
+
+impl CallerLists {
+    fn all(&self) -> Vec<(ListKey, Arc<Slot>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn known(&self, key: &ListKey) -> Option<Arc<Slot>> {
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.iter().find(|(known, _)| known == key).map(|(_, slot)| Arc::clone(slot))
+    }
+
+    fn slot(&self, key: ListKey) -> Arc<Slot> {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, slot)) = lists.iter().find(|(known, _)| *known == key) {
+            return Arc::clone(slot);
+        }
+        let slot = Slot::new();
+        lists.push((key, Arc::clone(&slot)));
+        slot
+    }
+}
+
 /// All slots.
 pub(super) struct Lists {
     shared: DashMap<ListKey, Arc<Slot>>,
-    callers: moka::sync::Cache<ListKey, Arc<Slot>>,
+    callers: moka::sync::Cache<(usize, ViewScope), Arc<CallerLists>>,
     interned: DashMap<[u8; 16], Weak<BackendList>>,
     inserted: AtomicU64,
 }
@@ -219,7 +245,7 @@ impl Lists {
                 Some(slot) => Arc::clone(&slot),
                 None => Arc::clone(&self.shared.entry(key).or_insert_with(Slot::new)),
             },
-            ViewScope::Caller(_) => self.callers.get_with(key, Slot::new),
+            ViewScope::Caller(_) => self.callers.get_with((key.backend, key.scope), Arc::default).slot(key),
         }
     }
 
@@ -227,7 +253,7 @@ impl Lists {
     pub(super) fn known(&self, key: &ListKey) -> Option<Arc<Slot>> {
         match key.scope {
             ViewScope::Shared => self.shared.get(key).map(|slot| Arc::clone(&slot)),
-            ViewScope::Caller(_) => self.callers.get(key),
+            ViewScope::Caller(_) => self.callers.get(&(key.backend, key.scope))?.known(key),
         }
     }
 
@@ -238,7 +264,7 @@ impl Lists {
             ViewScope::Shared => {
                 self.shared.iter().filter(|entry| wanted(entry.key())).map(|entry| (*entry.key(), Arc::clone(&entry))).collect()
             }
-            ViewScope::Caller(_) => self.callers.iter().filter(|(key, _)| wanted(key)).map(|(key, slot)| (*key, slot)).collect(),
+            ViewScope::Caller(_) => self.callers.get(&(backend, scope)).map_or_else(Vec::new, |lists| lists.all()),
         }
     }
 
