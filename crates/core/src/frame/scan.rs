@@ -16,9 +16,21 @@ pub(super) struct Scanner<'a> {
 /// How many bytes of a string are looked at one by one before a vector search takes over.
 const SHORT: usize = 24;
 
-/// Whether a byte stands for itself inside a string: no quote, no backslash, no control character.
+/// Which bytes stand for themselves inside a string: no quote, no backslash, no control character.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        plain[control] = false;
+        control += 1;
+    }
+    plain[b'"' as usize] = false;
+    plain[b'\\' as usize] = false;
+    plain
+};
+
 fn is_plain(byte: u8) -> bool {
-    byte >= 0x20 && byte != b'"' && byte != b'\\'
+    PLAIN[usize::from(byte)]
 }
 
 /// Which members of an object are taken apart themselves while passing over it.
@@ -168,10 +180,8 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         loop {
             // Most strings are short: for them a look at each byte is cheaper than setting up a vector search.
-            let near = bytes.len().min(self.at + SHORT);
-            while self.at < near && is_plain(bytes[self.at]) {
-                self.at += 1;
-            }
+            let near = &bytes[self.at..bytes.len().min(self.at + SHORT)];
+            self.at += near.iter().position(|byte| !is_plain(*byte)).unwrap_or(near.len());
             let rest = &bytes[self.at..];
             if let Some(b'"') = rest.first() {
                 self.at += 1;
