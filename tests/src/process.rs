@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
     sync::watch,
+    task::JoinHandle,
 };
 
 /// The path of the `vmcp` binary: `$VMCP_BIN`, or the one beside this executable, built when it is missing or older than its sources.
@@ -92,7 +93,7 @@ struct Written {
 }
 
 impl Written {
-    fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) {
+    fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let this = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
@@ -103,7 +104,7 @@ impl Written {
                 drop(text);
                 this.changed.send_replace(());
             }
-        });
+        })
     }
 
     fn text(&self) -> String {
@@ -172,8 +173,7 @@ impl Serve {
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp")?;
         let output = Written { text: Arc::default(), changed: watch::Sender::new(()) };
         let mut changes = output.changed.subscribe();
-        output.collect(child.stdout.take().context("no stdout")?);
-        output.collect(child.stderr.take().context("no stderr")?);
+        let pipes = [output.collect(child.stdout.take().context("no stdout")?), output.collect(child.stderr.take().context("no stderr")?)];
         let listening = async {
             loop {
                 if let Some(addr) = address(&output.text()) {
@@ -181,7 +181,13 @@ impl Serve {
                 }
                 tokio::select! {
                     _ = changes.changed() => {}
-                    status = child.wait() => bail!("vmcp ended at once, {}:\n{}", status?, output.text()),
+                    status = child.wait() => {
+                        let status = status?;
+                        for pipe in pipes {
+                            pipe.await?;
+                        }
+                        bail!("vmcp ended at once, {status}:\n{}", output.text());
+                    }
                 }
             }
         };

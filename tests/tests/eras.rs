@@ -114,6 +114,33 @@ async fn a_pinned_era_is_kept() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_misses_a_tool_while_the_gateway_learns_which_era_a_backend_speaks() -> Result<()> {
+    // Many young gateways: what is looked for happens in the first milliseconds, and not every time.
+    for round in 0..20 {
+        for (first, backend) in Era::PAIRINGS {
+            let fixture = Fixture::start(Spec::new("b", backend)).await?;
+            let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+            for era in [first, if first == Era::Legacy { Era::Modern } else { Era::Legacy }] {
+                let mut clients = Vec::new();
+                for _ in 0..6 {
+                    let mut client = vmcp.client(era).await?;
+                    client.begin(&Rpc::tool("b_echo", "{}")).await?;
+                    clients.push(client);
+                }
+                for client in &mut clients {
+                    client
+                        .finish()
+                        .await?
+                        .result()
+                        .with_context(|| format!("round {round}: {era:?} after {first:?}, {backend:?} backend"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_mirrored_parameter_travels_as_a_header_to_a_modern_backend() -> Result<()> {
     let new = Fixture::start(Spec::modern("new")).await?;
