@@ -56,13 +56,19 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
     reply.finish(Some(response)).await
 }
 
-/// Opens a stream when the answer takes long, and then waits for the client to close it.
+/// Opens a stream when the answer takes long, and waits for the client to close it, whenever it was opened.
 async fn closed(reply: &Reply) {
-    if reply.can_stream() {
-        tokio::time::sleep(super::sse::KEEP_ALIVE).await;
-        reply.open_stream();
+    let slow = async {
+        if reply.can_stream() {
+            tokio::time::sleep(super::sse::KEEP_ALIVE).await;
+            reply.open_stream();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = slow => {}
+        () = reply.closed() => {}
     }
-    reply.closed().await;
 }
 
 async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Result<Bytes, Failure> {
@@ -137,4 +143,25 @@ pub(crate) fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::{ReplySlot, negotiate::Accepts, sse::KEEP_ALIVE};
+    use std::sync::Arc;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_opened_early_is_seen_to_close_at_once() {
+        let slot = Arc::new(ReplySlot::default());
+        let reply = Reply::new(Arc::clone(&slot), Accepts { json: true, events: true });
+        let start = Instant::now();
+        let client = async {
+            reply.notify(Bytes::from_static(b"{}")).await;
+            drop(slot.take_early());
+        };
+        tokio::join!(closed(&reply), client);
+        assert!(start.elapsed() < KEEP_ALIVE);
+    }
 }

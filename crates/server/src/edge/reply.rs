@@ -16,7 +16,7 @@ use std::{
     },
     task::{Context, Poll},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// How many events wait for a slow reader; then the call's backend is not read on.
@@ -30,7 +30,7 @@ pub(crate) struct ReplySlot {
 }
 
 impl ReplySlot {
-    fn take_early(&self) -> Option<Response<Body>> {
+    pub(super) fn take_early(&self) -> Option<Response<Body>> {
         self.early.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -88,11 +88,12 @@ pub(crate) struct Reply {
     slot: Arc<ReplySlot>,
     accepts: super::negotiate::Accepts,
     stream: Mutex<Option<mpsc::Sender<Bytes>>>,
+    opened: Notify,
 }
 
 impl Reply {
     pub(crate) fn new(slot: Arc<ReplySlot>, accepts: super::negotiate::Accepts) -> Self {
-        Self { slot, accepts, stream: Mutex::default() }
+        Self { slot, accepts, stream: Mutex::default(), opened: Notify::new() }
     }
 
     /// From now on the request goes on when its connection is lost.
@@ -119,6 +120,7 @@ impl Reply {
             let (sender, receiver) = mpsc::channel(QUEUE);
             *stream = Some(sender);
             *self.slot.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(sse::response(receiver, None, ()));
+            self.opened.notify_one();
         }
         stream.clone()
     }
@@ -130,11 +132,14 @@ impl Reply {
         }
     }
 
-    /// Waits until the client has closed the stream. Forever while there is none: then the connection drops the request.
+    /// Waits until the client has closed the stream, one that is opened later too. Forever while there is none: then the connection
+    /// drops the request. Only one may wait.
     pub(crate) async fn closed(&self) {
-        match self.sender() {
-            Some(stream) => stream.closed().await,
-            None => std::future::pending().await,
+        loop {
+            match self.sender() {
+                Some(stream) => return stream.closed().await,
+                None => self.opened.notified().await,
+            }
         }
     }
 
