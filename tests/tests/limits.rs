@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vmcp_tests::{
     Era,
-    client::{Conn, Request, Rpc},
+    client::{Client, Conn, Request, Rpc},
     fixture::{Fixture, Spec},
     process::Vmcp,
 };
@@ -72,6 +72,36 @@ async fn a_session_that_is_never_used_is_dropped_early() -> Result<()> {
         }
     }
     anyhow::bail!("an unused session outlived its 200 ms by seconds")
+}
+
+#[tokio::test]
+async fn a_session_that_gave_way_leaves_nothing_at_the_backend() -> Result<()> {
+    let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "max": 1 } })).await?;
+    let mut last = None;
+    for _ in 0..3 {
+        let mut client = vmcp.client(Era::Legacy).await?;
+        client.call("b_echo", "{}").await?.result()?;
+        last = Some(client);
+    }
+    fixture.until("only the last one's session and the gateway's own are left", |f| f.live_sessions() <= 2).await?;
+    last.context("no client")?.call("b_echo", "{}").await?.result()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_answers_of_a_batch_are_together_no_longer_than_one_may_be() -> Result<()> {
+    let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "limits": { "maxResponseBytes": "64KiB" } })).await?;
+    let mut client = Client::of(Era::Legacy, vmcp.addr()).revision("2025-03-26").connect().await?;
+    client.tools().await?;
+    let calls: Vec<String> =
+        (0..5).map(|id| Rpc::tool("b_big", r#"{"bytes":40000}"#).text(Era::Legacy, Some(&id.to_string()))).collect();
+    let mut request = client.caller.request(&Rpc::new("ping", ""), "1");
+    request.body = format!("[{}]", calls.join(",")).into_bytes();
+    let answers = client.conn.exchange(&request).await?.json()?;
+    let answers: Vec<bool> = answers.as_array().context("no array")?.iter().map(|answer| answer["result"].is_object()).collect();
+    assert_eq!(answers, [true, false, false, false, false]);
+    assert_eq!(fixture.calls().len(), 2, "what cannot be answered is not run");
+    Ok(())
 }
 
 #[tokio::test]

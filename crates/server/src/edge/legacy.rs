@@ -177,16 +177,16 @@ async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'
             (message, call)
         })
         .collect();
-    let mut array = vec![b'['];
+    let (mut array, mut is_full) = (vec![b'['], false);
     for (message, call) in calls {
         let (Message::Request(request), Some(call)) = (&message, &call) else {
             take(session, &message);
             continue;
         };
         let id = request.id.raw();
-        let full = || Failure::new(code::INTERNAL, "the answers of this batch are too long together; send fewer requests at once");
-        let outcome = if array.len() > limit {
-            Err(full())
+        let too_long = || Failure::new(code::INTERNAL, "the answers of this batch are too long together; send fewer requests at once");
+        let outcome = if is_full {
+            Err(too_long())
         } else {
             tokio::select! {
                 biased;
@@ -195,7 +195,10 @@ async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'
             }
         };
         let response = match outcome {
-            Ok(result) if array.len() + result.len() > limit => full().into_response(Some(id), Era::Legacy),
+            Ok(result) if array.len() + result.len() > limit => {
+                is_full = true;
+                too_long().into_response(Some(id), Era::Legacy)
+            }
             Ok(result) => result_response(id, result),
             Err(failure) => failure.into_response(Some(id), Era::Legacy),
         };
