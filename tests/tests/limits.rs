@@ -93,8 +93,7 @@ async fn the_answers_of_a_batch_are_together_no_longer_than_one_may_be() -> Resu
     let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "limits": { "maxResponseBytes": "64KiB" } })).await?;
     let mut client = Client::of(Era::Legacy, vmcp.addr()).revision("2025-03-26").connect().await?;
     client.tools().await?;
-    let calls: Vec<String> =
-        (0..5).map(|id| Rpc::tool("b_big", r#"{"bytes":40000}"#).text(Era::Legacy, Some(&id.to_string()))).collect();
+    let calls: Vec<String> = (0..5).map(|id| Rpc::tool("b_big", r#"{"bytes":40000}"#).text(Era::Legacy, Some(&id.to_string()))).collect();
     let mut request = client.caller.request(&Rpc::new("ping", ""), "1");
     request.body = format!("[{}]", calls.join(",")).into_bytes();
     let answers = client.conn.exchange(&request).await?.json()?;

@@ -1,8 +1,12 @@
 //! The load: connections that send one call after another, each checked, and nothing else.
 
 use crate::{participant::Participant, report::Sample};
-use anyhow::{Context, Result, bail};
-use std::time::{Duration, Instant};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -46,7 +50,7 @@ impl Lane {
     async fn call(&mut self) -> Result<()> {
         self.next += 1;
         let id = self.next.to_string();
-        self.request[self.id_at..self.id_at + id.len()].copy_from_slice(id.as_bytes());
+        self.request[self.id_at..self.id_at + ID.len()].copy_from_slice(id.as_bytes());
         self.stream.write_all(&self.request).await?;
         self.buffer.clear();
         loop {
@@ -54,7 +58,7 @@ impl Lane {
                 bail!("the connection was closed");
             }
             if let Some(body) = complete(&self.buffer)? {
-                return check(body, id.as_bytes());
+                return check(&body, self.next);
             }
         }
     }
@@ -64,8 +68,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// The body (with its chunk marks, if any) once a response is whole. Anything but a 200 is an error.
-fn complete(bytes: &[u8]) -> Result<Option<&[u8]>> {
+/// The body once a response is whole. Anything but a 200 is an error.
+fn complete(bytes: &[u8]) -> Result<Option<Cow<'_, [u8]>>> {
     let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let (head, body) = (&bytes[..end], &bytes[end + 4..]);
     if head.get(9..12) != Some(b"200") {
@@ -74,20 +78,54 @@ fn complete(bytes: &[u8]) -> Result<Option<&[u8]>> {
     for line in head.split(|&byte| byte == b'\n').skip(1) {
         if line.len() > 15 && line[..15].eq_ignore_ascii_case(b"content-length:") {
             let length: usize = std::str::from_utf8(line[15..].trim_ascii())?.parse()?;
-            return Ok((body.len() >= length).then_some(body));
+            return Ok(body.get(..length).map(Cow::Borrowed));
         }
     }
-    Ok(body.ends_with(b"0\r\n\r\n").then_some(body))
+    Ok(unchunked(body).map(Cow::Owned))
 }
 
-fn check(body: &[u8], id: &[u8]) -> Result<()> {
-    let at = find(body, b"\"id\":").context("no id")? + 5;
-    if !body[at..].trim_ascii_start().starts_with(id) {
-        bail!("the answer to another call");
+/// A chunked body without its marks, once it is whole.
+fn unchunked(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::with_capacity(body.len());
+    loop {
+        let line = find(body, b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..line]).ok()?.trim(), 16).ok()?;
+        whole.extend_from_slice(body.get(line + 2..line + 2 + size)?);
+        body = body.get(line + 4 + size..)?;
+        if size == 0 {
+            return Some(whole);
+        }
     }
-    if find(body, b"\"result\"").is_none() || find(body, b"\"isError\":true").is_some() {
-        bail!("a failed call");
-    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    id: u64,
+    result: Outcome,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    #[serde(default, rename = "isError")]
+    is_error: bool,
+    #[serde(rename = "structuredContent")]
+    content: Content,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    limit: u64,
+}
+
+/// Whether this is the good answer to call `id`: in JSON, or in the last event of an SSE stream.
+fn check(body: &[u8], id: u64) -> Result<()> {
+    let json = match find(body, b"data: {") {
+        Some(at) if !body.starts_with(b"{") => body[at + 6..].split(|&byte| byte == b'\n').next().unwrap_or_default(),
+        _ => body,
+    };
+    let answer: Answer = serde_json::from_slice(json)?;
+    ensure!(answer.id == id, "the answer to another call");
+    ensure!(!answer.result.is_error && answer.result.content.limit == 10, "a failed call");
     Ok(())
 }
 
