@@ -7,6 +7,7 @@ use super::{
     lists::{Freshness, Lists, Slot},
 };
 use crate::session::SessionTable;
+use smallvec::SmallVec;
 use std::{
     path::PathBuf,
     sync::{
@@ -50,8 +51,12 @@ pub(crate) struct Views {
 #[derive(Clone)]
 struct Current {
     epoch: u64,
+    /// What was known of the backends' eras: it decides under which key a list is looked for.
+    eras: Eras,
     catalogue: Arc<Catalogue>,
 }
+
+type Eras = SmallVec<[Option<Era>; 8]>;
 
 /// How many viewers' current catalogues are at hand; the catalogues themselves are shared.
 const VIEWERS: u64 = 100_000;
@@ -101,13 +106,16 @@ impl Views {
     /// The catalogue from the last good lists, without asking anybody.
     pub(crate) fn current(&self, key: &ViewerKey) -> Arc<Catalogue> {
         let epoch = self.epoch.load(Ordering::Acquire);
+        // Read before the lists: what is learned meanwhile makes this entry one that is not used again.
+        let eras: Eras = self.backends.iter().map(|backend| backend.known_era(key.era)).collect();
         if let Some(current) = self.current.get(key)
             && current.epoch == epoch
+            && current.eras == eras
         {
             return current.catalogue;
         }
         let catalogue = self.catalogues.merge(&self.known_lists(key), key.era);
-        self.current.insert(key.clone(), Current { epoch, catalogue: Arc::clone(&catalogue) });
+        self.current.insert(key.clone(), Current { epoch, eras, catalogue: Arc::clone(&catalogue) });
         catalogue
     }
 
