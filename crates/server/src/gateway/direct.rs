@@ -59,12 +59,7 @@ impl Direct {
     /// # Errors
     /// An unknown name, the backend's own error, or a backend that did not answer.
     pub async fn call_tool(&self, name: &str, arguments: &RawValue) -> Result<Box<RawValue>, CallError> {
-        let mut params = b"{\"name\":".to_vec();
-        json_string(name, &mut params);
-        params.extend_from_slice(b",\"arguments\":");
-        params.extend_from_slice(arguments.get().as_bytes());
-        params.push(b'}');
-        self.carry(Carried::ToolsCall, params).await
+        self.carry(Carried::ToolsCall, named(name, arguments)).await
     }
 
     /// Reads a resource. Returns the result object as JSON text.
@@ -83,12 +78,7 @@ impl Direct {
     /// # Errors
     /// As [`Self::call_tool`].
     pub async fn get_prompt(&self, name: &str, arguments: &RawValue) -> Result<Box<RawValue>, CallError> {
-        let mut params = b"{\"name\":".to_vec();
-        json_string(name, &mut params);
-        params.extend_from_slice(b",\"arguments\":");
-        params.extend_from_slice(arguments.get().as_bytes());
-        params.push(b'}');
-        self.carry(Carried::PromptsGet, params).await
+        self.carry(Carried::PromptsGet, named(name, arguments)).await
     }
 
     /// One list as its callers see it: a JSON array. Waits for slow backends at most for `aggregation.listWait`.
@@ -126,4 +116,14 @@ impl Direct {
 fn raw(json: &Bytes) -> Result<Box<RawValue>, CallError> {
     let text = String::from_utf8(json.to_vec()).map_err(|_| Failure::new(-32603, "the answer is not UTF-8"))?;
     RawValue::from_string(text).map_err(|_| Failure::new(-32603, "the answer is not JSON").into())
+}
+
+/// The parameters of a tool's or a prompt's call, as JSON text.
+fn named(name: &str, arguments: &RawValue) -> Vec<u8> {
+    let mut params = b"{\"name\":".to_vec();
+    json_string(name, &mut params);
+    params.extend_from_slice(b",\"arguments\":");
+    params.extend_from_slice(arguments.get().as_bytes());
+    params.push(b'}');
+    params
 }

@@ -62,14 +62,18 @@ impl Snapshot {
             let route = self.route(&viewer, &key, carried, &name).await?;
             requester.check_mirrored(params, &route.param_headers)?;
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
-            let mut original = Vec::new();
-            json_string(route.original.as_deref().unwrap_or(&name), &mut original);
-            let original = std::str::from_utf8(&original).unwrap_or_default();
-            let edit = [Edit::Set(carried.key(), original)];
+            // Only a name that is another one at the backend is written anew.
+            let renamed = route.original.as_deref().map(|original| {
+                let mut literal = Vec::with_capacity(original.len() + 2);
+                json_string(original, &mut literal);
+                literal
+            });
+            let renamed = renamed.as_deref().and_then(|literal| std::str::from_utf8(literal).ok());
+            let edit = renamed.map(|literal| Edit::Set(carried.key(), literal));
             let call = Call {
                 method: carried.method(),
                 params,
-                set: if route.original.is_some() { &edit } else { &[] },
+                set: edit.as_slice(),
                 mirror: Some(route.original.as_deref().unwrap_or(&name)),
                 param_headers: &route.param_headers,
                 caller: &caller.identity,
@@ -106,23 +110,19 @@ impl Snapshot {
         if let Some(route) = self.listed_route(key, carried, name) {
             return Ok(route);
         }
-        if viewer.era == Era::Modern {
+        let rules = self.views.rules();
+        if viewer.era == Era::Modern
+            && carried == Carried::ToolsCall
+            && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key))
+        {
             // What a modern caller's headers have to repeat stands in the tool's schema, so its first call waits for the first list.
-            let rules = self.views.rules();
-            let owner = match carried {
-                Carried::ToolsCall => rules.unlisted_tool(name, &self.views.listed(key)),
-                Carried::PromptsGet | Carried::ResourcesRead => Unlisted::Unknown,
-            };
-            if let Unlisted::Route { backend: owner, .. } = owner {
-                self.views.gather(viewer, key, |backend| backend == owner).await;
-            }
+            self.views.gather(viewer, key, |backend| backend == owner).await;
         }
         let listed = self.views.listed(key);
         // A list that came in since the first look is in the catalogue now.
         if let Some(route) = self.listed_route(key, carried, name) {
             return Ok(route);
         }
-        let rules = self.views.rules();
         let unlisted = match carried {
             Carried::ToolsCall => rules.unlisted_tool(name, &listed),
             Carried::PromptsGet => rules.unlisted_prompt(name, &listed),
