@@ -7,6 +7,6 @@ mod lane;
 mod session;
 mod views;
 
-pub use edge::{Body, GatewayService};
+pub use edge::{Body, GatewayService, Workers};
 pub use gateway::{Absent, BuildError, CallError, Checker, Direct, Gateway, GatewayBuilder, Origins};
 pub use session::KeyError;

@@ -40,7 +40,7 @@ pub(crate) struct ClientOptions {
     pub(crate) connector: Connector,
     pub(crate) target: Target,
     pub(crate) connect_timeout: Duration,
-    /// How many idle connections are kept.
+    /// How many idle connections are kept for each runtime.
     pub(crate) keep: usize,
     pub(crate) http2: bool,
     pub(crate) tracker: TaskTracker,
@@ -101,7 +101,7 @@ impl Client {
                         return Ok((parts, Reply::new(body, Some((line, Arc::clone(&self.pool))))));
                     }
                     if line.free().await {
-                        Arc::clone(&self.pool).put(line);
+                        self.pool.put(line);
                     }
                     return Ok((parts, Reply::new(body, None)));
                 }
@@ -148,7 +148,7 @@ impl Client {
         if self.target.is_https() && !is_http2(&io) {
             let mut line = Line::open(io).await.map_err(failed)?;
             if line.free().await {
-                Arc::clone(&self.pool).put(line);
+                self.pool.put(line);
             }
             return Ok(());
         }

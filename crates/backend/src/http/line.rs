@@ -11,11 +11,13 @@ use std::{
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
+use tokio::runtime::{Handle, Id};
 
 /// A connection between two requests, or with one in flight.
 pub(super) struct Line {
     sender: http1::SendRequest<Body>,
     connection: Driver,
+    runtime: Id,
 }
 
 /// The side that moves bytes; `None` when it has ended.
@@ -58,7 +60,12 @@ impl Driver {
 impl Line {
     pub(super) async fn open(io: Io) -> Result<Self, hyper::Error> {
         let (sender, connection) = http1::Builder::new().handshake(io).await?;
-        Ok(Self { sender, connection: Driver(Some(Box::new(connection))) })
+        Ok(Self { sender, connection: Driver(Some(Box::new(connection))), runtime: Handle::current().id() })
+    }
+
+    /// The runtime that opened the connection, and moves its bytes.
+    pub(super) fn runtime(&self) -> Id {
+        self.runtime
     }
 
     /// Whether a request may be sent: the server has not closed, and everything of the last answer has been read.

@@ -2,10 +2,14 @@
 
 use super::line::Line;
 use std::{
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    runtime::{Handle, Id},
+    time::{Instant, sleep},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a connection waits. Node and uvicorn close theirs after 5 s: one second less, and no request is written into a
@@ -13,66 +17,89 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const KEEP: Duration = Duration::from_secs(4);
 
 /// The idle connections to one backend, the last used first.
+///
+/// A connection's bytes are moved by the runtime that opened it, so only calls in that runtime get it: where every thread has a runtime
+/// of its own, no call waits for another thread.
 pub(super) struct Pool {
-    idle: Mutex<Idle>,
+    shelves: [Mutex<Shelf>; SHELVES],
     limit: usize,
     tracker: TaskTracker,
     closing: CancellationToken,
 }
 
+/// So many threads do not wait for each other's lock.
+const SHELVES: usize = 16;
+
+/// The connections of some of the runtimes.
 #[derive(Default)]
-struct Idle {
+struct Shelf {
     /// In the order in which they became idle.
-    lines: Vec<(Line, Instant)>,
+    idle: Vec<Idle>,
     /// Whether a task looks after those that nobody takes.
     swept: bool,
 }
 
+struct Idle {
+    line: Line,
+    since: Instant,
+}
+
 impl Pool {
+    /// At most `limit` connections are kept for each runtime that uses them.
     pub(super) fn new(limit: usize, tracker: TaskTracker, closing: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { idle: Mutex::default(), limit, tracker, closing })
+        Arc::new(Self { shelves: Default::default(), limit, tracker, closing })
+    }
+
+    fn shelf(&self, runtime: Id) -> &Mutex<Shelf> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(runtime);
+        &self.shelves[(hash % SHELVES as u64) as usize]
     }
 
     /// A connection that can be used.
     pub(super) async fn take(&self) -> Option<Line> {
+        let runtime = Handle::current().id();
         loop {
-            let (mut line, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).lines.pop()?;
-            if since.elapsed() < KEEP && line.free().await {
-                return Some(line);
+            let mut idle = {
+                let mut shelf = self.shelf(runtime).lock().unwrap_or_else(PoisonError::into_inner);
+                let last = shelf.idle.iter().rposition(|idle| idle.line.runtime() == runtime)?;
+                shelf.idle.remove(last)
+            };
+            if idle.since.elapsed() < KEEP && idle.line.free().await {
+                return Some(idle.line);
             }
         }
     }
 
     /// Takes a connection back.
-    pub(super) fn put(self: Arc<Self>, line: Line) {
+    pub(super) fn put(self: &Arc<Self>, line: Line) {
         if self.closing.is_cancelled() {
             return;
         }
+        let runtime = line.runtime();
         let sweep = {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.lines.len() >= self.limit {
+            let mut shelf = self.shelf(runtime).lock().unwrap_or_else(PoisonError::into_inner);
+            if shelf.idle.iter().filter(|idle| idle.line.runtime() == runtime).count() >= self.limit {
                 return;
             }
-            idle.lines.push((line, Instant::now()));
-            !std::mem::replace(&mut idle.swept, true)
+            shelf.idle.push(Idle { line, since: Instant::now() });
+            !std::mem::replace(&mut shelf.swept, true)
         };
         if sweep {
-            let tracker = self.tracker.clone();
-            tracker.spawn(self.sweep());
+            self.tracker.spawn(Arc::clone(self).sweep(runtime));
         }
     }
 
-    /// Closes what nobody took, until nothing is left.
-    async fn sweep(self: Arc<Self>) {
+    /// Closes what nobody took from the shelf of this runtime, until nothing is left.
+    async fn sweep(self: Arc<Self>, runtime: Id) {
         loop {
             let closing = self.closing.run_until_cancelled(sleep(KEEP / 2)).await.is_none();
             let old: Vec<_> = {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                let fresh = idle.lines.iter().position(|(_, since)| !closing && since.elapsed() < KEEP).unwrap_or(idle.lines.len());
-                let old = idle.lines.drain(..fresh).collect();
-                idle.swept = !idle.lines.is_empty();
-                if !idle.swept {
-                    drop(idle);
+                let mut shelf = self.shelf(runtime).lock().unwrap_or_else(PoisonError::into_inner);
+                let fresh = shelf.idle.iter().position(|idle| !closing && idle.since.elapsed() < KEEP).unwrap_or(shelf.idle.len());
+                let old = shelf.idle.drain(..fresh).collect();
+                shelf.swept = !shelf.idle.is_empty();
+                if !shelf.swept {
+                    drop(shelf);
                     return;
                 }
                 old

@@ -9,10 +9,10 @@ use crate::{
 };
 use anyhow::Context;
 use clap::Args;
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, num::NonZeroUsize, thread};
 use tokio::net::TcpListener;
 use vmcp_core::config::Config;
-use vmcp_server::Gateway;
+use vmcp_server::{Gateway, Workers};
 
 /// Serves the gateway until SIGTERM or Ctrl-C.
 #[derive(Args, Debug)]
@@ -21,6 +21,9 @@ pub(crate) struct Serve {
     config: ConfigArgs,
     #[command(flatten)]
     log: LogArgs,
+    /// Threads that serve connections, each its own; by default one for each core.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
 }
 
 impl Serve {
@@ -34,41 +37,51 @@ impl Serve {
         };
         terminal.findings(&loaded.findings);
         self.log.start(loaded.config.operational.log_level)?;
-        Ok(runtime()?.block_on(serve(loaded.config))?)
+        let count = self.workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let workers = Workers::start(count).context("cannot start the threads that serve connections")?;
+        // Accepting and what belongs to no connection is little work.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(NO_RUNTIME)?;
+        Ok(runtime.block_on(serve(loaded.config, &workers))?)
     }
 }
 
+const NO_RUNTIME: &str = "cannot start the runtime";
+
 /// The runtime of every command that talks to somebody.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context(NO_RUNTIME)
 }
 
 /// Binds the configured address, with an error that says what to do.
 pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow::anyhow!("{address} is in use; choose another port with --port or `listen`"),
-        std::io::ErrorKind::AddrNotAvailable => {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!("{address} is in use; choose another port with --port or `listen`"),
+        io::ErrorKind::AddrNotAvailable => {
             anyhow::anyhow!("{address} is no address of this machine; choose one with --host or `listen`")
         }
-        std::io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied => {
             anyhow::anyhow!("no permission to listen on {address}; choose a port above 1023 with --port")
         }
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, workers: &Workers) -> anyhow::Result<()> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
     let signals = Signals::new()?;
     let gateway = Gateway::builder(config).findings_are_told().build()?;
     tracing::info!(target: READY, backends, "listening on http://{address}{path}");
-    serve_until_signal(&gateway, listener, signals).await
+    serve_until_signal(&gateway, gateway.serve_on(listener, workers), signals).await
 }
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down in order. A second signal ends at once.
-pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener, mut signals: Signals) -> anyhow::Result<()> {
+pub(crate) async fn serve_until_signal(
+    gateway: &Gateway,
+    serving: impl Future<Output = io::Result<()>>,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     let stop = async {
         signals.next().await?;
         tracing::info!("stopping: no new connections, requests in flight may end; a second signal stops at once");
@@ -78,12 +91,11 @@ pub(crate) async fn serve_until_signal(gateway: &Gateway, listener: TcpListener,
         }
         anyhow::Ok(())
     };
-    let serving = async { gateway.serve(listener).await.context("the listener failed") };
     tokio::pin!(stop, serving);
     tokio::select! {
         stopped = &mut stop => stopped,
         served = &mut serving => {
-            served?;
+            served.context("the listener failed")?;
             // The accept loop has ended because of the signal; the rest of the shutdown goes on.
             stop.await
         }

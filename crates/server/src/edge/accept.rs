@@ -1,6 +1,6 @@
 //! The accept loop.
 
-use super::{service::MAX_HEAD, stall::StallGuard};
+use super::{Workers, service::MAX_HEAD, stall::StallGuard};
 use crate::gateway::{Gateway, Inner};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
@@ -13,8 +13,8 @@ use tokio::{
 /// How many header lines one request may have.
 const MAX_HEADER_LINES: usize = 256;
 
-/// Accepts connections until shutdown, then lets them end.
-pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) -> io::Result<()> {
+/// Accepts connections until shutdown, then lets them end. They are served by the workers, or else in the runtime of whoever calls.
+pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener, workers: Option<&Workers>) -> io::Result<()> {
     let limits = inner.snapshot().config.limits.clone();
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.max_connections as usize));
@@ -36,14 +36,29 @@ pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) -> io::Resul
             }
             Err(error) => return Err(error),
         };
-        let connection = connection(&inner, stream, peer, limits.read_timeout.0, limits.write_timeout.0);
-        let connection = graceful.watch(connection);
-        inner.tracker.spawn(async move {
+        let (served, watcher) = (Arc::clone(&inner), graceful.watcher());
+        let (read_timeout, write_timeout) = (limits.read_timeout.0, limits.write_timeout.0);
+        let serving = move |stream: TcpStream| async move {
             let _place = place;
-            if let Err(error) = connection.await {
+            let connection = connection(&served, stream, peer, read_timeout, write_timeout);
+            if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-        });
+        };
+        match workers.and_then(Workers::place) {
+            None => drop(inner.tracker.spawn(serving(stream))),
+            Some((worker, counted)) => {
+                let stream = stream.into_std();
+                let moved = async move {
+                    let _counted = counted;
+                    match stream.and_then(TcpStream::from_std) {
+                        Ok(stream) => serving(stream).await,
+                        Err(error) => tracing::warn!(%error, "cannot hand a connection over to its thread"),
+                    }
+                };
+                inner.tracker.spawn_on(moved, worker);
+            }
+        }
     }
     drop(listener);
     graceful.shutdown().await;

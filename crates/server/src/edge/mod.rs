@@ -17,9 +17,11 @@ mod room;
 mod service;
 pub(crate) mod sse;
 mod stall;
+mod workers;
 
 pub use body::Body;
 pub use service::GatewayService;
+pub use workers::Workers;
 
 pub(crate) use accept::serve;
 pub(crate) use guard::Guard;

@@ -6,7 +6,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    edge::{self, Bodies, GatewayService},
+    edge::{self, Bodies, GatewayService, Workers},
     gateway::BuildError,
     session::{ClientSession, SessionTable},
 };
@@ -90,7 +90,16 @@ impl Gateway {
     /// # Errors
     /// When the listener fails for good.
     pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
-        edge::serve(Arc::clone(&self.inner), listener).await
+        edge::serve(Arc::clone(&self.inner), listener, None).await
+    }
+
+    /// As [`Gateway::serve`], with the connections spread over threads of their own: more calls per second where a gateway has the
+    /// machine for itself. The runtime of whoever calls only accepts, and does what belongs to no connection.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn serve_on(&self, listener: TcpListener, workers: &Workers) -> std::io::Result<()> {
+        edge::serve(Arc::clone(&self.inner), listener, Some(workers)).await
     }
 
     /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error

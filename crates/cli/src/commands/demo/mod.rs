@@ -49,7 +49,7 @@ impl Demo {
         let address = listener.local_addr().context("cannot tell the listener's address")?;
         let scene = Scene::set(address).await?;
         let gateway = Gateway::builder(scene.config()?).build()?;
-        let serving = serve_until_signal(&gateway, listener, Signals::new()?);
+        let serving = serve_until_signal(&gateway, gateway.serve(listener), Signals::new()?);
         let acting = async {
             let calls = calls::make(&scene).await?;
             let story = story::Story::new(&scene, calls);
