@@ -1,19 +1,19 @@
 //! How long a backend may be silent, and how long the whole may take.
 
-use crate::ErrorKind;
+use crate::{Alarm, ErrorKind};
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-/// Two limits behind one timer. The timer is not moved when something is heard, only when it fires too early: that keeps a lively
-/// stream cheap.
+/// Two limits behind one alarm.
 pub(crate) struct Deadline {
-    sleep: Pin<Box<Sleep>>,
-    heard: Instant,
+    alarm: Alarm,
+    /// Something was heard since the last wait began: the silence is counted from the next one. Between the two is only work of our own.
+    heard: bool,
     silence: Duration,
     ends: Instant,
     whole: Duration,
@@ -29,29 +29,22 @@ impl Deadline {
     pub(crate) fn new(silence: Duration, whole: Duration) -> Self {
         let now = Instant::now();
         let ends = after(now, whole);
-        let sleep = Box::pin(sleep_until(after(now, silence).min(ends)));
-        Self { sleep, heard: now, silence, ends, whole }
+        Self { alarm: Alarm::at(after(now, silence).min(ends)), heard: false, silence, ends, whole }
     }
 
     /// The backend gave a sign of life.
     pub(crate) fn heard(&mut self) {
-        self.heard = Instant::now();
+        self.heard = true;
     }
 
-    /// Ready when a limit has passed.
+    /// Ready when a limit has passed. To be asked whenever a wait begins.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
-        while self.sleep.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            if now >= self.ends {
-                return Poll::Ready(ErrorKind::MaxDuration(self.whole));
-            }
-            let due = after(self.heard, self.silence);
-            if now >= due {
-                return Poll::Ready(ErrorKind::Timeout(self.silence));
-            }
-            self.sleep.as_mut().reset(due.min(self.ends));
+        if std::mem::take(&mut self.heard) {
+            self.alarm.set(after(Instant::now(), self.silence).min(self.ends));
         }
-        Poll::Pending
+        ready!(Pin::new(&mut self.alarm).poll(cx));
+        let whole = Instant::now() >= self.ends;
+        Poll::Ready(if whole { ErrorKind::MaxDuration(self.whole) } else { ErrorKind::Timeout(self.silence) })
     }
 
     /// Waits for `future` within the limits.
@@ -85,10 +78,12 @@ mod tests {
     async fn a_sign_of_life_starts_the_silence_anew_until_the_whole_is_over() {
         let start = Instant::now();
         let mut deadline = Deadline::new(SILENCE, WHOLE);
-        advance(Duration::from_secs(8)).await;
-        deadline.heard();
-        advance(Duration::from_secs(8)).await;
-        deadline.heard();
+        for _ in 0..2 {
+            let waited = poll_fn(|cx| Poll::Ready(deadline.poll(cx).is_pending())).await;
+            assert!(waited);
+            advance(Duration::from_secs(8)).await;
+            deadline.heard();
+        }
         assert!(matches!(deadline.hold(pin!(pending::<()>())).await, Err(ErrorKind::MaxDuration(WHOLE))));
         assert_eq!(start.elapsed().as_secs(), 25);
     }

@@ -1,7 +1,7 @@
 //! What tells one caller's sessions and lists at a backend from another's.
 
 use smallvec::SmallVec;
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 use vmcp_core::plugin::Principal;
 
 /// The key of a backend session: who calls, with which credentials, under which configuration.
@@ -27,7 +27,11 @@ pub enum ViewScope {
 }
 
 /// Makes the keys of one backend.
-pub(crate) struct KeyMaker([u8; 32]);
+pub(crate) struct KeyMaker {
+    secret: [u8; 32],
+    /// The key of the first caller who is nothing but its principal: without authentication that is every one.
+    plain: OnceLock<(Principal, SessionKey)>,
+}
 
 impl KeyMaker {
     /// `secret` is this process's; `generation` counts configurations.
@@ -36,10 +40,24 @@ impl KeyMaker {
         part(&mut fixed, b"vmcp backend session");
         part(&mut fixed, &generation.to_le_bytes());
         part(&mut fixed, backend.as_bytes());
-        Self(*blake3::keyed_hash(secret, &fixed).as_bytes())
+        Self { secret: *blake3::keyed_hash(secret, &fixed).as_bytes(), plain: OnceLock::new() }
     }
 
     pub(crate) fn key<'a>(
+        &self,
+        principal: &Principal,
+        subject_key: Option<&str>,
+        material: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> SessionKey {
+        let mut material = material.peekable();
+        if subject_key.is_some() || material.peek().is_some() {
+            return self.hash(principal, subject_key, material);
+        }
+        let (known, key) = self.plain.get_or_init(|| (principal.clone(), self.hash(principal, None, [].into_iter())));
+        if known == principal { *key } else { self.hash(principal, None, [].into_iter()) }
+    }
+
+    fn hash<'a>(
         &self,
         principal: &Principal,
         subject_key: Option<&str>,
@@ -54,7 +72,7 @@ impl KeyMaker {
             part(&mut parts, name);
             part(&mut parts, value);
         }
-        let hash = blake3::keyed_hash(&self.0, &parts);
+        let hash = blake3::keyed_hash(&self.secret, &parts);
         let mut key = [0; 16];
         key.copy_from_slice(&hash.as_bytes()[..16]);
         SessionKey(key)

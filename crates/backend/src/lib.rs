@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alarm;
 mod backend;
 mod budget;
 mod bulkhead;
@@ -33,6 +34,7 @@ mod together;
 mod transmit;
 mod watch;
 
+pub use alarm::Alarm;
 pub use backend::Backend;
 pub use call::Call;
 pub use era::Speaks;

@@ -147,6 +147,7 @@ impl Check<'_> {
             ("sessions.unusedTimeout".to_owned(), Some(sessions.unused_timeout)),
             ("sessions.maxAge".to_owned(), Some(sessions.max_age)),
             ("limits.readTimeout".to_owned(), Some(limits.read_timeout)),
+            ("limits.keepAliveTimeout".to_owned(), Some(limits.keep_alive_timeout)),
             ("limits.writeTimeout".to_owned(), Some(limits.write_timeout)),
             ("limits.shutdownTimeout".to_owned(), Some(limits.shutdown_timeout)),
         ];

@@ -210,6 +210,8 @@ pub struct Limits {
     pub max_connections: u32,
     /// How long a client may take over sending a request's head, and over each 16 KiB of its body.
     pub read_timeout: Span,
+    /// How long a connection may be open between two requests.
+    pub keep_alive_timeout: Span,
     /// How long a client may leave a response unread.
     pub write_timeout: Span,
     /// How long requests in flight may go on after a signal to stop.
@@ -226,6 +228,7 @@ impl Default for Limits {
             max_requests_in_flight: 10_000,
             max_connections: 20_000,
             read_timeout: Span::seconds(30),
+            keep_alive_timeout: Span::seconds(75),
             write_timeout: Span::seconds(30),
             shutdown_timeout: Span::seconds(10),
         }

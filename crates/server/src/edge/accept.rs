@@ -1,22 +1,24 @@
 //! The accept loop.
 
-use super::{Workers, service::MAX_HEAD, stall::StallGuard};
+use super::{
+    Attending, Workers,
+    patient::{Patience, PatientStream},
+    service::MAX_HEAD,
+};
 use crate::gateway::{Gateway, Inner};
 use hyper::server::conn::http1;
-use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
+use hyper_util::server::graceful::GracefulShutdown;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 
-/// How many header lines one request may have.
-const MAX_HEADER_LINES: usize = 256;
-
 /// Accepts connections until shutdown, then lets them end. They are served by the workers, or else in the runtime of whoever calls.
 pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener, workers: Option<&Workers>) -> io::Result<()> {
     let limits = inner.snapshot().config.limits.clone();
     let graceful = GracefulShutdown::new();
+    let patience = Patience { head: limits.read_timeout.0, idle: limits.keep_alive_timeout.0, write: limits.write_timeout.0 };
     let places = Arc::new(Semaphore::new(limits.max_connections as usize));
     loop {
         let place = tokio::select! {
@@ -37,10 +39,9 @@ pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener, workers: Opt
             Err(error) => return Err(error),
         };
         let (served, watcher) = (Arc::clone(&inner), graceful.watcher());
-        let (read_timeout, write_timeout) = (limits.read_timeout.0, limits.write_timeout.0);
         let serving = move |stream: TcpStream| async move {
             let _place = place;
-            let connection = connection(&served, stream, peer, read_timeout, write_timeout);
+            let connection = connection(&served, stream, peer, patience);
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
@@ -69,18 +70,17 @@ fn connection(
     inner: &Arc<Inner>,
     stream: TcpStream,
     peer: SocketAddr,
-    read_timeout: Duration,
-    write_timeout: Duration,
-) -> http1::Connection<hyper_util::rt::TokioIo<StallGuard>, super::GatewayService> {
+    patience: Patience,
+) -> http1::Connection<hyper_util::rt::TokioIo<PatientStream>, super::GatewayService> {
     // Without it a response in two writes waits 40 ms for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = Gateway { inner: Arc::clone(inner) }.service(Some(peer));
+    let attending = Attending::default();
+    let service = Gateway { inner: Arc::clone(inner) }.service(Some(peer)).reporting(attending.clone());
     http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(read_timeout)
+        // The stream itself keeps the time, since it knows a head that does not end from a connection that is not in use.
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADER_LINES)
-        .serve_connection(StallGuard::new(stream, write_timeout), service)
+        .serve_connection(PatientStream::new(stream, patience, attending), service)
 }
 
 /// Errors of one connection, or of a moment without file descriptors.

@@ -1,5 +1,6 @@
 //! Response bodies: whole, in up to three pieces around a backend's bytes, or a stream.
 
+use super::Attended;
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use std::{
@@ -9,7 +10,11 @@ use std::{
 };
 
 /// The body of every response of a gateway.
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// The request that this answers, attended to as long as the body is there.
+    attended: Option<Attended>,
+}
 
 enum Kind {
     /// What is left to send, last piece first.
@@ -21,17 +26,26 @@ enum Kind {
 const COPY_LIMIT: usize = 8 * 1024;
 
 impl Body {
+    fn of(kind: Kind) -> Self {
+        Self { kind, attended: None }
+    }
+
+    pub(super) fn attended(mut self, attended: Attended) -> Self {
+        self.attended = Some(attended);
+        self
+    }
+
     /// No bytes.
     #[must_use]
     pub fn empty() -> Self {
-        Self(Kind::Pieces([None, None, None]))
+        Self::of(Kind::Pieces([None, None, None]))
     }
 
     /// These bytes.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(Kind::Pieces([(!bytes.is_empty()).then_some(bytes), None, None]))
+        Self::of(Kind::Pieces([(!bytes.is_empty()).then_some(bytes), None, None]))
     }
 
     /// `middle` between `head` and `tail`; a large middle is not copied.
@@ -42,11 +56,11 @@ impl Body {
             head.extend_from_slice(tail);
             return Self::full(head);
         }
-        Self(Kind::Pieces([Some(Bytes::from_static(tail)), Some(middle), Some(head.into())]))
+        Self::of(Kind::Pieces([Some(Bytes::from_static(tail)), Some(middle), Some(head.into())]))
     }
 
     pub(crate) fn stream(stream: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static) -> Self {
-        Self(Kind::Stream(Box::pin(stream)))
+        Self::of(Kind::Stream(Box::pin(stream)))
     }
 
     /// The whole body in one buffer, for callers without HTTP. A stream is read to its end.
@@ -67,21 +81,21 @@ impl http_body::Body for Body {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Pieces(pieces) => Poll::Ready(pieces.iter_mut().rev().find_map(Option::take).map(|piece| Ok(Frame::data(piece)))),
             Kind::Stream(stream) => stream.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Pieces(pieces) => pieces.iter().all(Option::is_none),
             Kind::Stream(stream) => stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Pieces(pieces) => SizeHint::with_exact(pieces.iter().flatten().map(|piece| piece.len() as u64).sum()),
             Kind::Stream(stream) => stream.size_hint(),
         }
@@ -90,7 +104,7 @@ impl http_body::Body for Body {
 
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Pieces(pieces) => write!(f, "Body({} bytes)", pieces.iter().flatten().map(Bytes::len).sum::<usize>()),
             Kind::Stream(_) => f.write_str("Body(stream)"),
         }
@@ -117,7 +131,7 @@ mod tests {
     #[test]
     fn a_large_middle_is_not_copied() {
         let middle = Bytes::from(vec![b'x'; COPY_LIMIT + 1]);
-        let Body(Kind::Pieces([_, Some(kept), _])) = Body::around(Vec::new(), middle.clone(), b"") else { panic!("copied") };
+        let Kind::Pieces([_, Some(kept), _]) = Body::around(Vec::new(), middle.clone(), b"").kind else { panic!("copied") };
         assert_eq!(kept.as_ptr(), middle.as_ptr());
     }
 

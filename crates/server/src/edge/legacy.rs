@@ -14,7 +14,8 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use std::{sync::Arc, time::SystemTime};
-use vmcp_backend::WatchGuard;
+use tokio::time::Instant;
+use vmcp_backend::{Alarm, WatchGuard};
 use vmcp_core::{
     CapabilitySet, Era,
     frame::{FrameError, Message, Request},
@@ -112,7 +113,7 @@ async fn answer(incoming: &Incoming, session: &Use, request: &Request<'_>, reply
 /// Never ends: opens the stream once the answer takes so long that something between might take the connection for dead.
 async fn stream_when_slow(reply: &Reply) {
     if reply.can_stream() {
-        tokio::time::sleep(KEEP_ALIVE).await;
+        Alarm::at(Instant::now() + KEEP_ALIVE).await;
         reply.open_stream();
     }
     std::future::pending::<()>().await;

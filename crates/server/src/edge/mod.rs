@@ -2,6 +2,7 @@
 
 mod accept;
 mod admin;
+mod attending;
 mod body;
 mod cors;
 mod guard;
@@ -10,13 +11,13 @@ mod listen;
 mod mirror;
 mod modern;
 mod negotiate;
+mod patient;
 mod post;
 mod read;
 mod reply;
 mod room;
 mod service;
 pub(crate) mod sse;
-mod stall;
 mod workers;
 
 pub use body::Body;
@@ -24,6 +25,7 @@ pub use service::GatewayService;
 pub use workers::Workers;
 
 pub(crate) use accept::serve;
+pub(crate) use attending::{Attended, Attending};
 pub(crate) use guard::Guard;
 pub(crate) use reply::{Reply, ReplySlot};
 pub(crate) use room::Bodies;

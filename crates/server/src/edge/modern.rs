@@ -12,6 +12,8 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use tokio::time::Instant;
+use vmcp_backend::Alarm;
 use vmcp_core::{
     CapabilitySet, Era, Revision,
     catalogue::ParamHeader,
@@ -60,7 +62,7 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
 async fn closed(reply: &Reply) {
     let slow = async {
         if reply.can_stream() {
-            tokio::time::sleep(super::sse::KEEP_ALIVE).await;
+            Alarm::at(Instant::now() + super::sse::KEEP_ALIVE).await;
             reply.open_stream();
         }
         std::future::pending::<()>().await;
@@ -150,7 +152,6 @@ mod tests {
     use super::*;
     use crate::edge::{ReplySlot, negotiate::Accepts, sse::KEEP_ALIVE};
     use std::sync::Arc;
-    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_opened_early_is_seen_to_close_at_once() {

@@ -1,7 +1,7 @@
 //! The gateway as a tower service.
 
 use super::{
-    Body, ReplySlot, admin, cors, legacy,
+    Attended, Attending, Body, ReplySlot, admin, cors, legacy,
     modern::status,
     post::{Incoming, post},
     reply::PostFuture,
@@ -19,7 +19,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tower::Service;
 use vmcp_auth::Identity;
@@ -36,14 +36,20 @@ pub(super) const MAX_HEAD: usize = 64 * 1024;
 pub struct GatewayService {
     inner: Arc<Inner>,
     peer: Option<SocketAddr>,
+    /// Whom to tell of requests.
+    attending: Option<Attending>,
 }
 
 impl GatewayService {
     pub(crate) fn new(inner: Arc<Inner>, peer: Option<SocketAddr>) -> Self {
-        Self { inner, peer }
+        Self { inner, peer, attending: None }
     }
 
-    fn respond<B>(&self, request: Request<B>) -> PostFuture
+    pub(super) fn reporting(self, attending: Attending) -> Self {
+        Self { attending: Some(attending), ..self }
+    }
+
+    fn respond<B>(&self, request: Request<B>) -> Answering
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -51,7 +57,8 @@ impl GatewayService {
         let slot = Arc::new(ReplySlot::default());
         let (inner, peer) = (Arc::clone(&self.inner), self.peer);
         let tracker = inner.tracker.clone();
-        PostFuture::new(respond(inner, peer, request, Arc::clone(&slot)), slot, tracker)
+        let response = PostFuture::new(respond(inner, peer, request, Arc::clone(&slot)), slot, tracker);
+        Answering { response, attended: self.attending.as_ref().map(Attending::begin) }
     }
 }
 
@@ -69,7 +76,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Answering {
-        Answering(self.respond(request))
+        self.respond(request)
     }
 }
 
@@ -83,18 +90,25 @@ where
     type Future = Answering;
 
     fn call(&self, request: Request<B>) -> Answering {
-        Answering(self.respond(request))
+        self.respond(request)
     }
 }
 
 /// The future of a response.
-pub struct Answering(PostFuture);
+pub struct Answering {
+    response: PostFuture,
+    attended: Option<Attended>,
+}
 
 impl Future for Answering {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(Ok)
+        let response = ready!(Pin::new(&mut self.response).poll(cx));
+        Poll::Ready(Ok(match self.attended.take() {
+            Some(attended) => response.map(|body| body.attended(attended)),
+            None => response,
+        }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::views::{KindHashes, ViewerKey};
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::{
     net::IpAddr,
     sync::{
@@ -45,16 +46,18 @@ pub(crate) struct ClientSession {
 
 /// A call that `notifications/cancelled` can name.
 #[derive(Clone)]
-pub(crate) struct ActiveCall {
+pub(crate) struct ActiveCall(Arc<Call>);
+
+struct Call {
     /// The client's request id, as JSON text.
-    id: Box<str>,
-    cancelled: Arc<Notify>,
+    id: SmallVec<[u8; 24]>,
+    cancelled: Notify,
 }
 
 impl ActiveCall {
     /// Waits until the client cancels this call.
     pub(crate) async fn cancelled(&self) {
-        self.cancelled.notified().await;
+        self.0.cancelled.notified().await;
     }
 }
 
@@ -119,22 +122,22 @@ impl ClientSession {
 
     /// Registers a call under the client's id for it; ends with the guard.
     pub(crate) fn start_call(self: &Arc<Self>, id: &str) -> CallGuard {
-        let call = ActiveCall { id: id.into(), cancelled: Arc::new(Notify::new()) };
+        let call = ActiveCall(Arc::new(Call { id: SmallVec::from_slice(id.as_bytes()), cancelled: Notify::new() }));
         locked(&self.calls).push(call.clone());
         CallGuard { session: Arc::clone(self), call }
     }
 
     /// Cancels the calls with this id (JSON text). Unknown ids are ignored: the call may just have ended.
     pub(crate) fn cancel(&self, id: &str) {
-        for call in locked(&self.calls).iter().filter(|call| *call.id == *id) {
-            call.cancelled.notify_one();
+        for call in locked(&self.calls).iter().filter(|call| *call.0.id == *id.as_bytes()) {
+            call.0.cancelled.notify_one();
         }
     }
 
     /// Cancels every call: the session ends.
     pub(crate) fn cancel_all(&self) {
         for call in locked(&self.calls).iter() {
-            call.cancelled.notify_one();
+            call.0.cancelled.notify_one();
         }
     }
 
@@ -219,7 +222,7 @@ impl CallGuard {
 impl Drop for CallGuard {
     fn drop(&mut self) {
         let mut calls = locked(&self.session.calls);
-        if let Some(at) = calls.iter().position(|call| Arc::ptr_eq(&call.cancelled, &self.call.cancelled)) {
+        if let Some(at) = calls.iter().position(|call| Arc::ptr_eq(&call.0, &self.call.0)) {
             calls.swap_remove(at);
         }
         if calls.is_empty() {

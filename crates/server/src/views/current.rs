@@ -7,6 +7,7 @@ use super::{
     lists::{Freshness, Lists, Slot},
 };
 use crate::session::SessionTable;
+use arc_swap::ArcSwapOption;
 use smallvec::SmallVec;
 use std::{
     path::PathBuf,
@@ -46,6 +47,8 @@ pub(crate) struct Views {
     /// Counts the changes of any list: a catalogue made under the same count is current.
     epoch: AtomicU64,
     current: moka::sync::Cache<ViewerKey, Current>,
+    /// What was looked at last, by a legacy and by a modern caller: mostly everybody looks at the same.
+    last: [ArcSwapOption<(ViewerKey, Current)>; 2],
 }
 
 #[derive(Clone)]
@@ -90,6 +93,7 @@ impl Views {
             tracker,
             shutdown,
             epoch: AtomicU64::new(0),
+            last: Default::default(),
             current: moka::sync::Cache::builder().max_capacity(VIEWERS).time_to_idle(Duration::from_secs(1800)).build(),
         })
     }
@@ -108,14 +112,22 @@ impl Views {
         let epoch = self.epoch.load(Ordering::Acquire);
         // Read before the lists: what is learned meanwhile makes this entry one that is not used again.
         let eras: Eras = self.backends.iter().map(|backend| backend.known_era(key.era)).collect();
-        if let Some(current) = self.current.get(key)
-            && current.epoch == epoch
-            && current.eras == eras
+        let is_current = |current: &Current| current.epoch == epoch && current.eras == eras;
+        let last = &self.last[usize::from(key.era == Era::Modern)];
+        if let Some((viewer, current)) = last.load().as_deref()
+            && viewer == key
+            && is_current(current)
         {
-            return current.catalogue;
+            return Arc::clone(&current.catalogue);
         }
-        let catalogue = self.catalogues.merge(&self.known_lists(key), key.era);
-        self.current.insert(key.clone(), Current { epoch, eras, catalogue: Arc::clone(&catalogue) });
+        let current = self.current.get(key).filter(is_current).unwrap_or_else(|| {
+            let catalogue = self.catalogues.merge(&self.known_lists(key), key.era);
+            let current = Current { epoch, eras: eras.clone(), catalogue };
+            self.current.insert(key.clone(), current.clone());
+            current
+        });
+        let catalogue = Arc::clone(&current.catalogue);
+        last.store(Some(Arc::new((key.clone(), current))));
         catalogue
     }
 
