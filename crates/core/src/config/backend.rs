@@ -15,6 +15,9 @@ pub struct Backend {
     pub name: String,
     /// Where the server is, for example `https://mcp.example.com/mcp`.
     pub url: url::Url,
+    /// What kind of server it is. Accepted for configurations of ToolHive's vMCP, where it may be empty too.
+    #[serde(default, rename = "type")]
+    pub kind: BackendKind,
     /// How to talk to it.
     #[serde(default)]
     pub transport: Transport,
@@ -32,7 +35,8 @@ pub struct Backend {
     pub allow_credential_header_passthrough: bool,
     /// How long the backend may be silent before a request fails; every event starts it anew. When left out: `operational.timeouts`.
     pub timeout: Option<Span>,
-    /// How long one call may take in all, however lively. No bound when left out.
+    /// How long one call may take in all, however lively.
+    #[schemars(extend("default" = "1h"))]
     pub max_duration: Option<Span>,
     /// How long connecting may take.
     #[schemars(extend("default" = "5s"))]
@@ -77,6 +81,7 @@ impl Backend {
         Self {
             name: name.into(),
             url,
+            kind: BackendKind::default(),
             transport: Transport::default(),
             headers: BTreeMap::new(),
             passthrough_headers: Vec::new(),
@@ -98,6 +103,24 @@ impl Backend {
 
 fn yes() -> bool {
     true
+}
+
+/// What kind of server a backend is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(transform = empty_means_entry)]
+pub enum BackendKind {
+    /// A server at a URL. There is no other kind.
+    #[default]
+    #[serde(alias = "")]
+    Entry,
+}
+
+/// The original writes an empty text for the default.
+fn empty_means_entry(schema: &mut Schema) {
+    if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
+        choices.push(json!({ "const": "", "x-spelling-of": "entry" }));
+    }
 }
 
 /// How a backend is reached.

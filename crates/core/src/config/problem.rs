@@ -43,6 +43,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it, on one line.
     pub hint: Option<String>,
+    /// Whether it says that no backend has the name that stands there.
+    pub unknown_backend: bool,
 }
 
 impl Problem {
@@ -65,7 +67,14 @@ impl Problem {
     }
 
     fn new(severity: Severity, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { severity, path: path.into(), message: message.into(), hint: None }
+        Self { severity, path: path.into(), message: message.into(), hint: None, unknown_backend: false }
+    }
+
+    /// The same, saying that no backend has the name that stands there.
+    #[must_use]
+    pub fn about_unknown_backend(mut self) -> Self {
+        self.unknown_backend = true;
+        self
     }
 
     /// The same with a hint.

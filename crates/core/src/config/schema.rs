@@ -35,6 +35,89 @@ pub fn json_schema(strategies: &Registry<dyn OutgoingStrategy>, authenticators: 
     root
 }
 
+/// The same schema for people's files, in which `${NAME}` may stand wherever text becomes a number, a truth value, a word, or text of a
+/// form. Where any text fits, nothing changes.
+#[must_use]
+pub fn with_variables(mut schema: Value) -> Value {
+    if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
+        for definition in definitions.values_mut() {
+            // Whoever refers to a definition gets the variable with it.
+            allow_variable(definition);
+            allow_below(definition);
+        }
+    }
+    allow_below(&mut schema);
+    if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
+        let variable = json!({
+            "title": "A variable",
+            "description": "Text with an environment variable: `${NAME}` or `${NAME:-default}`.",
+            "type": "string",
+            "pattern": r"\$\{",
+        });
+        definitions.insert(VARIABLE.to_owned(), variable);
+    }
+    schema
+}
+
+const VARIABLE: &str = "Variable";
+
+/// Goes through the schemas of a map's keys, a list's elements, and their alternatives.
+fn allow_below(schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    let properties = members.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, property) in properties.into_iter().flatten().filter(|(key, _)| *key != "$schema") {
+        allow_variable(property);
+        allow_below(property);
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(below) = members.get_mut(key) {
+            allow_variable(below);
+            allow_below(below);
+        }
+    }
+    for key in ["anyOf", "oneOf"] {
+        if let Some(Value::Array(branches)) = members.get_mut(key) {
+            branches.iter_mut().for_each(allow_below);
+        }
+    }
+}
+
+/// Lets a variable stand in the place of a value that is no free text.
+fn allow_variable(schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    let variable = json!({ "$ref": format!("#/$defs/{VARIABLE}") });
+    for key in ["oneOf", "anyOf"] {
+        if let Some(Value::Array(branches)) = members.get_mut(key) {
+            let formed = |branch: &Value| branch.get("const").is_some() || is_formed(branch);
+            if branches.iter().any(formed) {
+                branches.push(variable);
+            }
+            return;
+        }
+    }
+    if is_formed(schema)
+        && let Value::Object(members) = schema
+    {
+        // What explains the key stays beside the alternatives.
+        let (about, form): (Map<String, Value>, Map<String, Value>) =
+            std::mem::take(members).into_iter().partition(|(key, _)| matches!(key.as_str(), "title" | "description" | "default"));
+        *members = about;
+        members.insert("anyOf".to_owned(), json!([form, variable]));
+    }
+}
+
+/// Whether a schema takes a number, a truth value, or text of a form that `${NAME}` has not. The kinds of plugins are told apart by their
+/// words, so these stay.
+fn is_formed(schema: &Value) -> bool {
+    let of_type = |name: &str| match schema.get("type") {
+        Some(Value::String(only)) => only == name,
+        Some(Value::Array(names)) => names.iter().any(|it| it == name),
+        _ => false,
+    };
+    let form = schema.get("pattern").is_some() || schema.get("format").is_some_and(|format| format != "path");
+    of_type("integer") || of_type("number") || of_type("boolean") || (of_type("string") && (form || schema.get("enum").is_some()))
+}
+
 /// One branch for each kind of a seam, told apart by `type`.
 fn kinds<T: ?Sized>(registry: &Registry<T>, generator: &mut SchemaGenerator, title: &str) -> Value {
     let names: Vec<_> = registry.kinds().collect();

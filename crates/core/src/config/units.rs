@@ -57,7 +57,9 @@ impl FromStr for Span {
         for (number, unit) in parts(text).ok_or_else(wrong)? {
             total += number
                 * match unit {
-                    "us" | "µs" => 1e-6,
+                    "ns" => 1e-9,
+                    // Go takes both letters that look like this: U+00B5 and U+03BC.
+                    "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
                     "ms" => 1e-3,
                     "s" => 1.0,
                     "m" => 60.0,
@@ -71,13 +73,14 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0.as_micros();
-        if micros == 0 {
+        let nanos = self.0.as_nanos();
+        if nanos == 0 {
             return f.write_str("0s");
         }
-        let (hours, minutes) = (micros / 3_600_000_000, micros / 60_000_000 % 60);
-        let (seconds, millis, rest) = (micros / 1_000_000 % 60, micros / 1000 % 1000, micros % 1000);
-        for (amount, unit) in [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms"), (rest, "us")] {
+        let (hours, minutes) = (nanos / 3_600_000_000_000, nanos / 60_000_000_000 % 60);
+        let (seconds, millis) = (nanos / 1_000_000_000 % 60, nanos / 1_000_000 % 1000);
+        let (micros, rest) = (nanos / 1000 % 1000, nanos % 1000);
+        for (amount, unit) in [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms"), (micros, "us"), (rest, "ns")] {
             if amount > 0 {
                 write!(f, "{amount}{unit}")?;
             }
@@ -178,7 +181,7 @@ impl JsonSchema for Span {
             "type": "string",
             "format": "go-duration",
             "description": "A duration: 500ms, 30s, 1m30s, 2h.",
-            "pattern": r"^\s*([0-9.]+\s*(us|µs|ms|s|m|h)\s*)+$",
+            "pattern": r"^\s*([0-9.]+\s*(ns|us|µs|μs|ms|s|m|h)\s*)+$",
         })
     }
 }
@@ -208,6 +211,11 @@ mod tests {
         for (text, millis) in [("30s", 30_000), ("1m30s", 90_000), ("500ms", 500), ("2h", 7_200_000), ("1.5s", 1500), ("0s", 0)] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0, Duration::from_millis(millis), "{text}");
+            assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
+        }
+        for (text, nanos) in [("250ns", 250), ("3us", 3000), ("3\u{b5}s", 3000), ("3\u{3bc}s", 3000), ("1ms2us3ns", 1_002_003)] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.0, Duration::from_nanos(nanos), "{text}");
             assert_eq!(span.to_string().parse::<Span>().unwrap(), span, "{text}");
         }
     }

@@ -29,7 +29,7 @@ fn there_is_at_least_one_backend() {
 
 #[test]
 fn backend_names_are_slugs_and_unique() {
-    let config = Config::with_backends(vec![backend("Git Hub"), backend("a"), backend("ü"), backend("a"), backend("-x")]);
+    let config = Config::with_backends(vec![backend("Git Hub"), backend("a"), backend("日本"), backend("a"), backend("-x")]);
     assert_eq!(
         complaints(&config),
         [
@@ -195,8 +195,16 @@ fn an_empty_list_of_hosts_would_answer_nobody() {
 
 #[test]
 fn any_text_has_its_slug() {
-    for (text, expected) in [("GitHub", "github"), ("My Server (dev)", "my-server-dev"), ("a__b", "a__b"), ("-_x_-", "x"), ("Käse", "k-se")]
-    {
+    for (text, expected) in [
+        ("GitHub", "github"),
+        ("My Server (dev)", "my-server-dev"),
+        ("a__b", "a__b"),
+        ("-_x_-", "x"),
+        ("Käse", "kase"),
+        ("Überwachung", "uberwachung"),
+        ("Straße Ærø", "strasse-aero"),
+        ("U\u{308}ber İ", "uber-i"),
+    ] {
         assert_eq!(slug(text).as_deref(), Some(expected));
         assert!(is_name(expected));
     }

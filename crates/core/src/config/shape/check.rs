@@ -1,10 +1,8 @@
 //! Walks a value along its schema and says everything that does not fit.
 
-use super::{Place, Shape, format, kind_of, takes, unavailable};
+use super::{NOT_AVAILABLE, Place, Shape, adopted, format, kind_of, sources, takes, unavailable, words_of};
 use crate::config::{Problem, nearest};
 use serde_json::{Map, Value};
-
-const NOT_AVAILABLE: &str = "not available in this version of vmcp";
 
 /// Everything in `value` that does not fit the whole schema.
 pub(super) fn check(shape: &Shape, value: &Value, hidden: &dyn Fn(&str) -> bool) -> Vec<Problem> {
@@ -18,6 +16,13 @@ pub(super) fn check_against(shape: &Shape, schema: &Value, value: &Value) -> Vec
     let mut walk = Walk { shape, hidden: &|_| true, problems: Vec::new() };
     walk.concrete(schema, value, &Place::default());
     walk.problems
+}
+
+/// Whether `value` fits this schema.
+pub(super) fn fits(shape: &Shape, schema: &Value, value: &Value) -> bool {
+    let mut walk = Walk { shape, hidden: &|_| true, problems: Vec::new() };
+    walk.value(schema, value, &Place::default());
+    walk.problems.is_empty()
 }
 
 struct Walk<'a> {
@@ -36,7 +41,10 @@ impl Walk<'_> {
             }
             return;
         }
-        if let Some(chosen) = self.shape.pick(&alternatives, value) {
+        let sources = sources(&alternatives);
+        if let (Value::Object(members), false) = (value, sources.is_empty()) {
+            self.source(&sources, members, place);
+        } else if let Some(chosen) = self.shape.pick(&alternatives, value) {
             self.concrete(chosen, value, place);
         } else if value.is_object() && alternatives.iter().any(|schema| kind_of(schema).is_some()) {
             self.wrong_kind(&alternatives, value, place);
@@ -89,7 +97,10 @@ impl Walk<'_> {
                         self.value(property, value, &place.key(key));
                     }
                 }
-                (None, Some(Value::Bool(false))) => meant.extend(self.unknown_key(key, properties, place)),
+                (None, Some(Value::Bool(false))) => {
+                    meant.extend(self.unknown_key(key, properties, place));
+                    self.misspelt(properties, members, key, place);
+                }
                 (None, Some(free)) => self.value(free, value, &place.free_key(key)),
                 (None, None) => {}
             }
@@ -105,11 +116,47 @@ impl Walk<'_> {
         }
     }
 
+    /// Looks into what stands under a key that was probably meant as another one, where it is as large as to hide something.
+    fn misspelt(&mut self, properties: Option<&Map<String, Value>>, members: &Map<String, Value>, key: &str, place: &Place) {
+        let (Some(value), at) = (members.get(key).filter(|value| value.is_object() || value.is_array()), place.key(key)) else { return };
+        if let Some((own, property)) = adopted(properties, members, key, &at.pattern)
+            && self.shape.pick(&self.shape.alternatives(property), value).is_some()
+        {
+            self.value(property, value, &Place { path: at.path, pattern: place.key(own).pattern });
+        }
+    }
+
+    /// A map that says where a value is: one of these keys, with text.
+    fn source(&mut self, sources: &[(&str, &Value)], members: &Map<String, Value>, place: &Place) {
+        let there = members.iter().filter(|(key, value)| !value.is_null() && sources.iter().any(|(known, _)| known == key)).count();
+        let properties: Map<String, Value> = sources.iter().map(|(key, schema)| ((*key).to_owned(), (*schema).clone())).collect();
+        let mut unknown = false;
+        for (key, value) in members {
+            match properties.get(key) {
+                Some(property) if !value.is_null() => self.value(property, value, &place.key(key)),
+                Some(_) => {}
+                None => {
+                    unknown = true;
+                    self.unknown_key(key, Some(&properties), place);
+                }
+            }
+        }
+        let keys: Vec<&str> = sources.iter().map(|(key, _)| *key).collect();
+        if there > 1 || !unknown {
+            self.one_of(&keys, there, place);
+        }
+    }
+
     /// Checks `oneOf: [{required: [a]}, {required: [b]}]` beside `properties`: exactly one of the keys.
     fn exactly_one(&mut self, schema: &Value, members: &Map<String, Value>, place: &Place) {
         let branches = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
         let keys: Vec<&str> = branches.filter_map(|branch| branch.get("required")?.get(0)?.as_str()).collect();
         let there = keys.iter().filter(|key| members.get(**key).is_some_and(|value| !value.is_null())).count();
+        self.one_of(&keys, there, place);
+    }
+
+    /// Reports another number than one of these keys.
+    fn one_of(&mut self, keys: &[&str], there: usize, place: &Place) {
         if keys.is_empty() || there == 1 {
             return;
         }
@@ -125,7 +172,7 @@ impl Walk<'_> {
     /// Reports an unknown key; gives the key that was probably meant.
     fn unknown_key<'s>(&mut self, key: &str, properties: Option<&'s Map<String, Value>>, place: &Place) -> Option<&'s str> {
         let at = place.key(key);
-        if let Some(hint) = unavailable::key(&at.pattern) {
+        if let Some(hint) = unavailable::unavailable_key(&at.pattern) {
             self.problems.push(Problem::error(at.path, NOT_AVAILABLE).with_hint(hint));
             return None;
         }
@@ -196,11 +243,6 @@ impl Walk<'_> {
             format!("`{text}`")
         }
     }
-}
-
-fn words_of(schema: &Value) -> Vec<&str> {
-    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
-    schema.get("const").into_iter().chain(listed).filter_map(Value::as_str).collect()
 }
 
 fn type_names(schema: &Value) -> Vec<&'static str> {

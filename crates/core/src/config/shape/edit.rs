@@ -1,6 +1,6 @@
 //! What the shape knows about single texts: which kind of value is wanted where, and where a key of the environment points.
 
-use super::{Place, Shape, takes};
+use super::{Place, Shape, adopted, takes};
 use crate::config::nearest;
 use serde_json::Value;
 
@@ -63,8 +63,14 @@ impl Shape {
                 }
             }
             Value::Object(members) => {
-                for (key, member) in members.iter_mut() {
-                    let property = chosen.get("properties").and_then(|known| known.get(key)).or_else(|| chosen.get("additionalProperties"));
+                let properties = chosen.get("properties").and_then(Value::as_object);
+                let unknown = |key: &str| {
+                    let meant = adopted(properties, members, key, &place.key(key).pattern).map(|(_, property)| property);
+                    meant.or_else(|| chosen.get("additionalProperties"))
+                };
+                let found: Vec<Option<&Value>> =
+                    members.keys().map(|key| properties.and_then(|known| known.get(key)).or_else(|| unknown(key))).collect();
+                for ((key, member), property) in members.iter_mut().zip(found) {
                     self.edit(property.unwrap_or(&Value::Bool(true)), member, &place.key(key), edit);
                 }
             }

@@ -6,16 +6,21 @@
 mod check;
 mod edit;
 mod format;
+mod mend;
 mod unavailable;
 
 #[cfg(test)]
 mod tests;
 
 pub use edit::{TextSite, Wanted};
+pub use unavailable::unavailable_key;
 
-use super::{Config, Problem, key_path};
+use super::{Config, Problem, key_path, nearest};
 use crate::plugin::{Authenticator, OutgoingStrategy, Registry};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// What is said of a key or a word of the original's that has nothing behind it here.
+pub const NOT_AVAILABLE: &str = "not available in this version of vmcp";
 
 /// The shape of a configuration, compiled from its JSON Schema.
 #[derive(Clone, Debug)]
@@ -42,22 +47,41 @@ impl Shape {
     ///
     /// # Errors
     /// Everything that does not fit, in the order of the value.
-    pub fn read(&self, mut value: Value, hidden: &dyn Fn(&str) -> bool) -> Result<Config, Vec<Problem>> {
+    pub fn read(&self, value: Value, hidden: &dyn Fn(&str) -> bool) -> Result<Config, Vec<Problem>> {
+        let reading = self.read_what_fits(value, hidden);
+        match reading.config {
+            Some(config) if reading.problems.is_empty() => Ok(config),
+            _ => Err(reading.problems),
+        }
+    }
+
+    /// As [`Shape::read`], but reads what does not fit too, as far as it goes, so that the rest can be checked all the same.
+    #[must_use]
+    pub fn read_what_fits(&self, mut value: Value, hidden: &dyn Fn(&str) -> bool) -> Reading {
         if let Value::Object(members) = &mut value {
             members.shift_remove("$schema");
         }
-        let problems = check::check(self, &value, hidden);
-        if !problems.is_empty() {
-            return Err(problems);
+        let mut reading = Reading { problems: check::check(self, &value, hidden), ..Reading::default() };
+        if !reading.problems.is_empty() {
+            let mended = mend::mend(self, &mut value);
+            (reading.replaced, reading.misspelt) = (mended.replaced, mended.misspelt);
         }
         self.drop_empty(&mut value);
-        serde_path_to_error::deserialize(value).map_err(|error| {
-            // Only what follows `expected` is sure not to quote the value.
-            let text = error.inner().to_string();
-            let expected = text.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
-            let path = error.path().to_string();
-            vec![Problem::error(if path == "." { String::new() } else { path }, format!("does not fit; expected {expected}"))]
-        })
+        match serde_path_to_error::deserialize(value) {
+            Ok(config) => reading.config = Some(config),
+            // What was mended and still does not fit was complained about already.
+            Err(_) if !reading.problems.is_empty() => {}
+            Err(error) => {
+                let error: serde_path_to_error::Error<serde_json::Error> = error;
+                // Only what follows `expected` is sure not to quote the value.
+                let text = error.inner().to_string();
+                let expected = text.rsplit_once("expected ").map_or("something else", |(_, expected)| expected);
+                let path = error.path().to_string();
+                let path = if path == "." { String::new() } else { path };
+                reading.problems.push(Problem::error(path, format!("does not fit; expected {expected}")));
+            }
+        }
+        reading
     }
 
     /// The concrete schemas that a value may match: references followed, `anyOf` and `oneOf` flattened.
@@ -95,6 +119,53 @@ impl Shape {
         }
         fitting.into_iter().min_by_key(|schema| check::check_against(self, schema, value).len())
     }
+}
+
+/// What came of reading a configuration.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Reading {
+    /// The configuration. Where something did not fit, something else stands, or nothing.
+    pub config: Option<Config>,
+    /// Everything that does not fit, in the order of the value.
+    pub problems: Vec<Problem>,
+    /// The paths at which something else stands than was written; see [`follows_from`](super::follows_from).
+    pub replaced: Vec<String>,
+    /// The paths of what was written under a misspelt key, each with the path where it was written.
+    pub misspelt: Vec<(String, String)>,
+}
+
+/// The key that an unknown one of a map was probably meant as, with its schema, if it stands nowhere else in the map. `pattern` is the
+/// unknown key's.
+fn adopted<'s>(
+    properties: Option<&'s Map<String, Value>>,
+    members: &Map<String, Value>,
+    key: &str,
+    pattern: &str,
+) -> Option<(&'s str, &'s Value)> {
+    let properties = properties?;
+    let meant = |key: &str| nearest(key, properties.keys().map(String::as_str).filter(|key| *key != "$schema"));
+    let own = meant(key).filter(|_| unavailable::unavailable_key(pattern).is_none())?;
+    let first = || members.keys().find(|other| !properties.contains_key(*other) && meant(other) == Some(own));
+    let free = members.get(own).is_none_or(Value::is_null) && first().is_some_and(|first| first == key);
+    Some((own, properties.get(own).filter(|_| free)?))
+}
+
+/// The keys of maps of which each says one place where a value may be (`fromEnv`, `fromFile`), with what they take. None when there
+/// are fewer than two such maps, or others beside them.
+fn sources<'s>(alternatives: &[&'s Value]) -> Vec<(&'s str, &'s Value)> {
+    let maps: Vec<&Value> = alternatives.iter().copied().filter(|schema| schema.get("properties").is_some()).collect();
+    let only = |schema: &'s Value| {
+        let properties = schema.get("properties")?.as_object()?;
+        properties.iter().next().filter(|(key, _)| properties.len() == 1 && key.starts_with("from")).map(|(key, it)| (key.as_str(), it))
+    };
+    maps.into_iter().map(only).collect::<Option<Vec<_>>>().filter(|sources| sources.len() > 1).unwrap_or_default()
+}
+
+/// The words that a schema takes.
+fn words_of(schema: &Value) -> Vec<&str> {
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    schema.get("const").into_iter().chain(listed).filter_map(Value::as_str).collect()
 }
 
 /// The fixed word behind `type` in a schema of one kind among several.

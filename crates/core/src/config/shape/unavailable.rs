@@ -17,7 +17,6 @@ const KEYS: &[(&str, &str)] = &[
     ("operational.failureHandling", "remove it; a failing backend never stops the others"),
     ("operational.listChanged", REMOVE),
     ("aggregation.tools.*.toolConfigRef", "write the tool's `filter` and `overrides` here"),
-    ("backends.*.type", "remove it; every backend is a remote server"),
     ("backends.*.command", NO_STDIO),
     ("backends.*.args", NO_STDIO),
     ("backends.*.env", NO_STDIO),
@@ -31,6 +30,11 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("outgoingAuth.source", &["discovered"], "write the strategies here and remove `source`"),
     ("outgoingAuth.default.type", STRATEGIES, STRATEGY),
     ("outgoingAuth.backends.*.type", STRATEGIES, STRATEGY),
+    (
+        "backends.*.type",
+        &["container", "mcp", "remote", "stdio", "vmcp"],
+        "write `entry` or leave it out; every backend is a remote server",
+    ),
     ("backends.*.transport", &["sse"], "use `streamable-http` if the server has it, else remove the backend"),
     ("backends.*.transport", &["stdio"], NO_STDIO),
 ];
@@ -42,8 +46,9 @@ const ANONYMOUS: &str = "use `type: anonymous`, behind something that authentica
 const NO_STDIO: &str = "run the server over streamable HTTP and give its `url`";
 const STRATEGY: &str = "use `header_injection`, or let callers bring their credential with `passthroughHeaders`";
 
-/// What to do about a key that this version does not have.
-pub(super) fn key(pattern: &str) -> Option<&'static str> {
+/// What to do about a key that this version does not have, by its path with `*` for a list index or a free key.
+#[must_use]
+pub fn unavailable_key(pattern: &str) -> Option<&'static str> {
     KEYS.iter().find(|(known, _)| *known == pattern).map(|(_, hint)| *hint)
 }
 
