@@ -60,7 +60,7 @@ impl HeaderInjectionFactory {
                 _ => None,
             });
         };
-        let value = source.resolve(env, read).map_err(|error| refused(format!("has no value: {error}")))?;
+        let value = source.resolve(env, read).map_err(|error| refused(format!("has no value: {error}; {}", error.advice())))?;
         if value.expose_secret().is_empty() {
             return Err(refused("has an empty value; set one, or use `type: unauthenticated`"));
         }

@@ -71,16 +71,16 @@ fn what_cannot_be_sent_is_refused_and_never_shown() {
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "MISSING"}"#,
-            "headerInjection has no value: the environment variable `MISSING` is not set",
+            "headerInjection has no value: the environment variable `MISSING` is not set; set it where vmcp runs",
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "EMPTY"}"#,
-            "headerInjection has no value: the environment variable `EMPTY` is empty",
+            "headerInjection has no value: the environment variable `EMPTY` is empty; set it where vmcp runs",
         ),
         (r#"{"headerName": "x-key", "headerValue": ""}"#, "headerInjection has an empty value; set one, or use `type: unauthenticated`"),
         (
             r#"{"headerName": "x-key", "headerValue": {"fromFile": "/run/none"}}"#,
-            "headerInjection has no value: cannot read /run/none: no such file",
+            "headerInjection has no value: cannot read /run/none: no such file; put the file there, or correct the path",
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "BROKEN"}"#,

@@ -118,6 +118,19 @@ pub enum SecretError {
     SessionKey,
 }
 
+impl SecretError {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::MissingEnv { .. } | Self::EmptyEnv { .. } => "set it where vmcp runs",
+            Self::File { .. } => "put the file there, or correct the path",
+            Self::EmptyFile { .. } => "write the value into it",
+            Self::SessionKey => "write another one",
+        }
+    }
+}
+
 /// Decodes an entry of `sessions.keys`: 32 bytes in base64, of either alphabet, padded or not.
 ///
 /// # Errors
