@@ -5,6 +5,7 @@
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.
 //! - [`tools`]: other people's servers and gateways.
+//! - [`verdict`]: what `vmcp validate` says.
 //!
 //! Nothing here uses vmcp's own crates: both sides of the wire are written a second time, from the specification, so that a mistake in
 //! the gateway does not meet the same mistake in its test.
@@ -14,6 +15,7 @@ pub mod fixture;
 pub mod proc_stat;
 pub mod process;
 pub mod tools;
+pub mod verdict;
 
 use std::time::Duration;
 
