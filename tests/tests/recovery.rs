@@ -2,10 +2,15 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use std::{collections::BTreeSet, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeSet,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    sync::watch,
 };
 use vmcp_tests::{
     Era,
@@ -111,20 +116,21 @@ async fn process(name: &str, era: &str, port: u16) -> Result<(Child, String)> {
     Ok((child, line.trim_start_matches("listening on ").to_owned()))
 }
 
-/// Calls a tool until told to stop; counts the good, the bad, and the longest row of bad ones.
-async fn load(mut client: Client, tool: &str, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(u32, u32)> {
-    let (mut good, mut bad) = (0, 0);
+/// When a call ended, and how.
+type Outcome = (Instant, Result<(), String>);
+
+/// Calls a tool until told to stop, and notes every outcome with its time.
+async fn load(mut client: Client, tool: &str, mut stop: watch::Receiver<bool>) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
     while !*stop.borrow_and_update() {
-        match client.call(tool, "{}").await?.result() {
-            Ok(_) => good += 1,
-            Err(_) => {
-                bad += 1;
-                // While the backend is away there is nothing to gain from asking without a pause.
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
+        let outcome = client.call(tool, "{}").await?.result();
+        outcomes.push((Instant::now(), outcome.map(drop).map_err(|error| format!("{error:#}"))));
+        if outcomes.last().is_some_and(|(_, outcome)| outcome.is_err()) {
+            // While the backend is away there is nothing to gain from asking without a pause.
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
-    Ok((good, bad))
+    Ok(outcomes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,35 +139,52 @@ async fn killing_a_backend_under_load_loses_only_its_own_calls() -> Result<()> {
         let (mut victim, url) = process("victim", era, 0).await?;
         let good = Fixture::start(Spec::both("good")).await?;
         let vmcp = Vmcp::serve(json!({ "backends": [{ "name": "victim", "url": url }, good.entry(json!({}))] })).await?;
-        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let mut victims = Vec::new();
         let mut others = Vec::new();
         for index in 0..8 {
             let caller = Era::BOTH[index % 2];
-            victims.push(tokio::spawn(load(vmcp.client(caller).await?, "victim_echo", stopped.clone())));
-            others.push(tokio::spawn(load(vmcp.client(caller).await?, "good_echo", stopped.clone())));
+            victims.push((caller, tokio::spawn(load(vmcp.client(caller).await?, "victim_echo", stopped.clone()))));
+            others.push((caller, tokio::spawn(load(vmcp.client(caller).await?, "good_echo", stopped.clone()))));
         }
         good.until("load", |f| f.calls().len() > 200).await?;
+        let killed = Instant::now();
         victim.kill().await?;
         let at_kill = good.calls().len();
         good.until("load beside the dead backend", |f| f.calls().len() > at_kill + 200).await?;
         let port = url.rsplit(':').next().and_then(|rest| rest.split('/').next()?.parse().ok()).context("no port")?;
+        let restarted = Instant::now();
         let (_again, _) = process("victim", era, port).await?;
-        let mut probe = vmcp.client(Era::Modern).await?;
-        eventually("the backend's return", async || probe.call("victim_echo", "{}").await.is_ok_and(|reply| reply.result().is_ok()))
-            .await?;
-        let mut later = vmcp.client(Era::Legacy).await?;
-        for _ in 0..20 {
-            later.call("victim_echo", "{}").await?.result().context("after the return no call fails")?;
+        for caller in Era::BOTH {
+            let mut probe = vmcp.client(caller).await?;
+            eventually("the backend's return", async || probe.call("victim_echo", "{}").await.is_ok_and(|reply| reply.result().is_ok()))
+                .await?;
+            for _ in 0..20 {
+                probe.call("victim_echo", "{}").await?.result().with_context(|| format!("{caller:?}: after the return no call fails"))?;
+            }
         }
+        // Every client goes on until it has seen the return for itself.
+        let at_return = good.calls().len();
+        good.until("load after the return", |f| f.calls().len() > at_return + 400).await?;
         stop.send(true)?;
-        for client in victims {
-            let (good, bad) = client.await??;
-            assert!(good > 0 && bad > 0, "calls before and after the crash: {good} good, {bad} bad");
+        for (caller, client) in victims {
+            let outcomes = client.await??;
+            let at = format!("{caller:?} caller, {era} backend");
+            let before: Vec<_> = outcomes.iter().filter(|(ended, _)| *ended < killed).collect();
+            assert!(!before.is_empty(), "{at}: no call before the crash");
+            assert!(before.iter().all(|(_, outcome)| outcome.is_ok()), "{at}: a call failed before the crash: {before:?}");
+            let away = outcomes.iter().filter(|(ended, outcome)| (killed..restarted).contains(ended) && outcome.is_err()).count();
+            assert!(away > 0, "{at}: no call failed while the backend was away");
+            let mut after = outcomes.iter().filter(|(ended, _)| *ended >= restarted).skip_while(|(_, outcome)| outcome.is_err());
+            assert!(after.next().is_some(), "{at}: no good call after the return");
+            let failed: Vec<_> = after.filter(|(_, outcome)| outcome.is_err()).collect();
+            assert!(failed.is_empty(), "{at}: calls failed after the first good one: {failed:?}");
+            let unnamed = outcomes.iter().find(|(_, outcome)| outcome.as_ref().is_err_and(|error| !error.contains("victim")));
+            assert!(unnamed.is_none(), "{at}: a failure does not name its backend: {unnamed:?}");
         }
-        for client in others {
-            let (good, bad) = client.await??;
-            assert_eq!(bad, 0, "{good} good calls beside them");
+        for (caller, client) in others {
+            let failed: Vec<_> = client.await??.into_iter().filter(|(_, outcome)| outcome.is_err()).collect();
+            assert!(failed.is_empty(), "{caller:?} caller, {era} backend: calls to the other backend failed: {failed:?}");
         }
     }
     Ok(())
