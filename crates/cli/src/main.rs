@@ -7,18 +7,32 @@ mod error;
 mod logging;
 mod table;
 mod terminal;
+mod usage;
+mod values;
 
-use args::Cli;
-use clap::Parser;
-use std::process::ExitCode;
+use args::{Cli, Color};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use error::Failure;
+use std::{env, ffi::OsString, process::ExitCode};
+use terminal::Terminal;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let terminal = terminal::Terminal::new(cli.color);
-    match commands::run(cli.command, &terminal) {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let color = Color::wanted(&arguments);
+    let terminal = Terminal::new(color);
+    let mut command = Cli::command().color(color.into());
+    let cli = command.try_get_matches_from_mut(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let done = match cli {
+        Ok(cli) => commands::run(cli.command, &terminal),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+            _ => Err(Failure::Usage(usage::line(&error, &command, &arguments))),
+        },
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(&terminal),
     }

@@ -1,6 +1,10 @@
 //! Printing: results on stdout, everything else on stderr, colour only where it is wanted.
 
-use crate::{args::Color, config::Finding};
+use crate::{
+    args::{Color, variable},
+    config::Finding,
+    table::plain,
+};
 use std::{
     env, fmt,
     io::{self, IsTerminal, Write},
@@ -10,32 +14,43 @@ use vmcp_core::config::Severity;
 /// The standard streams and whether they take colour.
 pub(crate) struct Terminal {
     colour: bool,
+    people: bool,
 }
 
 impl Terminal {
     pub(crate) fn new(color: Color) -> Self {
-        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let people = io::stderr().is_terminal();
         let colour = match color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => io::stderr().is_terminal() && !set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            Color::Auto => people && variable("NO_COLOR").is_none() && env::var_os("TERM").is_none_or(|term| term != "dumb"),
         };
-        Self { colour }
+        Self { colour, people }
+    }
+
+    /// Whether what goes to stderr is coloured.
+    pub(crate) fn colours(&self) -> bool {
+        self.colour
+    }
+
+    /// Whether somebody reads stderr as it is written.
+    pub(crate) fn has_reader(&self) -> bool {
+        self.people
     }
 
     /// Prints why a command failed.
     pub(crate) fn error(&self, message: &str) {
-        say(format_args!("{}: {message}", self.paint(ERROR, "error")));
+        say(format_args!("{}: {}", self.paint(ERROR, "error"), plain(message)));
     }
 
     /// Prints what somebody should look at, though the command goes on.
     pub(crate) fn warning(&self, message: &str) {
-        say(format_args!("{}: {message}", self.paint(WARNING, "warning")));
+        say(format_args!("{}: {}", self.paint(WARNING, "warning"), plain(message)));
     }
 
     /// Prints something to know.
     pub(crate) fn note(&self, message: &str) {
-        say(format_args!("{}: {message}", self.paint(NOTE, "note")));
+        say(format_args!("{}: {}", self.paint(NOTE, "note"), plain(message)));
     }
 
     /// Prints findings, one line each.
@@ -102,8 +117,8 @@ mod tests {
     #[test]
     fn colour_marks_a_finding_without_changing_its_words() {
         let finding = Finding::new("vmcp.yaml", None, Problem::warning("listen", "open").with_hint("close it"));
-        let painted = Terminal { colour: true }.finding(&finding);
+        let painted = Terminal { colour: true, people: true }.finding(&finding);
         assert_eq!(painted, "\x1b[1mvmcp.yaml\x1b[0m: \x1b[1;33mwarning\x1b[0m: \x1b[1;33mlisten\x1b[0m: open; close it");
-        assert_eq!(Terminal { colour: false }.finding(&finding), finding.to_string());
+        assert_eq!(Terminal { colour: false, people: true }.finding(&finding), finding.to_string());
     }
 }

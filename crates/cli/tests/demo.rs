@@ -76,8 +76,10 @@ fn what_it_says_to_try_next_works() {
     }
     let line =
         |start: &str| text.iter().map(|line| line.trim()).find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text:#?}"));
-    for start in ["vmcp tools ls ", "vmcp tools call "] {
-        let words: Vec<&str> = line(start)
+    // Without a PATH no shell would find it by its name.
+    let program = env!("CARGO_BIN_EXE_vmcp");
+    for start in [format!("{program} tools ls "), format!("{program} tools call ")] {
+        let words: Vec<&str> = line(&start)
             .split('\'')
             .enumerate()
             .flat_map(|(index, part)| if index % 2 == 1 { vec![part] } else { part.split(' ').collect() })
@@ -95,11 +97,17 @@ fn what_it_says_to_try_next_works() {
 }
 
 #[test]
-fn a_taken_port_is_no_obstacle_unless_it_was_asked_for() {
-    // Whoever holds it: it is taken now.
-    let _holder = TcpListener::bind("127.0.0.1:4483");
+fn the_usual_port_is_taken_where_it_is_free_and_another_one_is_said_to_be() {
     let ended = Folder::new(&[]).vmcp(&["demo", "--once"]);
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, "note: port 4483 is taken, so the demo takes a free one\n"));
-    let error = Folder::new(&[]).vmcp(&["demo", "--once", "--port", "4483"]).error();
-    assert_eq!(error, "127.0.0.1:4483 is in use; choose another port with --port or `listen`");
+    let usual = ended.stdout.starts_with("A gateway at http://127.0.0.1:4483/mcp ");
+    assert_eq!((ended.code, usual), (0, ended.stderr.is_empty()), "{}{}", ended.stdout, ended.stderr);
+    assert!(usual || ended.stderr == "note: port 4483 is taken, so the demo takes a free one\n", "{}", ended.stderr);
+}
+
+#[test]
+fn a_port_that_was_asked_for_is_that_one_or_an_error() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let error = Folder::new(&[]).vmcp(&["demo", "--once", "--port", &taken.port().to_string()]).error();
+    assert_eq!(error, format!("{taken} is in use; choose another port with --port or `listen`"));
 }

@@ -78,8 +78,6 @@ fn failures_are_one_line_that_says_what_to_do() {
     assert!(demo.folder.vmcp(&["tools", "ls", "--url", pathless]).error().ends_with("; is the path missing? vmcp answers on /mcp"));
     let none = demo.folder.vmcp(&["tools", "ls"]).error();
     assert!(none.contains("give --config FILE or --backend NAME=URL"), "{none}");
-    let usage = demo.folder.vmcp(&["tools", "ls", "--url", "nonsense"]);
-    assert_eq!(usage.code, 2);
 }
 
 #[test]

@@ -99,18 +99,6 @@ fn json_is_a_list_on_stdout() {
 }
 
 #[test]
-fn wrong_usage_exits_with_2() {
-    let folder = Folder::new(&[]);
-    for arguments in
-        [&["validate", "--strct"][..], &["validate", "a.yaml", "--config", "b.yaml"], &["validate", "--backend", "a"], &["nonsense"]]
-    {
-        let output = folder.vmcp(arguments, &[]);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert_eq!(text(&output.stdout), "");
-    }
-}
-
-#[test]
 fn colour_comes_only_when_asked_for() {
     let folder = Folder::new(&[("vmcp.yaml", "lisen: x\nbackends: []\n")]);
     let output = folder.vmcp(&["validate"], &[("TERM", "xterm")]);

@@ -1,11 +1,12 @@
 //! `vmcp serve`.
 
 use crate::{
-    args::ConfigArgs,
+    args::{ConfigArgs, ListenerArgs},
     config::{Secrets, load},
     error::Failure,
     logging::{LogArgs, READY},
     terminal::Terminal,
+    values,
 };
 use anyhow::Context;
 use clap::Args;
@@ -20,29 +21,38 @@ pub(crate) struct Serve {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
+    listener: ListenerArgs,
+    #[command(flatten)]
     log: LogArgs,
-    /// Threads that serve connections, each its own; by default one for each core.
-    #[arg(long, value_name = "N")]
+    /// Threads that serve connections, each its own, from 1 to 1024; by default one for each core
+    #[arg(long, value_name = "N", value_parser = values::workers)]
     workers: Option<NonZeroUsize>,
 }
 
 impl Serve {
     pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
-        let loaded = match load(&self.config.request(Secrets::Required)).into_loaded() {
-            Ok(loaded) => loaded,
-            Err(findings) => {
-                terminal.findings(&findings);
-                return Err(Failure::Reported);
+        let loaded = load(&self.config.request_with(self.listener, Secrets::Required)).into_loaded();
+        let level = loaded.as_ref().ok().and_then(|loaded| loaded.config.operational.log_level);
+        let log = self.log.start(level, terminal)?;
+        match loaded {
+            Ok(loaded) => {
+                log.findings(&loaded.findings, terminal);
+                run(loaded.config, self.workers).map_err(|error| log.failure(error))
             }
-        };
-        terminal.findings(&loaded.findings);
-        self.log.start(loaded.config.operational.log_level)?;
-        let count = self.workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-        let workers = Workers::start(count).context("cannot start the threads that serve connections")?;
-        // Accepting and what belongs to no connection is little work.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(NO_RUNTIME)?;
-        Ok(runtime.block_on(serve(loaded.config, &workers))?)
+            Err(findings) => {
+                log.findings(&findings, terminal);
+                Err(Failure::Reported)
+            }
+        }
     }
+}
+
+fn run(config: Config, workers: Option<NonZeroUsize>) -> anyhow::Result<()> {
+    let count = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let workers = Workers::start(count).context("cannot start the threads that serve connections")?;
+    // Accepting and what belongs to no connection is little work.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(NO_RUNTIME)?;
+    runtime.block_on(serve(config, &workers))
 }
 
 const NO_RUNTIME: &str = "cannot start the runtime";

@@ -1,21 +1,17 @@
 //! `vmcp validate`.
 
 use crate::{
-    args::ConfigArgs,
+    args::{FileArgs, ListenerArgs},
     config::{Finding, Secrets, load},
     error::Failure,
     terminal::{self, Terminal},
 };
 use clap::Args;
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// Checks a configuration. Exit code 1 when it cannot be used.
 #[derive(Args, Debug)]
 pub(crate) struct Validate {
-    /// The configuration file; the same as --config
-    #[arg(value_name = "FILE", conflicts_with = "config")]
-    file: Option<PathBuf>,
     /// Require every environment variable and file that holds a secret to be there
     #[arg(long)]
     strict: bool,
@@ -23,15 +19,15 @@ pub(crate) struct Validate {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: ConfigArgs,
+    config: FileArgs,
+    #[command(flatten)]
+    listener: ListenerArgs,
 }
 
 impl Validate {
     pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
         let secrets = if self.strict { Secrets::Required } else { Secrets::Optional };
-        let mut config = self.config;
-        config.config = self.file.or(config.config);
-        let loaded = load(&config.request(secrets)).into_loaded();
+        let loaded = load(&self.config.into_config().request_with(self.listener, secrets)).into_loaded();
         let findings = match &loaded {
             Ok(loaded) => &loaded.findings,
             Err(findings) => findings,

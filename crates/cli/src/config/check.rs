@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use vmcp_auth::HeaderInjectionFactory;
 use vmcp_core::{
     config::{Config, Problem},
-    header::HeaderPolicy,
+    header::{HeaderPolicy, PolicyProblem},
     plugin::{OutgoingStrategy, Registry},
 };
 use vmcp_server::Checker;
@@ -36,8 +36,8 @@ pub(crate) fn check_everything(config: &Config, environment: &Environment, secre
     checked(environment, secrets, |checker| checker.check(config))
 }
 
-/// The header policy as a gateway would compile it, without values that are not at hand.
-pub(crate) fn header_policy(config: &Config, environment: &Environment) -> Result<HeaderPolicy, Vec<Problem>> {
+/// The header policy as far as a gateway could compile it, without values that are not at hand, and what of it is refused.
+pub(crate) fn header_policy(config: &Config, environment: &Environment) -> (HeaderPolicy, Vec<PolicyProblem>) {
     checked(environment, Secrets::Optional, |checker| checker.header_policy(config))
 }
 

@@ -49,11 +49,18 @@ pub(crate) struct Sources {
 pub(crate) struct Report {
     /// There when its shape is right; whether it can be used, the findings say.
     config: Option<Config>,
+    /// There when it could be read, whether it can be used or not.
+    draft: Option<Config>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) sources: Sources,
 }
 
 impl Report {
+    /// The configuration as far as it could be read, to show what it would do, and everything there is to say about it.
+    pub(crate) fn into_draft(self) -> (Option<Config>, Vec<Finding>) {
+        (self.draft, self.findings)
+    }
+
     /// The configuration, if there is nothing in the way of using it.
     pub(crate) fn into_loaded(self) -> Result<Loaded, Vec<Finding>> {
         match self.config {
@@ -80,6 +87,7 @@ struct Loader<'a> {
     document: Document,
     interpolated: Interpolated,
     merged: Merged,
+    draft: Option<Config>,
     findings: Vec<Finding>,
     others: Vec<String>,
 }
@@ -93,6 +101,7 @@ impl<'a> Loader<'a> {
             document: Document::default(),
             interpolated: Interpolated::default(),
             merged: Merged::default(),
+            draft: None,
             findings: Vec::new(),
             others: Vec::new(),
         }
@@ -106,7 +115,7 @@ impl<'a> Loader<'a> {
         self.findings.extend(findings);
         layers.extend(variables);
         let below = Merged::new(layers.clone());
-        layers.extend(flags.layers(below.text("listen")));
+        layers.extend(flags.layers(&below));
         self.others = layers.iter().skip(1).map(|layer| layer.name().to_owned()).collect();
         self.merged = Merged::new(layers);
         if self.file.is_none() && self.merged.value.get("backends").is_none() {
@@ -123,6 +132,7 @@ impl<'a> Loader<'a> {
                 return None;
             }
         };
+        self.draft = Some(config.clone());
         let problems = check_everything(&config, environment, *secrets);
         let usable = !has_errors(&problems);
         self.say(problems);
@@ -295,7 +305,7 @@ impl<'a> Loader<'a> {
             }
             new
         });
-        Report { config, findings: self.findings, sources: Sources { file: self.file, others: self.others } }
+        Report { config, draft: self.draft, findings: self.findings, sources: Sources { file: self.file, others: self.others } }
     }
 }
 

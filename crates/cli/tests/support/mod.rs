@@ -7,10 +7,11 @@ mod other;
 mod raw;
 
 pub(crate) use other::Other;
-pub(crate) use raw::{post, request};
+pub(crate) use raw::{post, post_to, request};
 
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -45,24 +46,45 @@ impl Folder {
 
     /// The same with something to read on standard input.
     pub(crate) fn vmcp_with(&self, input: &str, arguments: &[&str]) -> Ended {
-        let mut child =
-            command(self.0.path(), arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A command that reads nothing has closed it.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Ended::new(child.wait_with_output().unwrap())
+        run(command(self.0.path(), arguments), input)
+    }
+
+    /// The same with environment variables.
+    pub(crate) fn vmcp_in(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
+        let mut command = command(self.0.path(), arguments);
+        command.envs(environment.iter().copied());
+        run(command, "")
+    }
+
+    /// The same with arguments that need not be text.
+    pub(crate) fn vmcp_os(&self, arguments: &[&OsStr]) -> Ended {
+        run(command(self.0.path(), arguments), "")
     }
 
     /// Starts a command that goes on until it is stopped.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut child =
-            command(self.0.path(), arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.start_in(&[], arguments)
+    }
+
+    /// The same with environment variables.
+    pub(crate) fn start_in(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Running {
+        let mut command = command(self.0.path(), arguments);
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         Running { child, stdout, stderr, heard: String::new() }
     }
 }
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
+fn run(mut command: Command, input: &str) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that reads nothing has closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Ended::new(child.wait_with_output().unwrap())
+}
+
+fn command(folder: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmcp"));
     command.args(arguments).current_dir(folder).env_clear();
     command
@@ -107,7 +129,17 @@ impl Ended {
 
     /// The one line that said why it failed.
     pub(crate) fn error(self) -> String {
-        assert_eq!(self.code, 1, "{}{}", self.stdout, self.stderr);
+        self.error_with(1)
+    }
+
+    /// The one line that said what is wrong with the command line.
+    pub(crate) fn usage(self) -> String {
+        assert_eq!(self.stdout, "");
+        self.error_with(2)
+    }
+
+    fn error_with(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         self.stderr.trim_end().strip_prefix("error: ").unwrap_or(&self.stderr).to_owned()
     }
@@ -140,6 +172,14 @@ impl Running {
                 return rest.split([' ', ';', '"']).next().unwrap().to_owned();
             }
         }
+    }
+
+    /// How many of its threads have a name that begins like this.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        names.filter(|thread| thread.starts_with(name)).count()
     }
 
     /// The next line on standard output.

@@ -12,9 +12,22 @@ use std::{
 pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    exchange(authority, authority, &format!("{method} {path}"), headers, body)
+}
+
+/// Says hello under another name of the endpoint. Gives the status.
+pub(crate) fn post_to(url: &str, host: &str) -> u16 {
+    let (authority, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+    let headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+    exchange(authority, host, &format!("POST /{path}"), &headers, &hello.to_string()).0
+}
+
+fn exchange(authority: &str, host: &str, line: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(authority).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!("{line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         let _ = write!(text, "{name}: {value}\r\n");
     }

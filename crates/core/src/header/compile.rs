@@ -1,7 +1,7 @@
 //! From the configuration to the policy, with every refusal at once.
 
 use super::{
-    BackendPolicy, BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec,
+    BackendPolicy, BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec, Refusal, Side,
     backend::{Rule, Static},
     entry::{Entry, List, ListContext},
     normalise,
@@ -18,6 +18,16 @@ impl HeaderPolicy {
     /// # Errors
     /// Everything that is wrong, each with its place, header, backends and reason.
     pub fn compile(spec: &PolicySpec<'_>) -> Result<Self, Vec<PolicyProblem>> {
+        match Self::compile_sound(spec) {
+            (policy, problems) if problems.is_empty() => Ok(policy),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// What would be left of the policy without that which is refused, and everything that is. For showing a configuration that is
+    /// not finished: a gateway takes it whole or not at all ([`HeaderPolicy::compile`]).
+    #[must_use]
+    pub fn compile_sound(spec: &PolicySpec<'_>) -> (Self, Vec<PolicyProblem>) {
         let mut problems = Problems::default();
         let mut warnings = Warnings::default();
         let consumed: Vec<HeaderName> = spec.consumed.iter().map(normalise).collect();
@@ -32,14 +42,17 @@ impl HeaderPolicy {
             let entries = effective(&global, own, backend.inherit);
             let allow_credential = spec.allow_credential || backend.allow_credential;
             let statics = Towards::new(index, backend, allow_credential, &mut problems, &mut warnings).check(&entries);
-            drafts.push(Draft { spec: backend, statics, entries });
+            drafts.push(Draft { index, spec: backend, statics, entries, managed: backend.managed.to_vec() });
         }
-        problems.into_result()?;
+        let problems = problems.into_list();
+        for draft in &mut drafts {
+            draft.leave_out(&problems);
+        }
 
         let listed = drafts.iter().flat_map(|draft| draft.entries.iter().map(|entry| entry.key.clone()));
         let table = Arc::new(Table::new(listed));
         let backends = drafts.into_iter().map(|draft| Arc::new(draft.finish(&table))).collect();
-        Ok(Self::new(table, backends, warnings.into_list()))
+        (Self::new(table, backends, warnings.into_list()), problems)
     }
 }
 
@@ -52,12 +65,38 @@ fn effective(global: &List, own: List, inherit: bool) -> Vec<Entry> {
 
 /// One backend's part, before the table of all inbound names exists.
 struct Draft<'a> {
+    index: usize,
     spec: &'a BackendSpec<'a>,
     statics: Vec<Static>,
     entries: Vec<Entry>,
+    managed: Vec<HeaderName>,
 }
 
 impl Draft<'_> {
+    /// Takes out what is refused.
+    fn leave_out(&mut self, problems: &[PolicyProblem]) {
+        let concerns = |problem: &&PolicyProblem| problem.backends.is_empty() || problem.backends.iter().any(|name| name == self.spec.name);
+        for problem in problems.iter().filter(concerns) {
+            match &problem.refusal {
+                Refusal::Closed { side: Side::Strategy, .. } => self.managed.retain(|name| name.as_str() != problem.header),
+                // One of them is named; none of them may travel.
+                Refusal::Plaintext { .. } => {
+                    self.managed.clear();
+                    self.statics.clear();
+                    self.entries.retain(|entry| !entry.credential);
+                }
+                _ => {
+                    let index = self.index;
+                    self.statics.retain(|own| {
+                        let path = format!("backends[{index}].headers.{}", own.name.as_str());
+                        !problem.path.eq_ignore_ascii_case(&path)
+                    });
+                    self.entries.retain(|entry| entry.path != problem.path);
+                }
+            }
+        }
+    }
+
     fn finish(self, table: &Arc<Table>) -> BackendPolicy {
         let rules = self.entries.into_iter().filter_map(|entry| {
             let slot = table.find(entry.key.as_str().as_bytes())?;
@@ -68,7 +107,49 @@ impl Draft<'_> {
             rules: rules.collect(),
             table: Arc::clone(table),
             statics: self.statics.into(),
-            managed: self.spec.managed.into(),
+            managed: self.managed.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PassthroughEntry;
+    use serde_json::{Value, json};
+    use url::Url;
+
+    fn list(entries: Value) -> Vec<PassthroughEntry> {
+        serde_json::from_value(entries).unwrap()
+    }
+
+    #[test]
+    fn what_is_refused_is_left_out_and_the_rest_stays() {
+        let (own, other) = (Url::parse("https://a.example.com/").unwrap(), Url::parse("http://b.example.com/").unwrap());
+        let global = list(json!(["x-a", "x-forwarded-for"]));
+        let first = list(json!(["x-b", { "name": "x-c", "as": "X-Key" }, "cookie"]));
+        let second = list(json!([{ "name": "x-d", "credential": false }]));
+        let managed = [HeaderName::from_static("host"), HeaderName::from_static("authorization")];
+        let (policy, problems) = HeaderPolicy::compile_sound(&PolicySpec {
+            global: &global,
+            backends: vec![
+                BackendSpec {
+                    passthrough: &first,
+                    managed: &managed,
+                    statics: vec![("X-Key", None), ("Via", None)],
+                    ..BackendSpec::new("a", &own)
+                },
+                BackendSpec { passthrough: &second, statics: vec![("x-own", None)], ..BackendSpec::new("b", &other) },
+            ],
+            ..PolicySpec::default()
+        });
+        let mut refused: Vec<&str> = problems.iter().map(|problem| problem.header.as_str()).collect();
+        refused.sort_unstable();
+        assert_eq!(refused, ["cookie", "host", "via", "x-c", "x-forwarded-for", "x-own"]);
+        let sent = |index: usize| policy.backend(index).outgoing().map(|row| row.outbound.as_str().to_owned()).collect::<Vec<_>>();
+        let mut first = sent(0);
+        first.sort_unstable();
+        assert_eq!(first, ["authorization", "x-a", "x-b", "x-key"]);
+        assert_eq!(sent(1), ["x-d"], "nothing that authenticates somebody goes out in the clear");
     }
 }

@@ -230,8 +230,8 @@ impl Problems {
         }
     }
 
-    pub(super) fn into_result(self) -> Result<(), Vec<PolicyProblem>> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    pub(super) fn into_list(self) -> Vec<PolicyProblem> {
+        self.0
     }
 }
 

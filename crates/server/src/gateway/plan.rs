@@ -5,7 +5,7 @@ use std::{fs, io, path::Path, sync::Arc};
 use vmcp_core::{
     catalogue::Rules,
     config::{Config, PassthroughEntry, Problem, SecretSource, StrategyConfig, has_errors, index_path, key_path, session_key},
-    header::{BackendSpec, HeaderPolicy, PolicySpec, PolicyWarning},
+    header::{BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec, PolicyWarning},
     plugin::{
         Authenticator, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, OutgoingStrategy,
         Registry, StrategyError,
@@ -38,12 +38,15 @@ impl Checker<'_> {
         }
     }
 
-    /// The header policy of a configuration, for explaining it. A value that is not at hand is left out.
-    ///
-    /// # Errors
-    /// All that is wrong with the configuration.
-    pub fn header_policy(&self, config: &Config) -> Result<HeaderPolicy, Vec<Problem>> {
-        plan(config, self, &Deps::new(Arc::new(NoNetwork))).map(|plan| plan.policy)
+    /// The header policy of a configuration as far as it can be, for explaining it, and what of it is refused. A value that is not at
+    /// hand is left out.
+    #[must_use]
+    pub fn header_policy(&self, config: &Config) -> (HeaderPolicy, Vec<PolicyProblem>) {
+        let mut planner = Planner { config, checker: self, deps: &Deps::new(Arc::new(NoNetwork)), problems: Vec::new() };
+        let authenticator = planner.authenticator();
+        let strategies = planner.strategies();
+        let statics = planner.statics();
+        HeaderPolicy::compile_sound(&planner.policy_spec(authenticator.as_deref(), &strategies, statics))
     }
 }
 
@@ -189,12 +192,15 @@ impl<'a> Planner<'a> {
         statics
     }
 
-    fn policy(
-        &mut self,
-        authenticator: Option<&dyn Authenticator>,
-        strategies: &[Option<Strategy>],
-        statics: Statics<'_>,
-    ) -> Option<HeaderPolicy> {
+    fn policy_spec<'b>(
+        &self,
+        authenticator: Option<&'b dyn Authenticator>,
+        strategies: &'b [Option<Strategy>],
+        statics: Statics<'b>,
+    ) -> PolicySpec<'b>
+    where
+        'a: 'b,
+    {
         let config = self.config;
         let backends = config.backends.iter().zip(strategies).zip(statics).map(|((backend, strategy), statics)| BackendSpec {
             passthrough: &backend.passthrough_headers,
@@ -205,12 +211,22 @@ impl<'a> Planner<'a> {
             managed: strategy.as_ref().map_or(&[], |strategy| strategy.strategy.managed_headers()),
             ..BackendSpec::new(&backend.name, &backend.url)
         });
-        let spec = PolicySpec {
+        PolicySpec {
             global: &config.passthrough_headers,
             allow_credential: config.allow_credential_header_passthrough,
             consumed: authenticator.map_or(&[], Authenticator::consumed_headers),
             backends: backends.collect(),
-        };
+        }
+    }
+
+    fn policy(
+        &mut self,
+        authenticator: Option<&dyn Authenticator>,
+        strategies: &[Option<Strategy>],
+        statics: Statics<'_>,
+    ) -> Option<HeaderPolicy> {
+        let config = self.config;
+        let spec = self.policy_spec(authenticator, strategies, statics);
         match HeaderPolicy::compile(&spec) {
             Ok(policy) => {
                 let warnings = policy.warnings().iter();

@@ -1,6 +1,7 @@
 //! `vmcp demo`: two small MCP servers, a gateway in front of them, two users, and who got to see which header.
 
 mod calls;
+mod program;
 mod protocol;
 mod scene;
 mod server;
@@ -40,12 +41,21 @@ const PORT: u16 = 4483;
 
 impl Demo {
     pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
-        self.log.start(Some(LogLevel::Warn))?;
+        self.log.start(Some(LogLevel::Warn), terminal)?;
         Ok(runtime()?.block_on(self.show(terminal))?)
     }
 
     async fn show(self, terminal: &Terminal) -> anyhow::Result<()> {
-        let listener = self.listener(terminal).await?;
+        let listener = match self.port {
+            Some(port) => bind(loopback(port)).await?,
+            None => {
+                let (listener, is_usual) = usual_or_free(PORT).await?;
+                if !is_usual {
+                    terminal.note(&format!("port {PORT} is taken, so the demo takes a free one"));
+                }
+                listener
+            }
+        };
         let address = listener.local_addr().context("cannot tell the listener's address")?;
         let scene = Scene::set(address).await?;
         let gateway = Gateway::builder(scene.config()?).build()?;
@@ -75,18 +85,30 @@ impl Demo {
             }
         }
     }
+}
 
-    async fn listener(&self, terminal: &Terminal) -> anyhow::Result<TcpListener> {
-        let on = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        match self.port {
-            Some(port) => bind(on(port)).await,
-            None => match bind(on(PORT)).await {
-                Ok(listener) => Ok(listener),
-                Err(_) => {
-                    terminal.note(&format!("port {PORT} is taken, so the demo takes a free one"));
-                    bind(on(0)).await
-                }
-            },
-        }
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// A listener on a port, else on a free one; and whether it is the former.
+async fn usual_or_free(usual: u16) -> anyhow::Result<(TcpListener, bool)> {
+    match bind(loopback(usual)).await {
+        Ok(listener) => Ok((listener, true)),
+        Err(_) => Ok((bind(loopback(0)).await?, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_is_no_obstacle() {
+        let (holder, is_usual) = usual_or_free(0).await.unwrap();
+        assert!(is_usual);
+        let taken = holder.local_addr().unwrap().port();
+        let (other, is_usual) = usual_or_free(taken).await.unwrap();
+        assert!(!is_usual && other.local_addr().unwrap().port() != taken);
     }
 }

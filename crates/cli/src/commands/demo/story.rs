@@ -2,6 +2,7 @@
 
 use super::{
     calls::{Call, tool},
+    program::program,
     scene::{Scene, USERS, User},
 };
 use crate::table::Table;
@@ -149,7 +150,7 @@ impl<'a> Story<'a> {
     }
 
     fn next(&self) -> String {
-        let url = &self.scene.url;
+        let (url, program) = (&self.scene.url, program());
         let tool = tool(self.scene.servers[0].name);
         let version = Revision::LATEST_MODERN.as_str();
         let meta = json!({ "io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {} });
@@ -158,8 +159,8 @@ impl<'a> Story<'a> {
             json!({ "mcpServers": { "vmcp": { "type": "http", "url": url, "headers": { "x-github-token": "mine", "x-tenant": "red" } } } });
         format!(
             "\n\nIt serves on. Try, from another terminal:\n\n    \
-             vmcp tools ls --url {url}\n    \
-             vmcp tools call {tool} --url {url} -H 'x-github-token: mine' -H 'x-tenant: red'\n    \
+             {program} tools ls --url {url}\n    \
+             {program} tools call {tool} --url {url} -H 'x-github-token: mine' -H 'x-tenant: red'\n    \
              curl -s {url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
              -H 'mcp-protocol-version: {version}' -H 'mcp-method: tools/call' -H 'mcp-name: {tool}' -H 'x-github-token: mine' \
              -d '{body}'\n\nor from an MCP client:\n\n    {client}"

@@ -1,6 +1,6 @@
 //! The whole policy: what goes where, and what goes nowhere.
 
-use super::words;
+use super::{refused::Refused, words};
 use crate::{table::Table, terminal};
 use serde_json::{Value, json};
 use vmcp_core::{
@@ -9,16 +9,16 @@ use vmcp_core::{
 };
 
 /// Prints the policy.
-pub(super) fn run(config: &Config, policy: &HeaderPolicy, json: bool) -> anyhow::Result<()> {
+pub(super) fn run(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>], json: bool) -> anyhow::Result<()> {
     if json {
-        return terminal::print(object(config, policy));
+        return terminal::print(object(config, policy, refused));
     }
-    table(config, policy).print()?;
+    table(config, policy, refused).print()?;
     terminal::print("\nEverything else that a caller sends stays at vmcp. Some names cannot be listed:\n")?;
     terminal::print(closed())
 }
 
-fn table(config: &Config, policy: &HeaderPolicy) -> Table {
+fn table(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Table {
     let mut table = Table::new(["BACKEND", "CALLER SENDS", "BACKEND GETS", "AS", "REQUIRED", "CREDENTIAL", "FROM"]);
     for (index, backend) in config.backends.iter().enumerate() {
         let mut empty = true;
@@ -34,11 +34,24 @@ fn table(config: &Config, policy: &HeaderPolicy) -> Table {
             let mark = |yes: bool| if yes { "yes" } else { "-" };
             table.row([&backend.name, inbound, outbound.as_str(), value, mark(required), mark(credential), words::place(origin)]);
         }
+        for refused in refused.iter().filter(|refused| refused.names(&backend.name)) {
+            empty = false;
+            table.row(refusal(&backend.name, refused));
+        }
         if empty {
             table.row([&backend.name, "-", "-", "-", "-", "-", "-"]);
         }
     }
+    for refused in refused.iter().filter(|refused| refused.is_everywhere()) {
+        table.row(refusal("all", refused));
+    }
     table
+}
+
+fn refusal(backend: &str, refused: &Refused<'_>) -> [String; 7] {
+    let none = || "-".to_owned();
+    let (inbound, outbound) = (refused.inbound.clone().unwrap_or_else(none), refused.outbound.clone().unwrap_or_else(none));
+    [backend.to_owned(), inbound, outbound, none(), none(), none(), format!("refused: {}", refused.reason())]
 }
 
 /// The closed names, a paragraph for each reason.
@@ -51,7 +64,7 @@ fn closed() -> String {
     groups.map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
-fn object(config: &Config, policy: &HeaderPolicy) -> Value {
+fn object(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Value {
     let backends = config.backends.iter().enumerate().map(|(index, backend)| {
         let rows = policy.backend(index).outgoing().map(|row| {
             json!({
@@ -73,5 +86,10 @@ fn object(config: &Config, policy: &HeaderPolicy) -> Value {
             "reason": words::reason(group),
         })
     });
-    json!({ "backends": backends.collect::<Vec<_>>(), "closed": closed.collect::<Vec<_>>() })
+    let refused = refused.iter().map(Refused::object);
+    json!({
+        "backends": backends.collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
+        "closed": closed.collect::<Vec<_>>(),
+    })
 }

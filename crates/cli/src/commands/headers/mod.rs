@@ -3,13 +3,14 @@
 mod explain;
 mod given;
 mod play;
+mod refused;
 mod words;
 
 pub(crate) use given::GivenHeaders;
 
 use crate::{
-    args::ConfigArgs,
-    config::{Environment, Secrets, header_policy, load},
+    args::FileArgs,
+    config::{Environment, Finding, Secrets, header_policy, load},
     error::Failure,
     terminal::Terminal,
 };
@@ -26,7 +27,8 @@ pub(crate) struct Headers {
 enum Action {
     /// Print which of a caller's headers go out to which backend under which name, and which never do
     ///
-    /// With -H, play one request that has these headers. Nothing is sent, no secret is needed, and no value is printed.
+    /// With -H, play one request that has these headers. Nothing is sent, no secret is needed, and no value is printed. Where the
+    /// configuration cannot be used, what is sound of it is explained, and the exit code is 1.
     Explain(Explain),
 }
 
@@ -38,25 +40,29 @@ struct Explain {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    config: ConfigArgs,
+    config: FileArgs,
 }
 
 impl Headers {
     pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
         let Action::Explain(Explain { headers, json, config }) = self.action;
-        let headers = headers.read()?;
-        let loaded = load(&config.request(Secrets::Optional)).into_loaded().map_err(|findings| {
-            terminal.findings(&findings);
-            Failure::Reported
-        })?;
-        terminal.findings(&loaded.findings);
-        // Loading has checked all this and said it with its place.
-        let policy = header_policy(&loaded.config, &Environment::of_process()).map_err(|_| Failure::Reported)?;
-        if headers.is_empty() {
-            explain::run(&loaded.config, &policy, json)?;
-        } else {
-            play::run(&loaded.config, &policy, &headers, json)?;
+        if headers.lacks_value() && config.names_file() {
+            // The file's name is then the value, which no message may show.
+            let message = "-H: the header ends with its colon and its value stands beside it; write it in quotes, -H 'name: value'";
+            return Err(Failure::Usage(message.to_owned()));
         }
-        Ok(())
+        let headers = headers.read()?;
+        let (draft, findings) = load(&config.into_config().request(Secrets::Optional)).into_draft();
+        terminal.findings(&findings);
+        let Some(config) = draft else { return Err(Failure::Reported) };
+        let (policy, problems) = header_policy(&config, &Environment::of_process());
+        let refused = refused::list(&config, &problems);
+        if headers.is_empty() {
+            explain::run(&config, &policy, &refused, json)?;
+        } else {
+            play::run(&config, &policy, &refused, &headers, json)?;
+        }
+        // Loading has said what is wrong, with its place.
+        if findings.iter().any(Finding::is_error) || !refused.is_empty() { Err(Failure::Reported) } else { Ok(()) }
     }
 }

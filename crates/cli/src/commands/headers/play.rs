@@ -1,6 +1,6 @@
 //! One request played through the policy: where each of its headers goes, and why the others go nowhere.
 
-use super::words;
+use super::{refused::Refused, words};
 use crate::{
     table::{Table, count},
     terminal,
@@ -20,6 +20,8 @@ enum Fate<'a> {
     Uncalled(&'a HeaderName),
     /// It would, but the request as a whole is refused.
     Refused,
+    /// The backend lists it in an entry that cannot be.
+    Barred(&'a Refused<'a>),
     /// The backend does not list it.
     Unlisted,
     /// It could only be listed with a key, or not at all.
@@ -30,13 +32,14 @@ enum Fate<'a> {
 struct Played<'a> {
     config: &'a Config,
     policy: &'a HeaderPolicy,
+    refused: &'a [Refused<'a>],
     headers: &'a HeaderMap,
     captured: Result<Forwarded, CaptureError>,
 }
 
 /// Prints what becomes of the headers.
-pub(super) fn run(config: &Config, policy: &HeaderPolicy, headers: &HeaderMap, json: bool) -> anyhow::Result<()> {
-    let played = Played { config, policy, headers, captured: policy.capture(headers) };
+pub(super) fn run(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>], headers: &HeaderMap, json: bool) -> anyhow::Result<()> {
+    let played = Played { config, policy, refused, headers, captured: policy.capture(headers) };
     if json {
         return terminal::print(played.object());
     }
@@ -59,6 +62,9 @@ impl<'a> Played<'a> {
     }
 
     fn fate(&self, name: &HeaderName, backend: &'a BackendPolicy) -> Fate<'a> {
+        if let Some(refused) = self.refused.iter().find(|refused| refused.bars(name, backend.name())) {
+            return Fate::Barred(refused);
+        }
         let key = normalise(name);
         let Some(row) = backend.outgoing().find(|row| row.inbound.is_some_and(|inbound| normalise(inbound) == key)) else {
             return closed(name, Side::Inbound).map_or(Fate::Unlisted, Fate::Closed);
@@ -84,6 +90,7 @@ impl<'a> Played<'a> {
                     }
                     Fate::Uncalled(missing) => format!("not called: lacks {missing}"),
                     Fate::Refused => "not sent: the request is refused".to_owned(),
+                    Fate::Barred(refused) => format!("refused: {}", refused.reason()),
                     Fate::Unlisted => "not listed".to_owned(),
                     Fate::Closed(group) => match words::opened_by(group) {
                         None => "cannot be listed".to_owned(),
@@ -136,6 +143,7 @@ impl<'a> Played<'a> {
                 Fate::Sent(row) => json!({ "backend": backend, "outcome": "sent", "as": row.outbound.as_str(), "format": row.format }),
                 Fate::Uncalled(missing) => json!({ "backend": backend, "outcome": "notCalled", "missing": missing.as_str() }),
                 Fate::Refused => json!({ "backend": backend, "outcome": "refused" }),
+                Fate::Barred(refused) => json!({ "backend": backend, "outcome": "entryRefused", "reason": refused.reason() }),
                 Fate::Unlisted => json!({ "backend": backend, "outcome": "notListed" }),
                 Fate::Closed(group) => {
                     json!({ "backend": backend, "outcome": "closed", "group": words::group(group), "reason": words::reason(group) })
@@ -158,6 +166,7 @@ impl<'a> Played<'a> {
             "refused": refused.map(|error| json!({ "status": error.status.as_u16(), "message": error.to_string() })),
             "headers": headers.collect::<Vec<_>>(),
             "backends": backends.collect::<Vec<_>>(),
+            "refusedEntries": self.refused.iter().map(Refused::object).collect::<Vec<_>>(),
         })
     }
 }

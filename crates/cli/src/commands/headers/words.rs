@@ -1,5 +1,6 @@
 //! Words for what the policy knows.
 
+use crate::table::count;
 use vmcp_core::header::{ClosedGroup, HeaderOrigin, Refusal, Side};
 
 /// Who makes an outgoing header, as `--json` spells it.
@@ -57,15 +58,15 @@ fn refusal(group: ClosedGroup) -> String {
     Refusal::Closed { group, side: Side::Inbound }.to_string()
 }
 
-/// `1 byte`, `2 bytes`, and `2 values of 3 and 4 bytes`.
+/// `value of 1 byte`, `2 values of 3 and 4 bytes`, and for more of them `70 values of 1 to 12 bytes`.
 pub(super) fn size(lengths: &[usize]) -> String {
+    let shortest = lengths.iter().min().copied().unwrap_or_default();
+    let longest = lengths.iter().max().copied().unwrap_or_default();
     match lengths {
-        [1] => "value of 1 byte".to_owned(),
-        [one] => format!("value of {one} bytes"),
-        many => {
-            let lengths: Vec<String> = many.iter().map(ToString::to_string).collect();
-            format!("{} values of {} bytes", many.len(), lengths.join(" and "))
-        }
+        [one] => format!("value of {}", count(*one, "byte")),
+        [one, other] if one != other => format!("2 values of {one} and {other} bytes"),
+        many if shortest == longest => format!("{} values of {} each", many.len(), count(longest, "byte")),
+        many => format!("{} values of {shortest} to {longest} bytes", many.len()),
     }
 }
 
@@ -78,6 +79,9 @@ mod tests {
         assert_eq!(size(&[0]), "value of 0 bytes");
         assert_eq!(size(&[1]), "value of 1 byte");
         assert_eq!(size(&[3, 12]), "2 values of 3 and 12 bytes");
+        assert_eq!(size(&[3, 3]), "2 values of 3 bytes each");
+        assert_eq!(size(&[5, 1, 9]), "3 values of 1 to 9 bytes");
+        assert_eq!(size(&[1; 70]), "70 values of 1 byte each");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     logging::LogArgs,
     table::plain,
     terminal::Terminal,
+    values,
 };
 use clap::Args;
 use http::HeaderMap;
@@ -27,7 +28,7 @@ use vmcp_server::{BuildError, CallError, Direct, Gateway, Origins};
 #[derive(Args, Clone, Debug)]
 pub(super) struct From {
     /// Ask this MCP endpoint instead of a configuration's backends, for example a running vmcp: http://127.0.0.1:4483/mcp
-    #[arg(long, value_name = "URL", conflicts_with_all = ["backends", "passthrough_headers"])]
+    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with_all = ["config", "backends", "passthrough_headers"])]
     url: Option<Url>,
     #[command(flatten)]
     headers: GivenHeaders,
@@ -88,7 +89,7 @@ impl From {
             }
         };
         // The findings have said everything worth knowing about the configuration; what goes wrong comes as an error.
-        self.log.start(Some(LogLevel::Error))?;
+        self.log.start(Some(LogLevel::Error), terminal)?;
         config.aggregation.list_wait.get_or_insert(LIST_WAIT);
         // Kept lists are a serving gateway's: here the backends are asked.
         config.state_dir = None;

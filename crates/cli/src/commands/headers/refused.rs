@@ -1,0 +1,76 @@
+//! What the header policy refuses, beside what it lets through.
+
+use http::HeaderName;
+use serde_json::{Value, json};
+use vmcp_core::{
+    config::{Config, PassthroughEntry},
+    header::{PolicyProblem, normalise},
+};
+
+/// One refusal.
+pub(super) struct Refused<'a> {
+    problem: &'a PolicyProblem,
+    /// The caller's header, where the entry of one is refused.
+    pub(super) inbound: Option<String>,
+    /// The header towards the backend, where that is another one or nobody sends it.
+    pub(super) outbound: Option<String>,
+}
+
+/// The refusals, in the order in which they were found.
+pub(super) fn list<'a>(config: &Config, problems: &'a [PolicyProblem]) -> Vec<Refused<'a>> {
+    let refused = |problem: &'a PolicyProblem| {
+        let named = Some(problem.header.clone()).filter(|header| !header.is_empty());
+        let Some(entry) = entry(config, &problem.path) else { return Refused { problem, inbound: None, outbound: named } };
+        // A name that is none has been cut to what may be shown of it.
+        let inbound = HeaderName::from_bytes(entry.to_full().name.as_bytes()).map(|name| name.to_string()).ok().or_else(|| named.clone());
+        Refused { problem, outbound: named.filter(|named| inbound.as_ref() != Some(named)), inbound }
+    };
+    problems.iter().map(refused).collect()
+}
+
+/// The passthrough entry at a path.
+fn entry<'a>(config: &'a Config, path: &str) -> Option<&'a PassthroughEntry> {
+    let (list, index) = path.strip_suffix(']')?.rsplit_once('[')?;
+    let entries = match list.strip_prefix("backends[") {
+        None if list == "passthroughHeaders" => &config.passthrough_headers,
+        None => return None,
+        Some(rest) => {
+            let backend = rest.strip_suffix("].passthroughHeaders")?;
+            &config.backends.get(backend.parse::<usize>().ok()?)?.passthrough_headers
+        }
+    };
+    entries.get(index.parse::<usize>().ok()?)
+}
+
+impl Refused<'_> {
+    /// Whether it is so whatever the backend.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.problem.backends.is_empty()
+    }
+
+    /// Whether it is about this backend, among others.
+    pub(super) fn names(&self, backend: &str) -> bool {
+        self.problem.backends.iter().any(|name| name == backend)
+    }
+
+    /// Whether it keeps this header of a caller from this backend.
+    pub(super) fn bars(&self, header: &HeaderName, backend: &str) -> bool {
+        let key = normalise(header);
+        let is_same = |inbound: &String| HeaderName::from_bytes(inbound.as_bytes()).is_ok_and(|inbound| normalise(&inbound) == key);
+        (self.is_everywhere() || self.names(backend)) && self.inbound.as_ref().is_some_and(is_same)
+    }
+
+    /// Why, without what to do about it: loading has said that.
+    pub(super) fn reason(&self) -> String {
+        self.problem.refusal.to_string().split(';').next().unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn object(&self) -> Value {
+        json!({
+            "path": self.problem.path,
+            "header": self.problem.header,
+            "backends": self.problem.backends,
+            "reason": self.problem.refusal.to_string(),
+        })
+    }
+}
