@@ -69,6 +69,11 @@ impl Rule {
         Self { slot, entry, once }
     }
 
+    /// Whether an empty value counts as none: a format has nothing to put around it.
+    pub(super) fn skips_empty(&self) -> bool {
+        self.entry.format.is_some()
+    }
+
     pub(super) fn takes_token68(&self) -> bool {
         self.entry.format.as_ref().is_some_and(|format| format.has_text())
     }
@@ -92,9 +97,10 @@ impl BackendPolicy {
         &self.name
     }
 
-    /// The values of one rule, as the caller sent them.
+    /// The values of one rule, as the caller sent them, less those that count as not sent.
     fn values<'a>(&self, rule: &Rule, forwarded: &'a Forwarded) -> impl Iterator<Item = &'a HeaderValue> + Clone + use<'a> {
-        forwarded.values(&self.table, rule.slot, &rule.entry.key)
+        let skips_empty = rule.skips_empty();
+        forwarded.values(&self.table, rule.slot, &rule.entry.key).filter(move |value| !(skips_empty && value.is_empty()))
     }
 
     /// The first required header that the request lacks or sent empty, as the configuration spells it. Then the backend is left out
@@ -158,7 +164,7 @@ impl BackendPolicy {
     }
 
     /// The caller's values that tell one session of this backend from another: raw, by entry in configuration order, then as they
-    /// arrived. A header that was not sent gives no item, an empty one gives one.
+    /// arrived. A header that was not sent gives no item, an empty one gives one unless its entry has a format.
     pub fn credential_material<'a>(&'a self, forwarded: &'a Forwarded) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
         let credentials = self.rules.iter().filter(|rule| rule.entry.credential);
         credentials.flat_map(|rule| self.values(rule, forwarded).map(|value| (&rule.entry.key, value)))

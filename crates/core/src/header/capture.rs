@@ -121,8 +121,15 @@ impl HeaderPolicy {
         if let (Some(backend), [_, _, ..]) = (&demand.once, values) {
             return Err(self.refusal(slot, Some(backend), CaptureReason::Repeated));
         }
+        // Without a value there is nothing to put into a format: that backend is not sent the header, the others are.
+        let mut filled = values.iter().filter(|own| !own.value.is_empty());
+        if let Some(backend) = &demand.once_filled
+            && filled.clone().nth(1).is_some()
+        {
+            return Err(self.refusal(slot, Some(backend), CaptureReason::Repeated));
+        }
         if let Some(backend) = &demand.token68
-            && !values.iter().all(|own| is_token68(own.value.as_bytes()))
+            && !filled.all(|own| is_token68(own.value.as_bytes()))
         {
             return Err(self.refusal(slot, Some(backend), CaptureReason::NotToken68));
         }

@@ -21,7 +21,9 @@ pub struct HeaderPolicy {
 pub(super) struct Demand {
     /// At most one value.
     pub(super) once: Option<Arc<str>>,
-    /// token68.
+    /// At most one value that is not empty: an empty one counts as not sent there.
+    pub(super) once_filled: Option<Arc<str>>,
+    /// token68, where it is not empty.
     pub(super) token68: Option<Arc<str>>,
 }
 
@@ -31,8 +33,9 @@ impl HeaderPolicy {
         for backend in &backends {
             for rule in &backend.rules {
                 let demand = &mut demands[rule.slot];
+                let once = if rule.skips_empty() { &mut demand.once_filled } else { &mut demand.once };
                 if rule.once {
-                    demand.once.get_or_insert_with(|| Arc::clone(&backend.name));
+                    once.get_or_insert_with(|| Arc::clone(&backend.name));
                 }
                 if rule.takes_token68() {
                     demand.token68.get_or_insert_with(|| Arc::clone(&backend.name));

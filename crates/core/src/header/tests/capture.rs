@@ -66,11 +66,34 @@ fn outgoing_authorization_and_cookie_take_one_value() {
 #[test]
 fn text_around_a_value_admits_bare_tokens_only() {
     let gateway = Gateway::with_list(json!([{"name": "x-token", "as": "authorization", "format": "Bearer {}"}]));
-    for value in ["", "a b", "a, Basic b", "a\"", "é", "=", "a=b"] {
+    for value in ["a b", "a, Basic b", "a\"", "é", "=", "a=b"] {
         let expected = (400, "x-token".to_owned(), Some("b".to_owned()), CaptureReason::NotToken68);
         assert_eq!(refusal(&gateway, &[("x-token", value)]), expected, "{value:?}");
     }
     assert_eq!(sent(&gateway.policy(), 0, &[("x-token", "ab.C~d+/e==")]), ["authorization: Bearer ab.C~d+/e=="]);
+}
+
+#[test]
+fn an_empty_value_counts_as_none_where_there_is_a_format_and_as_itself_elsewhere() {
+    for format in ["Bearer {}", "{}"] {
+        let token = |required: bool| json!([{"name": "x-token", "as": "authorization", "format": format, "required": required}]);
+        let mut gateway = Gateway::with_list(token(true));
+        gateway.backends.push(backend("optional", token(false)));
+        gateway.backends.push(backend("plain", json!(["x-token"])));
+        let policy = gateway.policy();
+        assert_eq!(sent(&policy, 0, &[("x-token", "")]), Vec::<String>::new(), "{format}");
+        assert_eq!(sent(&policy, 1, &[("x-token", "")]), Vec::<String>::new(), "{format}");
+        assert_eq!(sent(&policy, 2, &[("x-token", ""), ("x-token", "")]), ["x-token: ", "x-token: "], "{format}");
+        let empty = policy.capture(&headers(&[("x-token", "")])).unwrap();
+        assert_eq!(policy.backend(0).missing_required(&empty), Some(&name("x-token")), "the backend is skipped, the request goes on");
+        assert_eq!(policy.backend(1).credential_material(&empty).count(), 0, "the key is that of a request without the header");
+        assert_eq!(policy.backend(2).credential_material(&empty).count(), 1);
+        let both = [("x-token", ""), ("x-token", "tok")];
+        assert_eq!(sent(&policy, 1, &both), [format!("authorization: {}", format.replace("{}", "tok"))]);
+    }
+    // Where nothing is put around it, two values are two values.
+    let gateway = Gateway::with_list(json!([{"name": "x-token", "as": "authorization"}]));
+    assert_eq!(refusal(&gateway, &[("x-token", ""), ("x-token", "a")]).3, CaptureReason::Repeated);
 }
 
 #[test]
