@@ -5,9 +5,7 @@ use serde_json::json;
 use vmcp_tests::{
     Era,
     client::{Conn, Request, Rpc},
-    eventually,
     fixture::{Fixture, Spec},
-    proc_stat::keeps_open,
     process::Vmcp,
 };
 
@@ -15,7 +13,7 @@ async fn scene() -> Result<(Fixture, Vmcp)> {
     let fixture = Fixture::start(Spec::both("b")).await?;
     let config = json!({
         "backends": [fixture.entry(json!({ "passthroughHeaders": ["x-key"] }))],
-        "limits": { "readTimeout": "400ms", "writeTimeout": "400ms", "maxRequestBytes": "64KiB" },
+        "limits": { "readTimeout": "400ms", "maxRequestBytes": "64KiB" },
     });
     let vmcp = Vmcp::serve(config).await?;
     Ok((fixture, vmcp))
@@ -35,18 +33,19 @@ async fn a_body_that_is_no_request_gets_the_error_for_it() -> Result<()> {
     let (fixture, vmcp) = scene().await?;
     let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{}1{}}}"#, r#"{"a":"#.repeat(5000), "}".repeat(5000));
     let deep_list = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"a":{}{}}}}}"#, "[".repeat(20_000), "]".repeat(20_000));
-    // -32700: no JSON. -32600: JSON, but no request. 0: either, where the line between them is a matter of taste.
+    // JSON-RPC 2.0, section 5.1. -32700: what cannot be parsed as JSON text, which is UTF-8 (RFC 8259, section 8.1). -32600: JSON, but no
+    // valid request; MCP's requests have objects as parameters, and this gateway takes no more than 128 levels.
     let bodies: Vec<(&str, Vec<u8>, i64)> = vec![
-        ("nothing", b"".to_vec(), 0),
-        ("white space", b" \n ".to_vec(), 0),
+        ("nothing", b"".to_vec(), -32700),
+        ("white space", b" \n ".to_vec(), -32700),
         ("a truncated object", br#"{"jsonrpc":"2.0","id":1,"method":"pi"#.to_vec(), -32700),
         ("garbage", b"\x00\x01\x02\xff".to_vec(), -32700),
         ("text after the object", br#"{"jsonrpc":"2.0","id":1,"method":"ping"} x"#.to_vec(), -32700),
         ("two objects", br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{"jsonrpc":"2.0","id":2,"method":"ping"}"#.to_vec(), -32700),
-        ("a bad escape", br#"{"jsonrpc":"2.0","id":1,"method":"pi\xng"}"#.to_vec(), 0),
+        ("a bad escape", br#"{"jsonrpc":"2.0","id":1,"method":"pi\xng"}"#.to_vec(), -32700),
         ("a bad number", br#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#.to_vec(), -32700),
-        ("not UTF-8 in a string", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\xfe\"}}".to_vec(), 0),
-        ("a raw control character in a string", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pi\x01ng\"}".to_vec(), 0),
+        ("not UTF-8 in a string", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\xfe\"}}".to_vec(), -32700),
+        ("a raw control character in a string", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"pi\x01ng\"}".to_vec(), -32700),
         ("a byte order mark", b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}".to_vec(), -32700),
         ("a trailing comma", br#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#.to_vec(), -32700),
         ("an array", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#.to_vec(), -32600),
@@ -60,15 +59,15 @@ async fn a_body_that_is_no_request_gets_the_error_for_it() -> Result<()> {
         ("a method that is no string", br#"{"jsonrpc":"2.0","id":1,"method":7}"#.to_vec(), -32600),
         ("an id that is an object", br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#.to_vec(), -32600),
         ("an id that is null", br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#.to_vec(), -32600),
-        ("params that are an array", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#.to_vec(), 0),
-        ("params that are a string", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#.to_vec(), 0),
+        ("params that are an array", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}"#.to_vec(), -32600),
+        ("params that are a string", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#.to_vec(), -32600),
         ("duplicate methods", br#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}"#.to_vec(), -32600),
         ("duplicate methods by escape", br#"{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}"#.to_vec(), -32600),
         ("duplicate params", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{},"params":{}}"#.to_vec(), -32600),
         ("request and response at once", br#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#.to_vec(), -32600),
         ("result and error at once", br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":"m"}}"#.to_vec(), -32600),
-        ("deep objects", deep.into_bytes(), 0),
-        ("deep arrays", deep_list.into_bytes(), 0),
+        ("deep objects", deep.into_bytes(), -32600),
+        ("deep arrays", deep_list.into_bytes(), -32600),
     ];
     let client = vmcp.client(Era::Legacy).await?;
     let session = client.caller.session.clone().context("no session")?;
@@ -83,8 +82,7 @@ async fn a_body_that_is_no_request_gets_the_error_for_it() -> Result<()> {
             let response = Conn::open(vmcp.addr()).await?.exchange(&request).await?;
             assert_eq!(response.status(), 400, "{what}, modern {modern}: {}", response.text());
             let answered = response.json().with_context(|| what.to_string())?["error"]["code"].as_i64();
-            let expected = if *code == 0 { [-32700, -32600, -32602].contains(&answered.unwrap_or(0)) } else { answered == Some(*code) };
-            assert!(expected, "{what}, modern {modern}: {answered:?} instead of {code}");
+            assert_eq!(answered, Some(*code), "{what}, modern {modern}: {}", response.text());
         }
     }
     let named = Rpc::new("tools/call", r#""name":"b_echo","arguments":{},"name":"b_headers""#);
@@ -151,31 +149,77 @@ async fn wrong_sessions_and_headers_get_the_specified_status() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_protocol_header_that_says_two_things_is_refused() -> Result<()> {
+    let (fixture, vmcp) = scene().await?;
+    let legacy = vmcp.client(Era::Legacy).await?;
+    let other = vmcp.client(Era::Legacy).await?.caller.session.context("no session")?;
+    let own = legacy.caller.session.clone().context("no session")?;
+    let call = legacy.caller.request(&Rpc::tool("b_echo", "{}"), "1");
+    let modern = vmcp.client(Era::Modern).await?.caller.request(&Rpc::tool("b_echo", "{}"), "1");
+    let same = [
+        ("one revision twice", call.clone().header("mcp-protocol-version", "2025-11-25")),
+        ("the modern revision twice", modern.clone().header("mcp-protocol-version", "2026-07-28")),
+    ];
+    let requests = [
+        ("one session twice", call.clone().header("mcp-session-id", &own)),
+        ("two sessions", call.clone().header("mcp-session-id", &other)),
+        ("a session and nothing", call.clone().header("mcp-session-id", "")),
+        ("two sessions of a GET", legacy.caller.get().header("mcp-session-id", &other)),
+        ("two sessions of a DELETE", legacy.caller.delete().header("mcp-session-id", &other)),
+        ("two revisions of one era", call.clone().header("mcp-protocol-version", "2025-06-18")),
+        ("a legacy and a modern revision", call.header("mcp-protocol-version", "2026-07-28")),
+        ("a modern and a legacy revision", modern.clone().header("mcp-protocol-version", "2025-11-25")),
+        ("two methods", modern.clone().header("mcp-method", "tools/list")),
+        ("two names", modern.header("mcp-name", "b_headers")),
+    ];
+    for (what, request) in requests {
+        let response = Conn::open(vmcp.addr()).await?.exchange(&request).await?;
+        assert_eq!(response.status(), 400, "{what}: {}", response.text());
+    }
+    assert_eq!(fixture.calls().len(), 0);
+    // Libraries repeat this one; what says the same twice leaves no choice.
+    for (what, request) in same {
+        let response = Conn::open(vmcp.addr()).await?.exchange(&request).await?;
+        assert_eq!(response.status(), 200, "{what}: {}", response.text());
+    }
+    let (mut one, mut two) = (legacy.sibling().await?, legacy.sibling().await?);
+    two.caller.session = Some(other);
+    for client in [&mut one, &mut two] {
+        client.call("b_echo", "{}").await?.result().context("both sessions live on")?;
+    }
+    unharmed(&vmcp).await
+}
+
+#[tokio::test]
 async fn broken_http_is_refused_without_harm() -> Result<()> {
     let (fixture, vmcp) = scene().await?;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
     let length = body.len();
-    let requests: Vec<(&str, String)> = vec![
-        ("no HTTP", "HELO gateway\r\n\r\n".to_owned()),
-        ("TLS", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n".to_owned()),
-        ("no host", format!("POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")),
-        ("two hosts", format!("POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil\r\ncontent-length: {length}\r\n\r\n{body}")),
-        ("two lengths", format!("POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\ncontent-length: 3\r\n\r\n{body}")),
-        ("a negative length", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: -1\r\n\r\n".to_owned()),
+    let requests: Vec<(&str, String, u16)> = vec![
+        ("no HTTP", "HELO gateway\r\n\r\n".to_owned(), 400),
+        ("TLS", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n".to_owned(), 400),
+        ("no host", format!("POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"), 403),
+        ("two hosts", format!("POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil\r\ncontent-length: {length}\r\n\r\n{body}"), 403),
+        (
+            "two lengths",
+            format!("POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\ncontent-length: 3\r\n\r\n{body}"),
+            400,
+        ),
+        ("a negative length", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: -1\r\n\r\n".to_owned(), 400),
         (
             "a bad chunk size",
             "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
                 .to_owned(),
+            400,
         ),
-        ("a space in a header name", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx key : 1\r\n\r\n".to_owned()),
-        ("a header without a colon", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nnonsense\r\n\r\n".to_owned()),
+        ("a space in a header name", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx key : 1\r\n\r\n".to_owned(), 400),
+        ("a header without a colon", "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nnonsense\r\n\r\n".to_owned(), 400),
     ];
-    for (what, bytes) in requests {
+    for (what, bytes, status) in requests {
         let mut conn = Conn::open(vmcp.addr()).await?;
         conn.write(bytes.as_bytes()).await?;
-        if let Ok(head) = conn.head().await {
-            assert!((400..500).contains(&head.status), "{what}: {}", head.status);
-        }
+        let answered = conn.head_or_end().await.with_context(|| format!("{what}: neither an answer nor the end"))?;
+        assert_eq!(answered.map(|head| head.status), Some(status), "{what}");
     }
     assert_eq!(fixture.calls().len(), 0);
     unharmed(&vmcp).await
@@ -218,59 +262,5 @@ async fn what_is_too_big_is_refused_by_its_size() -> Result<()> {
     let head = client.caller.request(&Rpc::tool("b_echo", "{}"), "1").header("x-padding", "p".repeat(80 * 1024));
     assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&head).await?.status(), 431, "a head beyond 64 KiB");
     assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
-}
-
-#[tokio::test]
-async fn slow_senders_are_cut_off() -> Result<()> {
-    let (fixture, vmcp) = scene().await?;
-    let client = vmcp.client(Era::Legacy).await?;
-    let call = client.caller.request(&Rpc::tool("b_echo", "{}"), "1");
-    let whole = call.bytes();
-    let starts: [(&str, &[u8]); 4] =
-        [("nothing", b""), ("half a line", b"POST /mc"), ("half a head", &whole[..60]), ("half a body", &whole[..whole.len() - 10])];
-    for (what, bytes) in starts {
-        let mut conn = Conn::open(vmcp.addr()).await?;
-        conn.write(bytes).await?;
-        if let Ok(head) = conn.head().await {
-            assert_eq!(head.status, 408, "{what}");
-            conn.body().await?;
-        }
-        conn.closes().await.with_context(|| format!("a sender of {what} is kept"))?;
-    }
-    let mut conn = Conn::open(vmcp.addr()).await?;
-    conn.write(&whole[..whole.len() - 10]).await?;
-    conn.half_close().await?;
-    if let Ok(head) = conn.head().await {
-        assert!((400..500).contains(&head.status), "half a body and a half-close: {}", head.status);
-    }
-    assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
-}
-
-#[tokio::test]
-async fn slow_readers_are_cut_off_and_hold_up_nobody() -> Result<()> {
-    let (_fixture, vmcp) = scene().await?;
-    for era in Era::BOTH {
-        let mut client = vmcp.client(era).await?;
-        client.call("b_echo", "{}").await?.result()?;
-        let mut readers = Vec::new();
-        for _ in 0..4 {
-            let mut reader = client.sibling().await?;
-            reader.conn = Conn::narrow(vmcp.addr()).await?;
-            reader.start(&Rpc::tool("b_big", r#"{"bytes":15000000}"#)).await?;
-            readers.push(reader);
-        }
-        // The first client's connection may have idled beyond the read timeout by now.
-        let mut beside = client.sibling().await?;
-        for _ in 0..20 {
-            beside.call("b_echo", "{}").await?.result()?;
-        }
-        for reader in &mut readers {
-            let end = reader.conn.local_addr()?;
-            eventually("the gateway gives up on a reader that does not read", async || !keeps_open(vmcp.addr(), end)).await?;
-            assert!(reader.conn.body().await.is_err(), "a cut body does not look like a whole one");
-        }
-    }
     unharmed(&vmcp).await
 }

@@ -3,7 +3,7 @@
 use super::{reply::Event, request::Request};
 use crate::PATIENCE;
 use anyhow::{Context, Result, bail, ensure};
-use std::{net::SocketAddr, time::Instant};
+use std::{io::ErrorKind, net::SocketAddr, time::Instant};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpSocket, TcpStream},
@@ -153,6 +153,19 @@ impl Conn {
             line.pop();
         }
         Ok(line)
+    }
+
+    /// The head of a response, or `None` when the peer closes without one.
+    ///
+    /// # Errors
+    /// When the peer does neither in time, or sends no HTTP.
+    pub async fn head_or_end(&mut self) -> Result<Option<Head>> {
+        let more = match patiently("waiting for an answer or the end", async { Ok(self.stream.fill_buf().await.map(<[u8]>::len)) }).await? {
+            Ok(read) => read > 0,
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => false,
+            Err(error) => return Err(error).context("waiting for an answer or the end"),
+        };
+        if more { self.head().await.map(Some) } else { Ok(None) }
     }
 
     /// Reads the head of a response; interim responses are skipped.
