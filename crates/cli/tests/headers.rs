@@ -142,6 +142,109 @@ fn a_policy_that_cannot_be_is_said_to_be_wrong_where_it_is() {
     }
 }
 
+const REFUSED: &str = r#"
+passthroughHeaders: [x-request-id, x-forwarded-for]
+backends:
+  - name: github
+    url: https://github.example.com/mcp
+    headers: { via: x }
+    passthroughHeaders:
+      - { name: x-token, as: authorization, format: "Bearer {}" }
+      - { name: x-t, as: host }
+  - name: plain
+    url: http://plain.example.com/mcp
+    inheritPassthroughHeaders: false
+    passthroughHeaders: [x-key]
+"#;
+
+#[test]
+fn what_is_refused_does_not_hide_the_rest() {
+    let folder = Folder::new(&[("team.yaml", REFUSED)]);
+    let run = |more: &[&str]| {
+        let ended = folder.vmcp(&[&["headers", "explain", "team.yaml"], more].concat());
+        let places: Vec<&str> = ended.stderr.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+        let expected = ["passthroughHeaders[1]", "backends[0].headers.via", "backends[0].passthroughHeaders[1]", "backends[1].url"];
+        assert_eq!((ended.code, places.as_slice()), (1, &expected[..]), "{}", ended.stderr);
+        ended.stdout
+    };
+    let text = run(&[]);
+    let rows: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for (row, start) in rows.iter().skip(1).zip([
+        "github x-request-id x-request-id the value - - global passthroughHeaders",
+        "github x-token authorization Bearer {} - yes own passthroughHeaders",
+        "github x-t host - - - refused: it belongs to routing, framing or one connection",
+        "github - via - - - refused: it says where a request came from",
+        "plain - x-key - - - refused: ",
+        "all x-forwarded-for - - - - refused: it says where a request came from",
+    ]) {
+        assert!(row.starts_with(start), "{start}\n{text}");
+    }
+    let policy: Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    let refused = policy["refused"].as_array().unwrap();
+    let told: Vec<_> = refused.iter().map(|refused| (&refused["path"], &refused["header"], &refused["backends"])).collect();
+    assert_eq!(told[0], (&json!("passthroughHeaders[1]"), &json!("x-forwarded-for"), &json!([])));
+    assert_eq!((told.len(), refused[0]["reason"].is_string()), (4, true), "{policy}");
+    assert_eq!(policy["backends"][0]["headers"].as_array().unwrap().len(), 2);
+    assert_eq!(policy["backends"][1]["headers"], json!([]));
+
+    let given = ["-H", "x-t: 1", "-H", "x-forwarded-for: 1", "-H", "x-token: abc", "-H", "x-key: 1", "-H", "x-else: 1"];
+    let played: Value = serde_json::from_str(&run(&[&given[..], &["--json"]].concat())).unwrap();
+    let outcomes: Vec<Vec<&str>> = played["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|header| header["backends"].as_array().unwrap().iter().map(|backend| backend["outcome"].as_str().unwrap()).collect())
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ["entryRefused", "notListed"],
+            ["entryRefused", "entryRefused"],
+            ["sent", "notListed"],
+            ["notListed", "entryRefused"],
+            ["notListed", "notListed"]
+        ]
+    );
+    assert_eq!(played["refusedEntries"].as_array().unwrap().len(), 4);
+    assert!(run(&given).contains("refused: it belongs to routing, framing or one connection"));
+}
+
+#[test]
+fn nothing_is_refused_where_nothing_is_wrong() {
+    assert_eq!(json(&[])["refused"], json!([]));
+    assert_eq!(json(&["-H", "x-tenant: 1"])["refusedEntries"], json!([]));
+}
+
+#[test]
+fn the_file_may_stand_without_its_flag() {
+    let folder = Folder::new(&[("team.yaml", CONFIG)]);
+    let rows = |arguments: &[&str]| folder.vmcp(&[&["headers", "explain"], arguments].concat()).stdout;
+    assert!(rows(&["team.yaml"]).contains("x-github-token"));
+    assert_eq!(rows(&["team.yaml"]), rows(&["--config", "team.yaml"]));
+    assert_eq!(
+        folder.vmcp(&["headers", "explain", "team.yaml", "-c", "team.yaml"]).usage(),
+        "`FILE` does not go together with `--config`; leave one out"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf8_is_played_like_any_other() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let words = ["headers", "explain", "--json", "-H"].map(OsStr::new);
+    let ended = folder().vmcp_os(&[&words[..], &[OsStr::from_bytes(b"x-tenant: gr\xfcn")]].concat());
+    let played: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &played["headers"][0]["bytes"]), (0, &json!([4])));
+    assert_eq!(played["headers"][0]["backends"][2]["outcome"], "sent");
+}
+
+#[test]
+fn seventy_values_take_one_short_line() {
+    let given: Vec<&str> = std::iter::repeat_n(["-H", "x-tenant: blue"], 70).flatten().collect();
+    let text = explain(&given);
+    assert!(text.lines().any(|line| line.starts_with("x-tenant (70 values of 4 bytes each)  ")), "{text}");
+}
+
 /// A page of the repository.
 fn page(name: &str) -> String {
     std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()

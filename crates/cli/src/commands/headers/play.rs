@@ -62,12 +62,10 @@ impl<'a> Played<'a> {
     }
 
     fn fate(&self, name: &HeaderName, backend: &'a BackendPolicy) -> Fate<'a> {
-        if let Some(refused) = self.refused.iter().find(|refused| refused.bars(name, backend.name())) {
-            return Fate::Barred(refused);
-        }
         let key = normalise(name);
         let Some(row) = backend.outgoing().find(|row| row.inbound.is_some_and(|inbound| normalise(inbound) == key)) else {
-            return closed(name, Side::Inbound).map_or(Fate::Unlisted, Fate::Closed);
+            let refused = self.refused.iter().find(|refused| refused.bars(name, backend.name()));
+            return refused.map_or_else(|| closed(name, Side::Inbound).map_or(Fate::Unlisted, Fate::Closed), Fate::Barred);
         };
         match &self.captured {
             Err(_) => Fate::Refused,

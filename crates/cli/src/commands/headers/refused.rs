@@ -4,7 +4,7 @@ use http::HeaderName;
 use serde_json::{Value, json};
 use vmcp_core::{
     config::{Config, PassthroughEntry},
-    header::{PolicyProblem, normalise},
+    header::{PolicyProblem, Refusal, normalise},
 };
 
 /// One refusal.
@@ -14,16 +14,19 @@ pub(super) struct Refused<'a> {
     pub(super) inbound: Option<String>,
     /// The header towards the backend, where that is another one or nobody sends it.
     pub(super) outbound: Option<String>,
+    /// What else of a caller's it keeps back: where credentials would travel in the clear, every one of them.
+    others: Vec<String>,
 }
 
 /// The refusals, in the order in which they were found.
 pub(super) fn list<'a>(config: &Config, problems: &'a [PolicyProblem]) -> Vec<Refused<'a>> {
     let refused = |problem: &'a PolicyProblem| {
         let named = Some(problem.header.clone()).filter(|header| !header.is_empty());
-        let Some(entry) = entry(config, &problem.path) else { return Refused { problem, inbound: None, outbound: named } };
+        let others = if matches!(problem.refusal, Refusal::Plaintext { .. }) { listed(config, problem) } else { Vec::new() };
+        let Some(entry) = entry(config, &problem.path) else { return Refused { problem, inbound: None, outbound: named, others } };
         // A name that is none has been cut to what may be shown of it.
         let inbound = HeaderName::from_bytes(entry.to_full().name.as_bytes()).map(|name| name.to_string()).ok().or_else(|| named.clone());
-        Refused { problem, outbound: named.filter(|named| inbound.as_ref() != Some(named)), inbound }
+        Refused { problem, outbound: named.filter(|named| inbound.as_ref() != Some(named)), inbound, others }
     };
     problems.iter().map(refused).collect()
 }
@@ -42,6 +45,16 @@ fn entry<'a>(config: &'a Config, path: &str) -> Option<&'a PassthroughEntry> {
     entries.get(index.parse::<usize>().ok()?)
 }
 
+/// The callers' headers that are listed for the backends concerned.
+fn listed(config: &Config, problem: &PolicyProblem) -> Vec<String> {
+    let concerned = config.backends.iter().filter(|backend| problem.backends.contains(&backend.name));
+    let entries = concerned.flat_map(|backend| {
+        let global = config.passthrough_headers.iter().filter(|_| backend.inherit_passthrough_headers);
+        global.chain(&backend.passthrough_headers)
+    });
+    entries.map(|entry| entry.to_full().name.clone()).collect()
+}
+
 impl Refused<'_> {
     /// Whether it is so whatever the backend.
     pub(super) fn is_everywhere(&self) -> bool {
@@ -53,11 +66,11 @@ impl Refused<'_> {
         self.problem.backends.iter().any(|name| name == backend)
     }
 
-    /// Whether it keeps this header of a caller from this backend.
+    /// Whether it keeps this header of a caller, which nothing sound lets through, from this backend.
     pub(super) fn bars(&self, header: &HeaderName, backend: &str) -> bool {
         let key = normalise(header);
         let is_same = |inbound: &String| HeaderName::from_bytes(inbound.as_bytes()).is_ok_and(|inbound| normalise(&inbound) == key);
-        (self.is_everywhere() || self.names(backend)) && self.inbound.as_ref().is_some_and(is_same)
+        (self.is_everywhere() || self.names(backend)) && self.inbound.iter().chain(&self.others).any(is_same)
     }
 
     /// Why, without what to do about it: loading has said that.
