@@ -80,7 +80,7 @@ pub(crate) struct SessionTable {
     tombstones: moka::sync::Cache<[u8; 16], ()>,
     /// The least recently used idle sessions that the last look found, oldest last.
     victims: Mutex<Vec<(u64, Box<str>)>>,
-    /// Sessions that had to make room: what they have at the backends is closed with that of the expired ones.
+    /// Sessions that had to make room or were asked for too late: what they have at the backends is closed with that of the expired ones.
     evicted: Mutex<Vec<Arc<ClientSession>>>,
 }
 
@@ -123,11 +123,21 @@ impl SessionTable {
         self.insert(id, &ticket, principal, peer)
     }
 
-    /// The session with this id, marked as in use. An id that another process sealed with one of our keys is taken over.
+    /// The session with this id, marked as in use, unless its time is over: nobody has to have looked before. An id that another process
+    /// sealed with one of our keys is taken over.
     pub(crate) fn find(&self, id: &str, principal: &Principal, peer: Option<IpAddr>) -> Result<Use, NoSession> {
-        if let Some(session) = self.sessions.get(id).map(|entry| Arc::clone(&entry)) {
+        if let Some(session) = self.sessions.get(id) {
             // Somebody else's session looks like none, and nothing happens to it.
-            return if session.principal == *principal { Ok(session.start_use(&self.clock)) } else { Err(NoSession::NotFound) };
+            if session.principal != *principal {
+                return Err(NoSession::NotFound);
+            }
+            if !self.has_expired(&session) {
+                // While the entry is held, nobody ends the session between this look and its use.
+                return Ok(session.start_use(&self.clock));
+            }
+            drop(session);
+            self.expire(id);
+            return Err(NoSession::NotFound);
         }
         if id.len() > MAX_ID_LEN {
             return Err(NoSession::NotFound);
@@ -208,9 +218,7 @@ impl SessionTable {
                 let victim = self.victims.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let Some((since, id)) = victim else { break };
                 if let Some(session) = self.remove_if(&id, |session| session.idle_since() == Some(since)) {
-                    if !session.backends.is_empty() {
-                        self.evicted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-                    }
+                    self.keep_evicted(session);
                     return true;
                 }
             }
@@ -219,7 +227,14 @@ impl SessionTable {
         false
     }
 
-    /// The sessions that had to make room since the last time.
+    /// Keeps a session that has just ended until somebody closes what it has at the backends.
+    pub(super) fn keep_evicted(&self, session: Arc<ClientSession>) {
+        if !session.backends.is_empty() {
+            self.evicted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+    }
+
+    /// The sessions that ended on the way since the last time.
     pub(super) fn take_evicted(&self) -> Vec<Arc<ClientSession>> {
         std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -116,6 +116,60 @@ fn an_unused_session_goes_after_a_minute_and_an_idle_one_after_half_an_hour() {
 }
 
 #[test]
+fn a_session_whose_time_is_over_is_not_found_though_nobody_has_looked_for_expired_ones() {
+    let first = table(10);
+    let foreign = open(&first, "carol").id.clone();
+    let table = table(10);
+    let (unused, used) = (open(&table, "alice"), open(&table, "bob"));
+    let find = |id: &str, subject: &str| table.find(id, &user(subject), None).map(drop).err();
+    assert_eq!((find(&used.id, "bob"), find(&foreign, "carol")), (None, None));
+    table.clock.skip(Duration::from_secs(61));
+    assert_eq!(find(&unused.id, "alice"), Some(NoSession::NotFound), "never used");
+    assert_eq!(find(&used.id, "bob"), None);
+    let in_use = table.find(&foreign, &user("carol"), None).unwrap();
+    table.clock.skip(Duration::from_secs(1801));
+    assert_eq!(find(&used.id, "eve"), Some(NoSession::NotFound));
+    assert_eq!(find(&used.id, "bob"), Some(NoSession::NotFound), "idle");
+    assert_eq!(find(&foreign, "carol"), None, "one that is in use does not end");
+    drop(in_use);
+    table.clock.skip(Duration::from_secs(1801));
+    for _ in 0..2 {
+        assert_eq!(find(&foreign, "carol"), Some(NoSession::NotFound), "an adopted one is not taken over again");
+    }
+    assert_eq!(table.counts().open, 0);
+}
+
+#[tokio::test]
+async fn what_a_session_found_too_late_has_at_the_backends_is_closed_with_the_expired_ones() {
+    let table = table(10);
+    let session = open(&table, "alice");
+    let mut backend = vmcp_core::config::Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
+    backend.protocol_era = vmcp_core::config::ProtocolEra::Legacy;
+    let gateway = crate::Gateway::builder(vmcp_core::config::Config::with_backends(vec![backend])).build().unwrap();
+    let params = vmcp_core::frame::RawObject::parse("{}").unwrap();
+    let call = vmcp_backend::Call {
+        method: "tools/call",
+        params: &params,
+        set: &[],
+        mirror: None,
+        param_headers: &[],
+        caller: &vmcp_auth::Identity::anonymous(),
+        caller_era: vmcp_core::Era::Legacy,
+        capabilities: CapabilitySet::NONE,
+        sessions: Some(&session.backends),
+        progress: false,
+    };
+    // Nobody listens there, but the session has a place for what was to be opened.
+    assert!(gateway.inner.snapshot().backends[0].call(call).await.is_err());
+    assert!(!session.backends.is_empty());
+    table.clock.skip(Duration::from_secs(3600));
+    assert!(table.find(&session.id, &user("alice"), None).is_err());
+    let ended = table.take_expired();
+    assert!(matches!(ended.as_slice(), [only] if only.id == session.id));
+    gateway.shutdown().await;
+}
+
+#[test]
 fn a_cancel_reaches_the_call_that_it_names() {
     let table = table(10);
     let session = open(&table, "a");
