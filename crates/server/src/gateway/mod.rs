@@ -1,12 +1,14 @@
 //! The gateway as a value.
 
 mod builder;
+mod bundle;
 mod direct;
 mod inner;
 mod origins;
 mod plan;
 mod snapshot;
 mod status;
+mod told;
 
 pub use builder::{BuildError, GatewayBuilder};
 pub use direct::{CallError, Direct};

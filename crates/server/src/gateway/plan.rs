@@ -1,11 +1,15 @@
 //! From a configuration to everything that can be decided without touching the network: all problems at once.
 
+use super::{
+    bundle,
+    told::{at_strategies, of_rule, place_of, split, with_advice},
+};
 use secrecy::SecretString;
 use std::{fs, io, path::Path, sync::Arc};
 use vmcp_core::{
     catalogue::Rules,
-    config::{Config, PassthroughEntry, Problem, SecretSource, StrategyConfig, has_errors, index_path, key_path, session_key},
-    header::{BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec, PolicyWarning},
+    config::{Config, Problem, SecretSource, StrategyConfig, has_errors, index_path, key_path, session_key},
+    header::{BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec},
     plugin::{
         Authenticator, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, OutgoingStrategy,
         Registry, StrategyError,
@@ -46,7 +50,8 @@ impl Checker<'_> {
         let authenticator = planner.authenticator();
         let strategies = planner.strategies();
         let statics = planner.statics();
-        HeaderPolicy::compile_sound(&planner.policy_spec(authenticator.as_deref(), &strategies, statics))
+        let (policy, refused) = HeaderPolicy::compile_sound(&planner.policy_spec(authenticator.as_deref(), &strategies, statics));
+        (policy, at_strategies(config, refused))
     }
 }
 
@@ -98,11 +103,11 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// A missing source, as bad as the occasion makes it.
-    fn absent(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    /// A missing source, as bad as the occasion makes it, and what to do about it.
+    fn absent(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
         self.problems.push(match self.checker.without_secrets {
             Some(_) => Problem::note(path, message).with_hint("`vmcp serve` will need it"),
-            None => Problem::error(path, message),
+            None => Problem::error(path, message).with_hint(hint),
         });
     }
 
@@ -121,8 +126,24 @@ impl<'a> Planner<'a> {
 
     fn bundles(&mut self) {
         for (index, backend) in self.config.backends.iter().enumerate() {
-            if let Some(Err(error)) = backend.ca_bundle_path.as_deref().map(fs::File::open) {
-                self.absent(key_path(&index_path("backends", index), "caBundlePath"), format!("cannot be read: {}", error.kind()));
+            let Some(file) = &backend.ca_bundle_path else { continue };
+            let path = key_path(&index_path("backends", index), "caBundlePath");
+            match fs::read(file) {
+                Ok(pem) => {
+                    if let Err(reason) = bundle::check(&pem) {
+                        let message = format!("{}: {reason}", file.display());
+                        let hint = "give a PEM file with the certificates of the authorities to trust";
+                        self.problems.push(Problem::error(path, message).with_hint(hint));
+                    }
+                }
+                Err(error) => {
+                    let reason = match error.kind() {
+                        io::ErrorKind::NotFound => "no such file".to_owned(),
+                        kind => kind.to_string(),
+                    };
+                    let message = format!("cannot read {}: {reason}", file.display());
+                    self.absent(path, message, "put the file there, or correct the path");
+                }
             }
         }
     }
@@ -154,7 +175,8 @@ impl<'a> Planner<'a> {
         if let (Err(PluginError::Refused(StrategyError::Config(message))), Some(without)) = (&built, self.checker.without_secrets)
             && let Ok(without) = without.build(&strategy.kind, &strategy.settings, self.deps)
         {
-            self.absent(path, message.clone());
+            let (message, hint) = split(message);
+            self.absent(path, message, hint.unwrap_or("set it"));
             built = Ok(without);
         }
         self.built(built, path).map(|built| Strategy { kind: strategy.kind.clone(), strategy: built })
@@ -165,7 +187,7 @@ impl<'a> Planner<'a> {
         let problem = |error| match error {
             // What serde says may quote the value.
             PluginError::Settings { path: inner, .. } => Problem::error(format!("{path}.{inner}"), "does not fit; see `vmcp schema`"),
-            PluginError::Refused(StrategyError::Config(message)) => Problem::error(path, message),
+            PluginError::Refused(StrategyError::Config(message)) => with_advice(path, &message, Problem::error),
             error @ PluginError::UnknownKind { .. } => Problem::error(format!("{path}.type"), error.to_string()),
             other => Problem::error(path, other.to_string()),
         };
@@ -176,7 +198,7 @@ impl<'a> Planner<'a> {
         match source.resolve(self.checker.env, self.checker.read) {
             Ok(secret) => Some(secret),
             Err(error) => {
-                self.absent(path, error.to_string());
+                self.absent(path, error.to_string(), error.advice());
                 None
             }
         }
@@ -230,11 +252,13 @@ impl<'a> Planner<'a> {
         match HeaderPolicy::compile(&spec) {
             Ok(policy) => {
                 let warnings = policy.warnings().iter();
-                self.problems.extend(warnings.map(|warning| Problem::warning(place_of(config, warning), warning.to_string())));
+                self.problems
+                    .extend(warnings.map(|warning| with_advice(&place_of(config, warning), &warning.to_string(), Problem::warning)));
                 Some(policy)
             }
             Err(problems) => {
-                self.problems.extend(problems.iter().map(|problem| Problem::error(&problem.path, problem.message())));
+                let problems = at_strategies(config, problems);
+                self.problems.extend(problems.iter().map(|problem| with_advice(&problem.path, &problem.message(), Problem::error)));
                 None
             }
         }
@@ -245,33 +269,15 @@ impl<'a> Planner<'a> {
         match Rules::compile(&self.config.aggregation, &names) {
             Ok(rules) => {
                 let warnings = rules.warnings().iter();
-                self.problems.extend(warnings.map(|warning| Problem::warning(&warning.path, warning.reason.to_string())));
+                self.problems.extend(warnings.map(|warning| of_rule(warning, Problem::warning)));
                 Some(rules)
             }
             Err(problems) => {
-                self.problems.extend(problems.iter().map(|problem| Problem::error(&problem.path, problem.reason.to_string())));
+                self.problems.extend(problems.iter().map(|problem| of_rule(problem, Problem::error)));
                 None
             }
         }
     }
-}
-
-/// The entry that a warning is about.
-fn place_of(config: &Config, warning: &PolicyWarning) -> String {
-    let index_of = |name: &String| config.backends.iter().position(|backend| backend.name == *name);
-    let (header, backends) = match warning {
-        PolicyWarning::CredentialPassthrough { header, backends } | PolicyWarning::Unkeyed { header, backends } => (header, backends),
-        PolicyWarning::Plaintext { backend, .. } => {
-            return index_of(backend).map_or_else(String::new, |index| key_path(&index_path("backends", index), "allowPlaintext"));
-        }
-        _ => return String::new(),
-    };
-    let entry = |list: &[PassthroughEntry]| list.iter().position(|entry| entry.to_full().name.eq_ignore_ascii_case(header));
-    let own = backends.iter().filter_map(index_of).find_map(|index| {
-        let entry = entry(&config.backends[index].passthrough_headers)?;
-        Some(index_path(&key_path(&index_path("backends", index), "passthroughHeaders"), entry))
-    });
-    own.or_else(|| Some(index_path("passthroughHeaders", entry(&config.passthrough_headers)?))).unwrap_or_default()
 }
 
 /// Plugins are built by a check, never used.

@@ -3,6 +3,7 @@
 use super::inner::Inner;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use vmcp_backend::BackendStatus;
 use vmcp_core::{Era, catalogue::ListKind};
 
@@ -18,6 +19,7 @@ struct BackendReport<'a> {
     more: Value,
     tools: usize,
     listing_error: Option<String>,
+    metadata: &'a BTreeMap<String, String>,
 }
 
 impl Inner {
@@ -35,7 +37,8 @@ impl Inner {
             .backends
             .iter()
             .zip(&snapshot.auth_types)
-            .map(|(backend, auth_type)| {
+            .zip(&snapshot.config.backends)
+            .map(|((backend, auth_type), config)| {
                 let status: BackendStatus = backend.status();
                 healthy &= !matches!(status.health, vmcp_backend::Health::Unhealthy);
                 let report = BackendReport {
@@ -46,6 +49,7 @@ impl Inner {
                     mcp_revision: status.revisions.first().copied(),
                     tools: catalogue.count_of(backend.index(), ListKind::Tools),
                     listing_error: snapshot.views.listing_error(backend.index()).map(|error| error.to_string()),
+                    metadata: &config.metadata,
                     more: without_shared_keys(&status),
                 };
                 json!(report)
@@ -84,4 +88,22 @@ fn without_shared_keys(status: &BackendStatus) -> Value {
         }
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Gateway;
+    use vmcp_core::config::{Backend, Config};
+
+    #[tokio::test]
+    async fn a_backends_metadata_stands_beside_its_health() {
+        let mut noted = Backend::new("noted", "http://127.0.0.1:1/mcp".parse().unwrap());
+        noted.metadata.insert("contact".to_owned(), "#help".to_owned());
+        let plain = Backend::new("plain", "http://127.0.0.1:1/mcp".parse().unwrap());
+        let gateway = Gateway::builder(Config::with_backends(vec![noted, plain])).build().unwrap();
+        let status = gateway.inner.status();
+        assert_eq!(status["backends"][0]["metadata"], serde_json::json!({ "contact": "#help" }));
+        assert_eq!(status["backends"][1]["metadata"], serde_json::json!({}));
+        gateway.shutdown().await;
+    }
 }
