@@ -56,7 +56,12 @@ fn problems_exit_with_1_one_line_each_on_stderr() {
     let output = folder.vmcp(&["validate"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stdout), "");
-    assert_eq!(text(&output.stderr), "vmcp.yaml:1:1: lisen: unknown key; did you mean `listen`?\n");
+    assert_eq!(
+        text(&output.stderr),
+        "vmcp.yaml:1:1: lisen: unknown key; did you mean `listen`?\n\
+         vmcp.yaml:2:13: backends[0].name: not a backend name; use lower-case letters, digits, `-` and `_`, for example `a`\n\
+         vmcp.yaml:2:22: backends[0].url: `ftp` URLs are not supported; use http or https\n"
+    );
     let output = folder.vmcp(&["validate", "b.yaml"], &[]);
     assert_eq!(
         text(&output.stderr),
@@ -80,7 +85,8 @@ fn secrets_are_needed_only_when_asked_for() {
 
 #[test]
 fn json_is_a_list_on_stdout() {
-    let folder = Folder::new(&[("vmcp.yaml", "lisen: x\nbackends: []\n")]);
+    let text_of_file = "lisen: x\nbackends: [{name: a, url: 'https://a.example.com/mcp', passthroughHeaders: [host]}]\n";
+    let folder = Folder::new(&[("vmcp.yaml", text_of_file)]);
     let output = folder.vmcp(&["validate", "--json"], &[("VMCP_PATHS", "/")]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "");
@@ -89,6 +95,9 @@ fn json_is_a_list_on_stdout() {
         json!([
             {"severity": "error", "source": "vmcp.yaml", "line": 1, "column": 1, "path": "lisen", "message": "unknown key",
              "hint": "did you mean `listen`?"},
+            {"severity": "error", "source": "vmcp.yaml", "line": 2, "column": 77, "path": "backends[0].passthroughHeaders[0]",
+             "message": "header `host` (backend `a`): it belongs to routing, framing or one connection, and every hop makes its own",
+             "hint": "remove it"},
             {"severity": "error", "source": "VMCP_PATHS", "line": null, "column": null, "path": "", "message": "unknown setting",
              "hint": "did you mean VMCP_PATH?"},
         ])

@@ -80,6 +80,11 @@ impl Interpolated {
                 self.problems.push(Problem::error(path, "a `${` that is no environment variable").with_hint(hint));
                 return None;
             };
+            if reference.default.is_some_and(|default| default.contains("${")) {
+                let hint = format!("write a plain text behind `{}:-`; `$${{` is not read there either", reference.name);
+                self.problems.push(Problem::error(path, "a default with a `${` in it").with_hint(hint));
+                return None;
+            }
             rest = after;
             self.mentioned.insert(reference.name.to_owned());
             match (environment.get(reference.name), reference.default) {
@@ -175,6 +180,17 @@ mod tests {
         let mut value = json!({"a": "${ONE:-x}", "b": {"fromEnv": "TWO"}, "c": {"headerValueEnv": "THREE"}, "d": "FOUR"});
         let done = Interpolated::replace(&mut value, &environment());
         assert_eq!(done.mentioned.iter().collect::<Vec<_>>(), ["ONE", "THREE", "TWO"]);
+    }
+
+    #[test]
+    fn a_variable_within_a_default_is_refused() {
+        for text in ["Bearer ${NOPE:-${TOKEN}}", "${TOKEN:-${NOPE:-x}}", "${env:NOPE:-a$${b}}"] {
+            let (value, done) = one(text);
+            assert_eq!(value, text);
+            let said: Vec<_> = done.problems.iter().map(ToString::to_string).collect();
+            assert_eq!(said.len(), 1);
+            assert!(said[0].starts_with("k: a default with a `${` in it; write a plain text behind `"), "{said:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use vmcp_core::config::{Config, Problem, Shape, TextSite, Wanted, has_errors, is_within, slug};
+use vmcp_core::config::{Config, Problem, Reading, Severity, Shape, TextSite, Wanted, follows_from, is_within, slug};
 
 /// Where a configuration is to come from.
 #[derive(Clone)]
@@ -88,6 +88,8 @@ struct Loader<'a> {
     interpolated: Interpolated,
     merged: Merged,
     draft: Option<Config>,
+    /// Paths of what was written under a misspelt key, with the paths where it was written.
+    misspelt: Vec<(String, String)>,
     findings: Vec<Finding>,
     others: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl<'a> Loader<'a> {
             interpolated: Interpolated::default(),
             merged: Merged::default(),
             draft: None,
+            misspelt: Vec::new(),
             findings: Vec::new(),
             others: Vec::new(),
         }
@@ -118,25 +121,30 @@ impl<'a> Loader<'a> {
         layers.extend(flags.layers(&below));
         self.others = layers.iter().skip(1).map(|layer| layer.name().to_owned()).collect();
         self.merged = Merged::new(layers);
-        if self.file.is_none() && self.merged.value.get("backends").is_none() {
-            self.nothing();
-            return None;
+        if self.merged.value.get("backends").is_none() {
+            // A variable that was to hold them all and cannot be read is no lack of them.
+            if self.findings.iter().any(|finding| finding.path == "backends") {
+                self.merged.value["backends"] = Value::Array(Vec::new());
+                self.document.silenced.push("backends".to_owned());
+            } else if self.file.is_none() {
+                self.nothing();
+                return None;
+            }
         }
         self.settle(&shape);
         self.missing();
         let value = self.merged.value.clone();
-        let config = match shape.read(value, &|path| self.is_hidden(path)) {
-            Ok(config) => config,
-            Err(problems) => {
-                self.say(problems);
-                return None;
-            }
-        };
-        self.draft = Some(config.clone());
-        let problems = check_everything(&config, environment, *secrets);
-        let usable = !has_errors(&problems);
+        let Reading { config, problems, replaced, misspelt, .. } = shape.read_what_fits(value, &|path| self.is_hidden(path));
+        let fits = problems.is_empty();
         self.say(problems);
-        usable.then_some(config)
+        self.document.silenced.extend(replaced);
+        self.misspelt = misspelt;
+        let config = config?;
+        if fits {
+            self.draft = Some(config.clone());
+        }
+        let usable = self.say(check_everything(&config, environment, *secrets));
+        (fits && usable).then_some(config)
     }
 
     /// Reads the file, if there is one, into vmcp's own form, with its variables replaced.
@@ -253,13 +261,28 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Adds problems of the merged configuration, but none about what was spoken of already.
-    fn say(&mut self, problems: Vec<Problem>) {
+    /// Adds problems of the merged configuration, but none that follows from what was spoken of already. Whether none of them is an error.
+    fn say(&mut self, problems: Vec<Problem>) -> bool {
+        let mut sound = true;
         for problem in problems {
-            if !self.document.silenced.iter().any(|silenced| is_within(&problem.path, silenced) && !silenced.is_empty()) {
-                self.push(self.kind(&problem.path), problem);
+            let mut written = problem.clone();
+            written.path = self.written(&problem.path);
+            if [&problem, &written].iter().all(|problem| !follows_from(problem, &self.document.silenced)) {
+                sound &= problem.severity != Severity::Error;
+                self.push(self.kind(&problem.path), written);
             }
         }
+        sound
+    }
+
+    /// Where that stands which the configuration has at `path`: under a misspelt key, it may be elsewhere.
+    fn written(&self, path: &str) -> String {
+        let mut path = path.to_owned();
+        // From the inside out.
+        while let Some((own, written)) = self.misspelt.iter().filter(|(own, _)| is_within(&path, own)).max_by_key(|(own, _)| own.len()) {
+            path = format!("{written}{}", &path[own.len()..]);
+        }
+        path
     }
 
     fn push(&mut self, kind: Option<Kind>, mut problem: Problem) {

@@ -13,10 +13,12 @@ const NAMES: [&str; 4] = ["vmcp.yaml", "vmcp.yml", "vmcp.toml", "vmcp.json"];
 /// No configuration is longer, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// The folders that are searched without --config: this one, then the user's configuration folder.
+/// The folders that are searched without --config: this one, then the user's configuration folder. Where there is neither of the
+/// variables that name it on Unix, it is where Windows has it.
 pub(crate) fn folders(environment: &Environment) -> Vec<PathBuf> {
-    let user = environment.get("XDG_CONFIG_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
-    let user = user.or_else(|| environment.get("HOME").filter(|home| !home.is_empty()).map(|home| Path::new(home).join(".config")));
+    let given = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = given("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let user = user.or_else(|| given("HOME").map(|home| home.join(".config"))).or_else(|| given("APPDATA"));
     std::iter::once(PathBuf::new()).chain(user.map(|folder| folder.join("vmcp"))).collect()
 }
 
@@ -56,6 +58,9 @@ mod tests {
         assert_eq!(folders(&environment), [Path::new(""), Path::new("/cfg/vmcp")]);
         assert_eq!(folders(&Environment::from_iter([("HOME", "/home/x")])), [Path::new(""), Path::new("/home/x/.config/vmcp")]);
         assert_eq!(folders(&Environment::default()), [Path::new("")]);
+        let windows = [("APPDATA", "appdata"), ("XDG_CONFIG_HOME", ""), ("HOME", "")];
+        assert_eq!(folders(&Environment::from_iter(windows)), [Path::new(""), Path::new("appdata/vmcp")]);
+        assert_eq!(folders(&Environment::from_iter([("APPDATA", "x"), ("HOME", "/h")])), [Path::new(""), Path::new("/h/.config/vmcp")]);
     }
 
     #[test]

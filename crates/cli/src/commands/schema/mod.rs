@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
-use vmcp_core::config::json_schema;
+use vmcp_core::config::{json_schema, with_variables};
 
 /// Prints the JSON Schema of the configuration.
 #[derive(Args, Debug)]
@@ -22,8 +22,11 @@ pub(crate) struct Schema {
 
 impl Schema {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let schema = schema();
-        let text = if self.markdown { markdown::page(&schema) } else { serde_json::to_string_pretty(&schema).context("no JSON")? };
+        let text = if self.markdown {
+            markdown::page(&schema())
+        } else {
+            serde_json::to_string_pretty(&with_variables(schema())).context("no JSON")?
+        };
         terminal::print(text.trim_end())?;
         Ok(())
     }
@@ -51,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_schema_in_docs_is_current() {
-        is_current("vmcp.schema.json", &(serde_json::to_string_pretty(&schema()).unwrap() + "\n"));
+        is_current("vmcp.schema.json", &(serde_json::to_string_pretty(&with_variables(schema())).unwrap() + "\n"));
     }
 
     #[test]

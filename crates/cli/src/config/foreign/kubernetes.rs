@@ -3,7 +3,7 @@
 use super::{Converted, listing};
 use crate::config::document::Document;
 use serde_json::{Map, Value, json};
-use vmcp_core::config::{Problem, index_path, key_path, nearest};
+use vmcp_core::config::{NOT_AVAILABLE, Problem, index_path, key_path, nearest, unavailable_key};
 
 const VERSIONS: [&str; 2] = ["toolhive.stacklok.dev/v1alpha1", "toolhive.stacklok.dev/v1beta1"];
 const KIND: &str = "VirtualMCPServer";
@@ -95,7 +95,7 @@ impl Reader {
         }
         self.outgoing(&mut config);
         self.group(&mut config, &spec);
-        self.references(&mut config, "");
+        self.references(&mut config, "", "");
         self.others(&spec);
         Value::Object(config)
     }
@@ -174,34 +174,43 @@ impl Reader {
     }
 
     /// Names of other resources, wherever they stand in the configuration.
-    fn references(&mut self, map: &mut Map<String, Value>, path: &str) {
+    fn references(&mut self, map: &mut Map<String, Value>, path: &str, pattern: &str) {
         let mut found = Vec::new();
         map.retain(|key, _| {
             let is_reference = key.ends_with("Ref") || key.ends_with("Refs");
             let at = key_path(path, key);
             if is_reference && at != "groupRef" {
-                found.push(at);
+                found.push((at, key_path(pattern, key)));
                 return false;
             }
             true
         });
-        for at in found {
+        for (at, pattern) in found {
             let at = Document { renames: self.renames.clone(), ..Document::default() }.in_file(&at);
-            self.error(at, CLUSTER, "write what it names here, or remove it");
+            self.reference(at, &pattern, "write what it names here, or remove it");
         }
         for (key, value) in map.iter_mut() {
-            let at = key_path(path, key);
+            let (at, pattern) = (key_path(path, key), key_path(pattern, key));
             match value {
-                Value::Object(map) if at != "metadata" => self.references(map, &at),
+                Value::Object(map) if at != "metadata" => self.references(map, &at, &pattern),
                 Value::Array(items) => {
                     for (index, item) in items.iter_mut().enumerate() {
                         if let Value::Object(map) = item {
-                            self.references(map, &index_path(&at, index));
+                            self.references(map, &index_path(&at, index), &format!("{pattern}.*"));
                         }
                     }
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// A name of another resource. Where nothing in this version takes what stands there, nobody is asked to write it here.
+    fn reference(&mut self, at: String, pattern: &str, hint: &str) {
+        let meant = ["ConfigRef", "Refs", "Ref"].iter().find_map(|end| pattern.strip_suffix(end));
+        match unavailable_key(pattern).or_else(|| unavailable_key(meant?)) {
+            Some(hint) => self.error(at, NOT_AVAILABLE, hint),
+            None => self.error(at, CLUSTER, hint),
         }
     }
 
@@ -215,7 +224,7 @@ impl Reader {
         for key in spec.keys().filter(|key| known().all(|known| known != key.as_str())) {
             let at = key_path("spec", key);
             if key.ends_with("Ref") {
-                self.error(at, CLUSTER, "write what it names under spec.config, or remove it");
+                self.reference(at, key, "write what it names under spec.config, or remove it");
             } else {
                 let hint = nearest(key, known()).map_or_else(|| "remove it".to_owned(), |meant| format!("did you mean `{meant}`?"));
                 self.error(at, "unknown key", &hint);

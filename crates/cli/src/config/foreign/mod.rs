@@ -43,7 +43,7 @@ pub(crate) fn convert(mut documents: Vec<Document>) -> Converted {
         Value::Object(members) if members.contains_key("apiVersion") && members.contains_key("kind") => kubernetes::convert(document),
         Value::Object(_) => match servers::find(&document.value) {
             Some(at) => servers::convert(document, at),
-            None => Converted { document, problems: Vec::new() },
+            None => servers::refuse(document),
         },
         _ => Converted { document, problems: Vec::new() },
     };

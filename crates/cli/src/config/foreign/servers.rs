@@ -4,17 +4,60 @@ use super::{Converted, listing};
 use crate::config::document::Document;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use vmcp_core::config::{Problem, index_path, is_name, key_path, slug};
+use vmcp_core::{
+    config::{Problem, index_path, is_name, key_path, slug},
+    header::{ClosedGroup, Side, closed},
+};
 
 /// The keys that lead to the map of servers.
 const PLACES: [&[&str]; 3] = [&["mcpServers"], &["mcp", "servers"], &["servers"]];
 
 /// The keys of an entry that mean something here.
-const READ: [&str; 10] = ["url", "serverUrl", "httpUrl", "type", "transport", "headers", "disabled", "enabled", "command", "$schema"];
+const READ: [&str; 11] =
+    ["url", "serverUrl", "httpUrl", "type", "transport", "headers", "allowPlaintext", "disabled", "enabled", "command", "$schema"];
+
+/// VS Code's own variables (its reference of variables), which mean something inside of an editor only.
+const EDITOR: [&str; 23] = [
+    "/",
+    "columnNumber",
+    "cwd",
+    "defaultBuildTask",
+    "execPath",
+    "extensionInstallFolder",
+    "file",
+    "fileBasename",
+    "fileBasenameNoExtension",
+    "fileDirname",
+    "fileDirnameBasename",
+    "fileExtname",
+    "fileWorkspaceFolder",
+    "lineNumber",
+    "pathSeparator",
+    "relativeFile",
+    "relativeFileDirname",
+    "selectedText",
+    "userHome",
+    "workspaceFolder",
+    "workspaceFolderBasename",
+    "workspaceRoot",
+    "workspaceRootFolderName",
+];
 
 /// Where the map of servers is, if the value has one.
 pub(super) fn find(value: &Value) -> Option<&'static [&'static str]> {
     PLACES.into_iter().find(|keys| keys.iter().try_fold(value, |value, key| value.get(key)).is_some_and(Value::is_object))
+}
+
+/// A file without a map of servers: vmcp's own, unless the map is there in another form.
+pub(super) fn refuse(mut document: Document) -> Converted {
+    let there = ["mcpServers", "servers"].into_iter().find(|key| document.value.get(*key).is_some());
+    let problems = there.map(|key| Problem::error(key, "expected a map of servers by name").with_hint("write `name: {url: …}` for each"));
+    if let (Some(key), Value::Object(members)) = (there, &mut document.value) {
+        members.shift_remove(key);
+        members.insert("backends".to_owned(), json!([]));
+        document.silenced.push("backends".to_owned());
+    }
+    Converted { document, problems: problems.into_iter().collect() }
 }
 
 pub(super) fn convert(mut document: Document, keys: &[&str]) -> Converted {
@@ -63,6 +106,23 @@ impl Reader {
         None
     }
 
+    /// The headers without those that vmcp writes itself: a client needs them said, and here they are said already.
+    fn headers(&mut self, headers: &Value, at: &str) -> Value {
+        let mut kept = headers.clone();
+        if let Value::Object(members) = &mut kept {
+            members.retain(|name, _| {
+                let header = http::HeaderName::from_bytes(name.as_bytes()).ok();
+                let group = header.and_then(|header| closed(&header, Side::Static));
+                let own = matches!(group, Some(ClosedGroup::Framing | ClosedGroup::Own));
+                if own {
+                    self.problems.push(Problem::note(key_path(at, name), "not read: vmcp writes this header itself"));
+                }
+                !own
+            });
+        }
+        kept
+    }
+
     fn entry(&mut self, entry: &Value, at: &str) -> Option<Map<String, Value>> {
         let Value::Object(entry) = entry else {
             self.problems.push(Problem::error(at, "expected a map"));
@@ -90,8 +150,8 @@ impl Reader {
         let url_key = url_key?;
         let mut backend = Map::new();
         let url = entry.get(url_key)?;
-        if url.as_str().is_some_and(asks_the_client) {
-            return self.skip(&key_path(at, url_key), "only the client can ask for `${input:…}`", "write the value, or `${ENV}`");
+        if let Some(why) = url.as_str().and_then(needs_the_client) {
+            return self.skip(&key_path(at, url_key), &why, "write the value, or `${ENV}`");
         }
         if url_key != "url" {
             self.renames.push((key_path(&index_path("backends", self.backends.len()), "url"), key_path(at, url_key)));
@@ -99,12 +159,15 @@ impl Reader {
         backend.insert("url".to_owned(), url.clone());
         if let Some(headers) = entry.get("headers").filter(|headers| !headers.is_null()) {
             for (name, value) in headers.as_object().into_iter().flatten() {
-                if value.as_str().is_some_and(asks_the_client) {
-                    let at = key_path(&key_path(at, "headers"), name);
-                    return self.skip(&at, "only the client can ask for `${input:…}`", "use `${ENV}` in the header's value");
+                if let Some(why) = value.as_str().and_then(needs_the_client) {
+                    return self.skip(&key_path(&key_path(at, "headers"), name), &why, "use `${ENV}` in the header's value");
                 }
             }
-            backend.insert("headers".to_owned(), headers.clone());
+            backend.insert("headers".to_owned(), self.headers(headers, &key_path(at, "headers")));
+        }
+        // The one key of vmcp's own that an entry may need: without it a server in a trusted network could not be given its headers.
+        if let Some(allow) = entry.get("allowPlaintext") {
+            backend.insert("allowPlaintext".to_owned(), allow.clone());
         }
         let ignored: Vec<&str> = entry.keys().map(String::as_str).filter(|key| !READ.contains(key)).collect();
         if !ignored.is_empty() {
@@ -114,9 +177,22 @@ impl Reader {
     }
 }
 
-/// Whether the text has a variable that VS Code asks its user for, or runs a command for.
-fn asks_the_client(text: &str) -> bool {
-    text.contains("${input:") || text.contains("${command:")
+/// Why only the client could make sense of a text: a variable that it asks its user for, runs a command for, or fills in by itself.
+fn needs_the_client(text: &str) -> Option<String> {
+    let variables = text.match_indices("${").filter(|(at, _)| !text[..*at].ends_with('$')).filter_map(|(at, _)| {
+        let (name, _) = text[at + 2..].split_once('}')?;
+        match name.split_once(':') {
+            // A variable of the environment, with a default.
+            Some((_, rest)) if rest.starts_with('-') => None,
+            Some((name, _)) => Some((name, true)),
+            None => Some((name, false)),
+        }
+    });
+    variables.into_iter().find_map(|(name, argument)| match name {
+        "input" | "command" | "config" if argument => Some(format!("only the client can ask for `${{{name}:…}}`")),
+        _ if EDITOR.contains(&name) => Some(format!("only the client knows `${{{name}}}`")),
+        _ => None,
+    })
 }
 
 fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {

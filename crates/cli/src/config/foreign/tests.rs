@@ -26,6 +26,7 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             "My Server (dev)": {"transport": "streamable-http", "serverUrl": "https://b.example.com/mcp", "autoApprove": ["x"], "timeout": 60},
             "github": {"type": "streamableHttp", "httpUrl": "https://c.example.com/mcp"},
             "日本": {"url": "https://d.example.com/mcp"},
+            "Überwachung": {"url": "https://u.example.com/mcp"},
             "files": {"command": "npx", "args": ["-y", "${workspaceFolder}"], "env": {}},
             "old": {"type": "sse", "url": "https://e.example.com/sse"},
             "off": {"url": "https://f.example.com", "disabled": true},
@@ -44,6 +45,7 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             {"url": "https://b.example.com/mcp", "name": "my-server-dev"},
             {"url": "https://c.example.com/mcp", "name": "github"},
             {"url": "https://d.example.com/mcp", "name": "server"},
+            {"url": "https://u.example.com/mcp", "name": "uberwachung"},
         ]})
     );
     assert_eq!(
@@ -55,6 +57,7 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             r#"note mcpServers["My Server (dev)"]: `autoApprove`, `timeout` not read"#,
             r#"note mcpServers["My Server (dev)"]: called `my-server-dev` here"#,
             r#"note mcpServers["日本"]: called `server` here"#,
+            r#"note mcpServers["Überwachung"]: called `uberwachung` here"#,
             "warning mcpServers.files: skipped: servers with a `command` are not available in this version of vmcp; \
              run the server over streamable HTTP and give its `url`",
             "warning mcpServers.old: skipped: `sse` is not available in this version of vmcp; give the server's streamable HTTP address",
@@ -69,6 +72,53 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
     assert_eq!(document.in_file("backends[0].headers.Authorization"), "mcpServers.GitHub.headers.Authorization");
     assert_eq!(document.in_file("backends[1].url"), r#"mcpServers["My Server (dev)"].serverUrl"#);
     assert_eq!(document.in_file("backends"), "mcpServers");
+}
+
+#[test]
+fn headers_that_vmcp_writes_itself_are_left_out_of_a_clients_entry() {
+    let (document, said) = read(
+        Syntax::Json,
+        r#"{"mcpServers": {"a": {"url": "http://10.0.0.7/mcp", "allowPlaintext": true, "headers": {
+            "Content-Type": "application/json", "accept": "text/event-stream", "X-Key": "k", "Host": "h", "MCP-Protocol-Version": "1",
+            "X-Forwarded-For": "1.2.3.4"
+        }}}}"#,
+    );
+    // What says where a request came from is no mistake of a client's habit: that one stays, to be refused.
+    let headers = json!({"X-Key": "k", "X-Forwarded-For": "1.2.3.4"});
+    assert_eq!(
+        document.value,
+        json!({"backends": [{"url": "http://10.0.0.7/mcp", "headers": headers, "allowPlaintext": true, "name": "a"}]})
+    );
+    let note = |name: &str| format!("note mcpServers.a.headers.{name}: not read: vmcp writes this header itself");
+    assert_eq!(said, ["Content-Type", "accept", "Host", "MCP-Protocol-Version"].map(note));
+}
+
+#[test]
+fn an_entry_that_only_its_editor_can_fill_in_is_skipped() {
+    for variable in ["workspaceFolder", "workspaceFolder:api", "userHome", "pathSeparator", "/", "config:a.b", "command:x", "input:x"] {
+        let (document, said) = read(
+            Syntax::Json,
+            &format!(
+                r#"{{"servers": {{"a": {{"url": "https://a.example.com${{{variable}}}"}},
+                "b": {{"url": "https://b.example.com", "headers": {{"X-Where": "${{{variable}}}"}}}},
+                "c": {{"url": "https://c.example.com/${{cwd:-mcp}}", "headers": {{"X-Where": "$${{{variable}}} ${{HOME}}"}}}}}}}}"#
+            ),
+        );
+        assert_eq!(document.value["backends"].as_array().unwrap().len(), 1, "{variable}");
+        assert_eq!(document.value["backends"][0]["name"], "c");
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("warning servers.a.url: skipped: only the client "), "{}", said[0]);
+        assert!(said[1].starts_with("warning servers.b.headers.X-Where: skipped: only the client "), "{}", said[1]);
+    }
+}
+
+#[test]
+fn servers_that_are_no_map_are_told_alone() {
+    for key in ["mcpServers", "servers"] {
+        let (document, said) = read(Syntax::Yaml, &format!("{key}: [{{url: 'https://a.example.com'}}]\n"));
+        assert_eq!(said, [format!("error {key}: expected a map of servers by name; write `name: {{url: …}}` for each")]);
+        assert_eq!((document.value, document.silenced), (json!({"backends": []}), vec!["backends".to_owned()]));
+    }
 }
 
 #[test]
@@ -139,6 +189,7 @@ metadata: {name: team}
 spec:
   groupRef: {name: engineering}
   telemetryConfigRef: {name: t}
+  somethingRef: {name: s}
   serviceTyp: NodePort
   incomingAuth: {type: oidc, oidcConfigRef: {name: o}, authzConfig: {type: inline}}
   outgoingAuth:
@@ -148,9 +199,12 @@ spec:
       github: {type: externalAuthConfigRef, externalAuthConfigRef: {name: x}}
       jira: {type: unauthenticated}
   config:
+    otherRef: {name: x}
+    compositeToolRefs: [{name: x}]
     aggregation: {tools: [{workload: github, toolConfigRef: {name: x}}]}
 ",
     );
+    let not = "not available in this version of vmcp";
     let cluster = "only a cluster can resolve this";
     assert_eq!(
         said,
@@ -159,9 +213,12 @@ spec:
             format!("error spec.outgoingAuth.default.type: {cluster}; write the strategies here"),
             format!("error spec.outgoingAuth.backends.github.externalAuthConfigRef: {cluster}; write the strategies here"),
             "error spec.groupRef: only a cluster can resolve a group of servers; list them under spec.config.backends".to_owned(),
-            format!("error spec.config.aggregation.tools[0].toolConfigRef: {cluster}; write what it names here, or remove it"),
-            format!("error spec.incomingAuth.oidcConfigRef: {cluster}; write what it names here, or remove it"),
-            format!("error spec.telemetryConfigRef: {cluster}; write what it names under spec.config, or remove it"),
+            format!("error spec.config.otherRef: {cluster}; write what it names here, or remove it"),
+            format!("error spec.config.compositeToolRefs: {not}; remove it"),
+            format!("error spec.config.aggregation.tools[0].toolConfigRef: {not}; write the tool's `filter` and `overrides` here"),
+            format!("error spec.incomingAuth.oidcConfigRef: {not}; use `type: anonymous`, behind something that authenticates"),
+            format!("error spec.telemetryConfigRef: {not}; remove it"),
+            format!("error spec.somethingRef: {cluster}; write what it names under spec.config, or remove it"),
             "error spec.serviceTyp: unknown key; did you mean `serviceType`?".to_owned(),
         ]
     );

@@ -88,6 +88,133 @@ compositeTools: []
 }
 
 #[test]
+fn all_kinds_of_problems_are_told_at_once() {
+    let text = "\
+lisen: 127.0.0.1:1
+colour: blue
+path: mcp
+backends:
+  - name: Git Hub
+    url: https://user:secret@a.example.com/mcp
+    time_out: 0s
+    passthroughHeaders: [host, {name: x-a, formt: 'a {} {}'}]
+    caBundle: ca.pem
+  - name: b
+    url: http://10.0.0.7/mcp
+    allow_plaintext: yes
+    headers: {x-key: {fromEnv: KEY}}
+  - name: c
+    url: 5
+aggregation: {listWait: 5, tools: [{workload: b, filtr: []}, {workload: d}]}
+outgoingAuth: {backends: {e: {type: unauthenticated}}}
+";
+    let said = Case::new("vmcp.yaml", text).says("vmcp.yaml");
+    let starts = [
+        "vmcp.yaml:1:1: lisen: unknown key; did you mean `listen`?",
+        "vmcp.yaml:2:1: colour: unknown key; known here: name, groupRef,",
+        "vmcp.yaml:3:1: path: does not start with `/`; write for example /mcp",
+        "vmcp.yaml:5:5: backends[0].name: not a backend name; use lower-case letters, digits, `-` and `_`, for example `git-hub`",
+        "vmcp.yaml:6:5: backends[0].url: a URL with a user name or a password; put the credential under `headers`",
+        "vmcp.yaml:7:5: backends[0].time_out: unknown key; did you mean `timeout`?",
+        "vmcp.yaml:7:5: backends[0].time_out: must not be zero; leave it out for the default",
+        "vmcp.yaml:8:26: backends[0].passthroughHeaders[0]: header `host` (backend `Git Hub`): it belongs to routing",
+        "vmcp.yaml:8:32: backends[0].passthroughHeaders[1]: header `x-a` (backend `Git Hub`): `format` has more than one `{}`",
+        "vmcp.yaml:8:44: backends[0].passthroughHeaders[1].formt: unknown key; did you mean `format`?",
+        "vmcp.yaml:9:5: backends[0].caBundle: unknown key; known here: name, url,",
+        "vmcp.yaml:12:5: backends[1].allow_plaintext: unknown key; did you mean `allowPlaintext`?",
+        "vmcp.yaml:13:15: backends[1].headers.x-key: the environment variable `KEY` is not set; set it where vmcp runs",
+        "vmcp.yaml:15:5: backends[2].url: expected text, found a number; put it in quotes",
+        "vmcp.yaml:16:15: aggregation.listWait: expected text, found a number; add a unit, for example 30s",
+        "vmcp.yaml:16:50: aggregation.tools[0].filtr: unknown key; did you mean `filter`?",
+        "vmcp.yaml:16:50: aggregation.tools[0].filtr: is empty; leave it out to show every tool",
+        "vmcp.yaml:16:63: aggregation.tools[1].workload: there is no backend `d`",
+        "vmcp.yaml:17:27: outgoingAuth.backends.e: no backend is called `e`; known: `Git Hub`, `b`, `c`",
+    ];
+    for (line, start) in said.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}\n{start}");
+    }
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+}
+
+#[test]
+fn what_only_follows_from_something_unread_is_not_told() {
+    // The list of backends is the variable's.
+    let case = Case::new("vmcp.yaml", "path: /mcp\naggregation: {tools: [{workload: a}]}\n").env("VMCP_BACKENDS", "[");
+    assert_eq!(case.says("vmcp.yaml"), ["VMCP_BACKENDS: backends: not valid JSON; write one JSON value on one line"]);
+    // A backend whose name was not read may be the one that is meant.
+    let text = "backends: [{name: 7, url: 'https://a.example.com/'}]\noutgoingAuth: {backends: {a: {type: unauthenticated}}}\n";
+    let said = Case::new("vmcp.yaml", text).says("vmcp.yaml");
+    assert_eq!(said, ["vmcp.yaml:1:13: backends[0].name: expected text, found a number; put it in quotes"]);
+    // Nobody who writes `oidc` listens for everybody.
+    let text = format!("{BACKEND}listen: 0.0.0.0:1\nallowedHosts: [a]\nincomingAuth: {{type: oidc}}\n");
+    let said = Case::new("vmcp.yaml", &text).says("vmcp.yaml");
+    assert_eq!(said.len(), 1, "{said:#?}");
+}
+
+#[test]
+fn what_a_strategy_may_not_write_is_told_where_the_strategy_stands() {
+    let text = "\
+backends:
+  - {name: a, url: 'https://a.example.com/mcp'}
+  - {name: b, url: 'https://b.example.com/mcp'}
+  - {name: c, url: 'https://c.example.com/mcp'}
+outgoingAuth:
+  default: {type: header_injection, headerInjection: {headerName: host, headerValue: x}}
+  backends:
+    b: {type: header_injection, headerInjection: {headerName: accept, headerValue: x}}
+";
+    let said = Case::new("vmcp.yaml", text).says("vmcp.yaml");
+    let starts = [
+        "vmcp.yaml:6:3: outgoingAuth.default: header `host` (backends `a`, `c`): it belongs",
+        "vmcp.yaml:8:5: outgoingAuth.backends.b: header `accept` (backend `b`): vmcp writes it itself; remove it",
+    ];
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(said.iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{said:#?}");
+}
+
+#[test]
+fn a_bundle_without_a_certificate_is_told_with_file_and_path() {
+    let text = "\
+backends:
+  - {name: a, url: 'https://a.example.com/mcp', caBundlePath: empty.pem}
+  - {name: b, url: 'https://b.example.com/mcp', caBundlePath: none.pem}
+";
+    let case = Case::new("vmcp.yaml", text).with_file("empty.pem", "hunter2\n").optional();
+    let empty = "vmcp.yaml:2:49: backends[0].caBundlePath: empty.pem: it has no certificate; \
+                 give a PEM file with the certificates of the authorities to trust";
+    let none = "vmcp.yaml:3:49: note: backends[1].caBundlePath: cannot read none.pem: no such file; `vmcp serve` will need it";
+    assert_eq!(case.says("vmcp.yaml"), [empty, none]);
+    let strict = Case { secrets: Secrets::Required, ..case };
+    assert!(strict.says("vmcp.yaml")[1].ends_with("cannot read none.pem: no such file; put the file there, or correct the path"));
+}
+
+#[test]
+fn names_that_stand_for_unset_variables_may_be_any_backends() {
+    let text = "\
+backends:
+  - {name: '${A}', url: 'https://a.example.com/mcp'}
+  - {name: '${B}', url: 'https://b.example.com/mcp'}
+outgoingAuth: {backends: {a: {type: unauthenticated}}}
+operational: {timeouts: {perWorkload: {b: 1s}}}
+aggregation:
+  conflictResolution: priority
+  conflictResolutionConfig: {priorityOrder: [b, a]}
+  tools: [{workload: a}]
+";
+    let case = Case::new("vmcp.yaml", text).optional();
+    let said = case.says("vmcp.yaml");
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(said.iter().all(|line| line.contains("].name: the environment variable `")), "{said:#?}");
+}
+
+#[test]
+fn advice_is_a_hint_for_programs_too() {
+    let report = Case::new("vmcp.yaml", &format!("{BACKEND}passthroughHeaders: [host]\n")).load("vmcp.yaml");
+    assert_eq!(report.findings[0].hint.as_deref(), Some("remove it"));
+    assert!(!report.findings[0].message.contains(';'));
+}
+
+#[test]
 fn toml_and_json_have_places_too() {
     assert_eq!(
         Case::new("vmcp.toml", "path = '/mcp'\n[[backends]]\nname = 'a'\nurll = 'https://a.example.com'\n").says("vmcp.toml"),
@@ -292,6 +419,10 @@ fn a_secret_may_be_called_like_a_setting() {
     assert_eq!(case.says("vmcp.yaml"), Vec::<String>::new());
 }
 
+fn certificate() -> String {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()
+}
+
 #[test]
 fn relative_paths_start_at_the_files_folder() {
     let text = "\
@@ -302,7 +433,7 @@ backends:
     caBundlePath: ca.pem
     headers: {x-key: {fromFile: key.txt}, x-other: {fromFile: /abs/key}}
 ";
-    let case = Case::new("vmcp.yaml", text).with_file("ca.pem", "").with_file("key.txt", "k").optional();
+    let case = Case::new("vmcp.yaml", text).with_file("ca.pem", &certificate()).with_file("key.txt", "k").optional();
     let config = case.config("vmcp.yaml");
     assert_eq!(config.state_dir, Some(case.folder.path().join("state")));
     assert_eq!(config.backends[0].ca_bundle_path, Some(case.folder.path().join("ca.pem")));
@@ -312,7 +443,7 @@ backends:
 
 #[test]
 fn a_client_file_is_read_with_its_own_paths_in_messages() {
-    let text = "{\n  \"mcpServers\": {\n    \"GitHub\": {\n      \"url\": \"ftp://a.example.com\",\n      \"headers\": {\"Authorization\": \"Bearer ${TOKEN}\", \"Host\": \"x\"}\n    }\n  }\n}";
+    let text = "{\n  \"mcpServers\": {\n    \"GitHub\": {\n      \"url\": \"ftp://a.example.com\",\n      \"headers\": {\"Authorization\": \"Bearer ${TOKEN}\", \"X-Real-IP\": \"x\"}\n    }\n  }\n}";
     let said = Case::new("mcp.json", text).says("mcp.json");
     assert_eq!(
         said[..3],
@@ -323,11 +454,12 @@ fn a_client_file_is_read_with_its_own_paths_in_messages() {
              set it, or write ${TOKEN:-default}",
         ]
     );
-    assert!(said[3].starts_with("mcp.json:5:55: mcpServers.GitHub.headers.Host: header `host`"), "{}", said[3]);
-    let twice = text.replace("ftp", "https").replace("Host", "authorization");
+    assert!(said[3].starts_with("mcp.json:5:55: mcpServers.GitHub.headers.X-Real-IP: header `x-real-ip`"), "{}", said[3]);
+    let twice = text.replace("ftp", "https").replace("X-Real-IP", "authorization");
     let said = Case::new("mcp.json", &twice).env("TOKEN", "t").says("mcp.json");
     assert!(said.iter().any(|line| line.contains("is written by mcpServers.GitHub.headers.")), "{said:#?}");
-    let config = Case::new("mcp.json", &text.replace("ftp", "https").replace(", \"Host\": \"x\"", "")).env("TOKEN", "t").config("mcp.json");
+    let config =
+        Case::new("mcp.json", &text.replace("ftp", "https").replace(", \"X-Real-IP\": \"x\"", "")).env("TOKEN", "t").config("mcp.json");
     assert_eq!(config.backends[0].name, "github");
 }
 
@@ -349,8 +481,7 @@ spec:
         [
             "vmcp.yaml:5:3: spec.groupRef: only a cluster can resolve a group of servers; list them under spec.config.backends".to_owned(),
             format!("vmcp.yaml:6:18: spec.incomingAuth.type: `oidc` is {not}; use `type: anonymous`, behind something that authenticates"),
-            "vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write what it names here, or remove it"
-                .to_owned(),
+            format!("vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: {not}; use `type: anonymous`, behind something that authenticates"),
             format!("vmcp.yaml:8:5: spec.config.audit: {not}; remove it"),
         ]
     );
