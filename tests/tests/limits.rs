@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vmcp_tests::{
     Era,
     client::{Client, Conn, Request, Rpc},
@@ -53,25 +54,50 @@ async fn a_busy_session_is_not_the_one_that_goes() -> Result<()> {
     Ok(())
 }
 
+/// How long sessions live in the tests of it, and how long these wait: the limit itself, and what the clocks of two processes may differ by.
+const LIFE: Duration = Duration::from_millis(300);
+const BEYOND: Duration = Duration::from_millis(350);
+
 #[tokio::test]
-async fn a_session_that_is_never_used_is_dropped_early() -> Result<()> {
-    let (_fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "unusedTimeout": "200ms" } })).await?;
+async fn a_session_that_is_never_used_is_gone_at_once_when_its_time_is_over() -> Result<()> {
+    let life = format!("{}ms", LIFE.as_millis());
+    let (_fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "unusedTimeout": life } })).await?;
+    let mut used = vmcp.client(Era::Legacy).await?;
+    used.call("b_echo", "{}").await?.result()?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    client.caller.session = None;
     let rpc = Rpc::new("initialize", r#""protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}"#);
-    for pause in [500, 1000, 2000, 4000] {
-        let mut used = vmcp.client(Era::Legacy).await?;
-        used.call("b_echo", "{}").await?.result()?;
-        let mut client = vmcp.client(Era::Legacy).await?;
-        client.caller.session = None;
-        let opened = client.send(&rpc).await?;
-        client.caller.session = opened.response.head.header("mcp-session-id").map(str::to_owned);
-        // The only sign of an expiry is the 404, and asking is a use: so every try needs a session of its own.
-        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
-        assert_eq!(used.call("b_echo", "{}").await?.status(), 200, "a used session lives for its idle time");
-        if client.call("b_echo", "{}").await?.status() == 404 {
-            return Ok(());
-        }
+    let opened = client.send(&rpc).await?;
+    client.caller.session = opened.response.head.header("mcp-session-id").map(str::to_owned);
+    tokio::time::sleep(BEYOND).await;
+    assert_eq!(client.call("b_echo", "{}").await?.status(), 404, "nobody has to look before");
+    assert_eq!(used.call("b_echo", "{}").await?.status(), 200, "a used session lives for its idle time");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idle_session_is_gone_at_once_when_its_time_is_over_and_one_in_use_is_not() -> Result<()> {
+    let life = format!("{}ms", LIFE.as_millis());
+    let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({ "sessions": { "idleTimeout": life, "unusedTimeout": "1h" } })).await?;
+    let mut idle = vmcp.client(Era::Legacy).await?;
+    let mut busy = vmcp.client(Era::Legacy).await?;
+    let mut streaming = vmcp.client(Era::Legacy).await?;
+    for client in [&mut idle, &mut busy, &mut streaming] {
+        client.call("b_echo", "{}").await?.result()?;
     }
-    anyhow::bail!("an unused session outlived its 200 ms by seconds")
+    let mut calling = busy.sibling().await?;
+    calling.begin(&Rpc::tool("b_slow", "{}")).await?;
+    fixture.until("the call", |f| f.started() == 1).await?;
+    let stream = streaming.listen().await?;
+    tokio::time::sleep(BEYOND).await;
+    assert_eq!(idle.call("b_echo", "{}").await?.status(), 404, "nobody has to look before");
+    assert_eq!(busy.call("b_echo", "{}").await?.status(), 200, "a session with a call in flight");
+    assert_eq!(streaming.call("b_echo", "{}").await?.status(), 200, "a session with an open stream");
+    assert_eq!(fixture.calls().len(), 6, "what came too late went nowhere");
+    fixture.release(1);
+    calling.finish().await?.result()?;
+    drop(stream);
+    Ok(())
 }
 
 #[tokio::test]

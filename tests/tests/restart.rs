@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vmcp_tests::{
     Era,
-    client::{Client, Conn, Rpc},
+    client::{Client, Conn, Request, Rpc},
     fixture::{Fixture, Spec},
     process::Vmcp,
 };
@@ -36,17 +37,27 @@ async fn with_a_configured_key_the_next_call_after_a_restart_works() -> Result<(
         let fixture = Fixture::start(Spec::new("b", backend)).await?;
         let config = config(&fixture, &json!({ "keys": [key(1)] }));
         let vmcp = Vmcp::serve(config.clone()).await?;
+        let mut clients = Vec::new();
         for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
-            let mut client = vmcp.client_of(Era::Legacy).revision(revision).header("x-key", "mine").connect().await?;
+            let mut client = vmcp.client_of(Era::Legacy).revision(revision).header("x-key", revision).connect().await?;
+            assert_eq!(client.caller.revision, revision);
             client.call("b_echo", "{}").await?.result()?;
+            clients.push((revision, client));
         }
-        let mut client = vmcp.client_of(Era::Legacy).header("x-key", "mine").connect().await?;
-        client.call("b_echo", "{}").await?.result()?;
         let vmcp = replaced(vmcp, config).await?;
-        let mut client = client.sibling().await?;
-        client.call("b_echo", r#"{"again":true}"#).await?.result().with_context(|| format!("{backend:?} backend"))?;
-        assert!(client.tools().await?.contains(&"b_echo".to_owned()));
-        assert_eq!(fixture.calls().last().and_then(|call| call.value("x-key").map(str::to_owned)), Some("mine".to_owned()));
+        fixture.forget_requests();
+        for (revision, client) in clients {
+            let at = format!("{backend:?} backend, session of {revision}");
+            let mut client = client.sibling().await?;
+            client.call("b_echo", r#"{"again":true}"#).await?.result().with_context(|| at.clone())?;
+            assert!(client.tools().await?.contains(&"b_echo".to_owned()), "{at}");
+            let batch = client.caller.request(&Rpc::new("ping", ""), "1");
+            let batch = Request { body: [b"[", batch.body.as_slice(), b"]"].concat(), ..batch };
+            let expected = if revision == "2025-03-26" { 200 } else { 400 };
+            assert_eq!(client.conn.exchange(&batch).await?.status(), expected, "{at}: it is still the same revision's");
+            assert_eq!(fixture.calls().last().and_then(|call| call.value("x-key").map(str::to_owned)), Some(revision.to_owned()), "{at}");
+        }
+        assert_eq!(fixture.calls().len(), 3, "{backend:?}: each call arrives once");
         assert_eq!(fixture.violations(), Vec::<String>::new());
         drop(vmcp);
     }
@@ -119,38 +130,40 @@ async fn an_id_that_is_too_old_is_not_taken_over() -> Result<()> {
     let vmcp = Vmcp::serve(config(&fixture, &json!({ "keys": [key(1)] }))).await?;
     let client = vmcp.client(Era::Legacy).await?;
     // Issue times count seconds.
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
     let _vmcp = replaced(vmcp, config(&fixture, &json!({ "keys": [key(1)], "maxAge": "1s" }))).await?;
     assert_eq!(status_of(&client).await?, 404);
     Ok(())
 }
 
+/// How long an idle session lives in the tests of it, and how long these wait: the limit itself, and what two clocks may differ by.
+const LIFE: &str = "300ms";
+const BEYOND: Duration = Duration::from_millis(350);
+
 #[tokio::test]
 async fn an_idle_session_expires_and_its_backend_session_with_it() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
-    let vmcp = Vmcp::serve(config(&fixture, &json!({ "keys": [key(1)], "idleTimeout": "300ms" }))).await?;
+    let vmcp = Vmcp::serve(config(&fixture, &json!({ "keys": [key(1)], "idleTimeout": LIFE }))).await?;
     let mut client = vmcp.client(Era::Legacy).await?;
     client.call("b_echo", "{}").await?.result()?;
     let used = fixture.calls()[0].session().context("no backend session")?.to_owned();
-    fixture.until("the backend session's end", |f| f.requests().iter().any(|r| r.verb == "DELETE" && r.session() == Some(&*used))).await?;
+    tokio::time::sleep(BEYOND).await;
     assert_eq!(status_of(&client).await?, 404);
-    Ok(())
+    assert_eq!(status_of(&client).await?, 404, "its id, though sealed with a configured key, opens nothing in this process");
+    fixture.until("the backend session's end", |f| f.requests().iter().any(|r| r.verb == "DELETE" && r.session() == Some(&*used))).await
 }
 
 #[tokio::test]
 async fn an_open_stream_keeps_a_session_from_expiring() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
-    let vmcp = Vmcp::serve(config(&fixture, &json!({ "idleTimeout": "300ms" }))).await?;
-    let streaming = vmcp.client(Era::Legacy).await?;
-    let stream = streaming.listen().await?;
-    // Another session that does expire shows that the time has passed.
-    for _ in 0..2 {
-        let mut idle = vmcp.client(Era::Legacy).await?;
-        let ends = |f: &Fixture| f.requests().iter().filter(|request| request.verb == "DELETE").count();
-        let before = ends(&fixture);
-        idle.call("b_echo", "{}").await?.result()?;
-        fixture.until("an idle session's end", |f| ends(f) > before).await?;
+    let vmcp = Vmcp::serve(config(&fixture, &json!({ "idleTimeout": LIFE }))).await?;
+    let (streaming, idle) = (vmcp.client(Era::Legacy).await?, vmcp.client(Era::Legacy).await?);
+    for client in [&streaming, &idle] {
+        assert_eq!(status_of(client).await?, 200);
     }
+    let stream = streaming.listen().await?;
+    tokio::time::sleep(BEYOND).await;
+    assert_eq!(status_of(&idle).await?, 404, "the time has passed");
     assert_eq!(status_of(&streaming).await?, 200);
     drop(stream);
     Ok(())
