@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use vmcp_tests::{
     Era,
     client::{Reply, Rpc},
-    fixture::{Fixture, Spec},
+    fixture::{Fixture, Recorded, Spec},
     process::Vmcp,
 };
 
@@ -43,6 +43,29 @@ fn on_one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
+/// A result of a fixture of this era around these members.
+fn complete(era: Era, members: &str) -> String {
+    if era == Era::Modern { format!(r#"{{"resultType":"complete",{members}}}"#) } else { format!("{{{members}}}") }
+}
+
+/// The member of `params` of a request that a backend was sent.
+fn param(request: &Recorded, name: &str) -> Result<String> {
+    let message = members(std::str::from_utf8(&request.body)?)?;
+    let params = members(message.get("params").context("no params")?.get())?;
+    Ok(params.get(name).with_context(|| format!("no {name} in {params:?}"))?.get().to_owned())
+}
+
+/// Asserts that a result is the backend's own text, where no era asks for anything else; beside the line ends that SSE cannot carry.
+fn unchanged(reply: &Reply, sent: &str, sse: bool, what: &str) -> Result<()> {
+    let got = reply.raw_result().with_context(|| what.to_owned())?;
+    if sse || reply.response.head.header("content-type") != Some("application/json") {
+        assert_eq!(on_one_line(got), on_one_line(sent), "{what}");
+    } else {
+        assert_eq!(got, sent, "{what}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn arguments_arrive_and_return_byte_for_byte() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
@@ -50,21 +73,50 @@ async fn arguments_arrive_and_return_byte_for_byte() -> Result<()> {
             let (fixture, vmcp) = pair(backend, sse).await?;
             let mut client = vmcp.client(caller).await?;
             for text in TEXTS {
-                let what = || format!("{caller:?} caller, {backend:?} backend, SSE {sse}: {text}");
+                let what = format!("{caller:?} caller, {backend:?} backend, SSE {sse}: {text}");
                 let reply = client.call("b_echo", text).await?;
-                let result = members(reply.raw_result().with_context(what)?)?;
-                let calls = fixture.calls();
-                let body = String::from_utf8(calls[calls.len() - 1].body.to_vec())?;
-                assert!(body.contains(text), "{}\narrived as {body}", what());
+                let result = members(reply.raw_result().with_context(|| what.clone())?)?;
+                assert_eq!(param(fixture.calls().last().context("no call")?, "arguments")?, text, "{what}");
                 let returned = result["structuredContent"].get();
-                assert_eq!(on_one_line(returned), on_one_line(text), "{}\nreturned as {returned}", what());
+                assert_eq!(on_one_line(returned), on_one_line(text), "{what}\nreturned as {returned}");
                 if !sse && reply.response.head.header("content-type") == Some("application/json") {
                     assert_eq!(returned, text, "nothing here needs another line end");
                 }
+                if caller == backend {
+                    let echoed = format!(r#""content":[{{"type":"text","text":"echo"}}],"structuredContent":{text}"#);
+                    unchanged(&reply, &complete(backend, &echoed), sse, &what)?;
+                }
             }
-            let text = r#"{"n":[1.50,1e400]}"#;
-            let prompt = client.send(&Rpc::prompt("b_greet", text)).await?;
-            assert!(prompt.raw_result()?.contains(r#"{\"n\":[1.50,1e400]}"#), "{}", prompt.message);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn resources_and_prompts_arrive_byte_for_byte() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        for sse in [false, true] {
+            let (fixture, vmcp) = pair(backend, sse).await?;
+            let mut client = vmcp.client(caller).await?;
+            let what = format!("{caller:?} caller, {backend:?} backend, SSE {sse}");
+            let reply = client.send(&Rpc::read("fixture://b/text")).await?;
+            let contents = r#"[{"uri":"fixture://b/text","mimeType":"text/plain","text":"read from b","x-vendor":1.50}]"#;
+            assert_eq!(members(reply.raw_result()?)?["contents"].get(), contents, "{what}");
+            if caller == backend {
+                let caching = if backend == Era::Modern { r#","ttlMs":0,"cacheScope":"public""# } else { "" };
+                unchanged(&reply, &complete(backend, &format!(r#""contents":{contents}{caching}"#)), sse, &what)?;
+            }
+            for text in TEXTS {
+                let reply = client.send(&Rpc::prompt("b_greet", text)).await?;
+                let request = fixture.requests_of("prompts/get").pop().context("no prompts/get")?;
+                assert_eq!(param(&request, "arguments")?, text, "{what}");
+                let messages = format!(r#"[{{"role":"user","content":{{"type":"text","text":{}}}}}]"#, json!(text));
+                assert_eq!(members(reply.raw_result()?)?["messages"].get(), messages, "{what}");
+                if caller == backend {
+                    let prompt = format!(r#""description":"A greeting","messages":{messages}"#);
+                    unchanged(&reply, &complete(backend, &prompt), sse, &what)?;
+                }
+            }
         }
     }
     Ok(())
@@ -83,8 +135,11 @@ async fn every_member_of_a_result_arrives_byte_for_byte() -> Result<()> {
             let (_fixture, vmcp) = pair(backend, sse).await?;
             let mut client = vmcp.client(caller).await?;
             for sent in results {
-                let sent = if backend == Era::Modern { format!(r#"{{"resultType":"complete",{sent}}}"#) } else { format!("{{{sent}}}") };
+                let sent = complete(backend, sent);
                 let reply = client.call("b_raw", &format!(r#"{{"result":{sent}}}"#)).await?;
+                if caller == backend {
+                    unchanged(&reply, &sent, sse, &format!("{caller:?}, SSE {sse}"))?;
+                }
                 let got = members(reply.raw_result()?)?;
                 for (name, value) in members(&sent)? {
                     if name == "resultType" && caller == Era::Legacy {
