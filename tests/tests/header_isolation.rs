@@ -70,6 +70,7 @@ fn check(fixture: &Fixture, foreign: &[&str], expected: &[(&str, &str)]) {
     let calls: Vec<_> = requests.iter().filter(|request| request.method.as_deref() == Some("tools/call")).collect();
     assert_eq!(calls.len(), CONNECTIONS * CALLS_PER_CONNECTION, "half of the calls of both eras");
     let mut sessions: HashMap<&str, &str> = HashMap::new();
+    let mut connections: HashMap<usize, BTreeSet<&str>> = HashMap::new();
     for request in &requests {
         for word in foreign {
             assert!(!request.headers_contain(word), "{word} reached this backend: {request:?}");
@@ -83,6 +84,12 @@ fn check(fixture: &Fixture, foreign: &[&str], expected: &[(&str, &str)]) {
             assert_eq!(*sessions.entry(session).or_insert(owner), owner, "session {session} served two users");
         }
     }
+    for call in &calls {
+        connections.entry(call.connection).or_default().extend(owner(call));
+    }
+    // Otherwise nothing above would show that values stay apart where they could mix.
+    let shared = connections.values().filter(|users| users.len() == USERS.len()).count();
+    assert!(shared > 0, "no backend connection carried calls of both users: {connections:?}");
     for call in calls {
         let arguments = &call.json()["params"]["arguments"];
         let user = arguments["user"].as_str().unwrap_or_default();
