@@ -80,7 +80,15 @@ impl Backend {
         match era {
             Era::Modern => self.discover(seat.audience).await.map(drop),
             // The session opened for this is the one that the request will use.
-            Era::Legacy => Lease::get(self, self.wanted(seat), seat.audience).await.map(|mut lease| lease.in_order()),
+            Era::Legacy => {
+                let mut lease = Lease::get(self, self.wanted(seat), seat.audience).await?;
+                // A session from before the era was forgotten tells nothing of it: only shaking hands anew does.
+                if self.eras().speaks(Era::Legacy) != Speaks::Yes {
+                    lease.renew(seat.audience).await?;
+                }
+                lease.in_order();
+                Ok(())
+            }
         }
     }
 

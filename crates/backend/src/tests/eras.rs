@@ -126,6 +126,45 @@ async fn a_backend_that_comes_back_in_another_era_is_found_out() {
     under.legacy_call(&sessions).await;
 }
 
+/// A legacy server, with session ids or without, that refuses the next calls in this way.
+fn refusing(refusals: &Arc<AtomicU32>, ids: bool, refusal: fn(&Seen) -> Answer) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+    let (left, base) = (Arc::clone(refusals), legacy());
+    move |seen| match seen.rpc().as_str() {
+        "initialize" if !ids => Answer::result(seen, r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}"#),
+        "tools/call" if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() => refusal(seen),
+        "tools/call" => echo(seen),
+        _ => base(seen),
+    }
+}
+
+#[tokio::test]
+async fn one_refused_call_costs_a_legacy_backend_nothing_but_another_handshake() {
+    let cases: [(bool, fn(&Seen) -> Answer); 4] = [
+        (false, |_| Answer::status(400)),
+        (false, |_| Answer::status(404).with("content-type", "text/html").data("<html>")),
+        (false, |_| Answer::status(405)),
+        (true, |seen| Answer::error(400, &seen.id(), -32020)),
+    ];
+    for (ids, refusal) in cases {
+        let refusals = Arc::default();
+        let server = Server::start(refusing(&refusals, ids, refusal)).await;
+        let under = Setup::new().keyed().at(&server);
+        let (refused, other) = (CallerSessions::new(), CallerSessions::new());
+        under.legacy_call(&refused).await;
+        under.legacy_call(&other).await;
+        under.modern_call().await;
+        refusals.store(1, Ordering::SeqCst);
+        let answer = under.call(Era::Legacy, &under.caller("", &[]), Some(&refused)).await;
+        assert!(!matches!(answer, Ok(Event::Result(_))), "{answer:?}");
+        // Who comes with a session from before, of its own or from the pool, has to shake hands too: nobody else may come.
+        under.legacy_call(&other).await;
+        refusals.store(1, Ordering::SeqCst);
+        assert!(!matches!(under.call(Era::Legacy, &under.caller("", &[]), Some(&refused)).await, Ok(Event::Result(_))));
+        under.modern_call().await;
+        under.legacy_call(&refused).await;
+    }
+}
+
 #[tokio::test]
 async fn a_pinned_era_is_not_asked_for() {
     let server = Server::start(legacy()).await;
