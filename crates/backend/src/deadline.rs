@@ -43,7 +43,8 @@ impl Deadline {
             self.alarm.set(after(Instant::now(), self.silence).min(self.ends));
         }
         ready!(Pin::new(&mut self.alarm).poll(cx));
-        let whole = Instant::now() >= self.ends;
+        // Where the two limits are one, it is silence that people think of.
+        let whole = self.silence != self.whole && Instant::now() >= self.ends;
         Poll::Ready(if whole { ErrorKind::MaxDuration(self.whole) } else { ErrorKind::Timeout(self.silence) })
     }
 
@@ -71,6 +72,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_ends_the_wait() {
         let mut deadline = Deadline::new(SILENCE, WHOLE);
+        assert!(matches!(deadline.hold(pin!(pending::<()>())).await, Err(ErrorKind::Timeout(SILENCE))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_limits_that_are_one_are_told_as_silence() {
+        let mut deadline = Deadline::new(SILENCE, SILENCE);
+        deadline.heard();
         assert!(matches!(deadline.hold(pin!(pending::<()>())).await, Err(ErrorKind::Timeout(SILENCE))));
     }
 

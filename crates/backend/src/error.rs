@@ -163,7 +163,12 @@ impl Error {
     /// Whether it tells something about the backend that is true for every caller, so that those who wait for the same may share it.
     pub(crate) fn is_common(&self) -> bool {
         match self.kind {
-            ErrorKind::Connect(_) | ErrorKind::Lost(_) | ErrorKind::Timeout(_) | ErrorKind::NoEra | ErrorKind::ShuttingDown => true,
+            ErrorKind::Connect(_)
+            | ErrorKind::Lost(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::MaxDuration(_)
+            | ErrorKind::NoEra
+            | ErrorKind::ShuttingDown => true,
             ErrorKind::Status { status, .. } => status.is_server_error(),
             _ => false,
         }

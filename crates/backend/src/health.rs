@@ -64,9 +64,12 @@ impl HealthCell {
                 eras.forget_refusals();
                 Health::Unhealthy
             }
-            ErrorKind::Lost(_) | ErrorKind::Timeout(_) | ErrorKind::Malformed(_) | ErrorKind::NoEra | ErrorKind::SessionLost => {
-                Health::Unhealthy
-            }
+            ErrorKind::Lost(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::MaxDuration(_)
+            | ErrorKind::Malformed(_)
+            | ErrorKind::NoEra
+            | ErrorKind::SessionLost => Health::Unhealthy,
             ErrorKind::Status { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. } => Health::Unauthenticated,
             ErrorKind::Status { status: StatusCode::TOO_MANY_REQUESTS, .. } => return,
             ErrorKind::Status { .. } => Health::Unhealthy,
@@ -116,6 +119,11 @@ mod tests {
         assert_eq!(cell.load().health, Health::Unauthenticated);
         fail(status(503));
         assert_eq!(cell.load().health, Health::Unhealthy);
+        for slow in [ErrorKind::Timeout(Duration::ZERO), ErrorKind::MaxDuration(Duration::ZERO)] {
+            cell.answered("b");
+            fail(slow);
+            assert_eq!(cell.load().health, Health::Unhealthy);
+        }
         cell.answered("b");
         for kind in [status(429), ErrorKind::Overloaded, ErrorKind::Budget, ErrorKind::TooLarge(1)] {
             fail(kind);

@@ -4,6 +4,7 @@ mod abandoned;
 mod calls;
 mod credentials;
 mod eras;
+mod hanging;
 mod lists;
 mod replies;
 mod sessions;

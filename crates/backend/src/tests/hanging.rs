@@ -1,0 +1,45 @@
+//! Backends that take connections and then say nothing.
+
+use crate::{CallerSessions, Health, testing::*, together::together};
+use std::{sync::Arc, time::Duration};
+use vmcp_core::{Era, config::ProtocolEra};
+
+const SILENCE: Duration = Duration::from_millis(100);
+
+fn hurried(era: ProtocolEra) -> Setup {
+    let mut setup = Setup::new().era(era);
+    setup.timeout = SILENCE;
+    setup
+}
+
+/// Eight calls at once, and what each of them is told.
+async fn eight_calls(under: &Under, era: Era, sessions: Option<&Arc<CallerSessions>>) -> Vec<String> {
+    let caller = under.caller("", &[]);
+    let call = || async { Ok::<_, ()>(failure(under.call(era, &caller, sessions).await)) };
+    together((0..8).map(|_| Box::pin(call()) as _).collect()).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_waits_for_one_handshake_is_told_at_once_that_it_hangs() {
+    for era in [ProtocolEra::Legacy, ProtocolEra::Auto] {
+        let server = Server::start(|_| Answer::never()).await;
+        let under = hurried(era).at(&server);
+        for told in eight_calls(&under, Era::Legacy, Some(&CallerSessions::new())).await {
+            assert_eq!(told, "backend `b`: initialize timed out after 100ms");
+        }
+        // One attempt for all: with one for each, the last of them would wait for all the others.
+        assert_eq!(server.count("initialize"), 1);
+        assert_eq!(under.backend.status().health, Health::Unhealthy);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_one_probe_is_told_at_once_that_it_hangs() {
+    let server = Server::start(|_| Answer::never()).await;
+    let under = hurried(ProtocolEra::Auto).at(&server);
+    for told in eight_calls(&under, Era::Modern, None).await {
+        assert_eq!(told, "backend `b`: server/discover timed out after 100ms");
+    }
+    assert_eq!((server.count("server/discover"), server.count("initialize")), (1, 1));
+    assert_eq!(under.backend.status().health, Health::Unhealthy);
+}
