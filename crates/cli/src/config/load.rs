@@ -11,6 +11,7 @@ use super::{
     layers::{Kind, Layer, Merged},
     locate,
     redact::redacted,
+    stand_in::stand_in,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -329,25 +330,6 @@ impl<'a> Loader<'a> {
             new
         });
         Report { config, draft: self.draft, findings: self.findings, sources: Sources { file: self.file, others: self.others } }
-    }
-}
-
-/// Something that fits where a variable's value would stand.
-fn stand_in(site: TextSite<'_>) -> Value {
-    match site.wanted {
-        Wanted::Integer => 1.into(),
-        Wanted::Boolean => false.into(),
-        Wanted::List => Value::Array(Vec::new()),
-        Wanted::Map => Value::Object(Map::new()),
-        Wanted::Text { word: Some(word), .. } => word.into(),
-        Wanted::Text { format: Some("uri"), .. } => match url::Url::parse(site.text) {
-            Ok(_) => site.text.into(),
-            Err(_) => "https://unset.invalid/".into(),
-        },
-        Wanted::Text { format: Some("socket-address"), .. } => "127.0.0.1:0".into(),
-        Wanted::Text { format: Some("go-duration"), .. } => "1s".into(),
-        Wanted::Text { format: Some("byte-size"), .. } => "1MiB".into(),
-        Wanted::Text { .. } | Wanted::Anything => site.text.into(),
     }
 }
 

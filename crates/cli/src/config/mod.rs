@@ -14,6 +14,7 @@ mod layers;
 mod load;
 mod locate;
 mod redact;
+mod stand_in;
 mod syntax;
 
 pub(crate) use check::{Secrets, header_policy, strategies};

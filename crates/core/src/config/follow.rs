@@ -24,6 +24,7 @@ pub fn follows_from(problem: &Problem, unread: &[String]) -> bool {
     was_unread(&problem.path)
         || problem.message.contains(STAND_IN)
         || (problem.unknown_backend && unread.iter().any(|path| of_backend(path) && path.matches('[').count() <= 1))
+        || problem.path.strip_suffix(".url").is_some_and(|backend| unread.contains(&format!("{backend}.allowPlaintext")))
         || JUDGED_BY.iter().any(|(judge, judged)| is_within(&problem.path, judged) && unread.iter().any(|path| is_within(path, judge)))
 }
 
@@ -61,5 +62,8 @@ mod tests {
         let warning = Problem::warning("listen", "anyone who reaches it can call every tool");
         assert!(follows_from(&warning, &unread(&["incomingAuth.type"])));
         assert!(!follows_from(&warning, &unread(&["outgoingAuth"])));
+        let url = Problem::error("backends[1].url", "would travel unencrypted");
+        assert!(follows_from(&url, &unread(&["backends[1].allowPlaintext"])));
+        assert!(!follows_from(&url, &unread(&["backends[0].allowPlaintext"])));
     }
 }

@@ -11,6 +11,9 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
+mod mending;
+mod variables;
+
 struct Nothing;
 
 impl OutgoingStrategy for Nothing {
@@ -315,85 +318,6 @@ fn a_secret_comes_from_one_place() {
     );
 }
 
-/// What is read beside what does not fit: the configuration, where something else stands than was written, and what was misspelt.
-fn beside(value: Value) -> (Config, Vec<String>, Vec<(String, String)>) {
-    let reading = shape().read_what_fits(value, &visible);
-    assert!(!reading.problems.is_empty());
-    (reading.config.unwrap(), reading.replaced, reading.misspelt)
-}
-
-#[test]
-fn what_fits_is_read_beside_what_does_not() {
-    let (config, replaced, misspelt) = beside(json!({
-        "lisen": "0.0.0.0:1",
-        "banana": 1,
-        "backends": [
-            {"name": 7, "url": "http://a/", "allow_plaintext": "yes", "http2": "no", "maxConcurrent": "many"},
-            "github",
-            {"name": "c", "timout": "5s", "passthrough_headers": ["x-a", {"nam": "x-b", "required": 1}, 5]},
-        ],
-        "aggregation": {"conflictResolution": "prioritty"},
-        "sessions": {"max": -1, "maxPerPeer": 5, "keys": [{}]},
-        "outgoingAuth": {"backends": {"c": {"type": "header_injection", "headerInjection": {"headerName": "x"}}, "d": 5}},
-    }));
-    assert_eq!(config.listen.port(), 1);
-    assert_eq!((config.backends.len(), config.backends[2].name.as_str()), (3, "c"));
-    assert_eq!(config.backends[0].url.as_str(), "http://a/");
-    assert!(config.backends[0].allow_plaintext && !config.backends[0].http2);
-    assert_eq!(config.backends[2].timeout, Some(crate::config::Span::seconds(5)));
-    let entries: Vec<_> = config.backends[2].passthrough_headers.iter().map(PassthroughEntry::to_full).collect();
-    assert_eq!((entries.len(), entries[0].name.as_str(), entries[1].name.as_str(), entries[1].required), (3, "x-a", "x-b", true));
-    assert_eq!(config.aggregation.conflict_resolution, crate::config::ConflictResolution::Priority);
-    assert_eq!((config.sessions.max, config.sessions.max_per_peer, config.sessions.keys.len()), (100_000, 5, 1));
-    assert_eq!(
-        replaced,
-        [
-            "backends[0].name",
-            "backends[0].allowPlaintext",
-            "backends[0].http2",
-            "backends[0].maxConcurrent",
-            "backends[1]",
-            "backends[2].passthroughHeaders[1].required",
-            "backends[2].passthroughHeaders[2]",
-            "backends[2].url",
-            "aggregation.conflictResolution",
-            "sessions.max",
-            "sessions.keys[0]",
-            "outgoingAuth.backends.c.headerInjection",
-            "outgoingAuth.backends.d",
-        ]
-    );
-    let misspelt: Vec<_> = misspelt.iter().map(|(own, written)| (own.as_str(), written.as_str())).collect();
-    assert_eq!(
-        misspelt,
-        [
-            ("listen", "lisen"),
-            ("backends[0].allowPlaintext", "backends[0].allow_plaintext"),
-            ("backends[2].timeout", "backends[2].timout"),
-            ("backends[2].passthroughHeaders[1].name", "backends[2].passthroughHeaders[1].nam"),
-            ("backends[2].passthroughHeaders", "backends[2].passthrough_headers"),
-        ]
-    );
-}
-
-#[test]
-fn what_stands_under_a_misspelt_key_is_looked_into() {
-    assert_eq!(
-        complaints(
-            json!({"backend": [{"name": "a", "url": 5, "trasport": "http"}], "passthrough_headers": {}, "aggregatoin": {"lint": "off"}})
-        ),
-        [
-            "backend: unknown key; did you mean `backends`?",
-            "backend[0].url: expected text, found a number; put it in quotes",
-            "backend[0].trasport: unknown key; did you mean `transport`?",
-            // A map is no list of headers: whatever was meant, its content says nothing.
-            "passthrough_headers: unknown key; did you mean `passthroughHeaders`?",
-            "aggregatoin: unknown key; did you mean `aggregation`?",
-            "aggregatoin.lint: `off` is not one of `warn`, `quarantine`",
-        ]
-    );
-}
-
 #[test]
 fn values_from_the_environment_are_never_quoted() {
     let value = json!({
@@ -460,6 +384,7 @@ fn the_schema_carries_titles_descriptions_and_defaults() {
     assert_eq!(schema["properties"]["path"]["default"], "/mcp");
     assert_eq!(schema["$defs"]["Sessions"]["properties"]["idleTimeout"]["default"], "30m");
     assert_eq!(schema["$defs"]["Backend"]["properties"]["connectTimeout"]["default"], "5s");
+    assert_eq!(schema["$defs"]["Backend"]["properties"]["maxDuration"]["default"], "1h");
     let kinds: Vec<_> = schema["$defs"]["OutgoingStrategy"]["oneOf"].as_array().unwrap().iter().map(|kind| &kind["title"]).collect();
     assert_eq!(kinds, ["header_injection", "unauthenticated"]);
     for (path, property) in properties(schema) {
@@ -545,52 +470,6 @@ proptest! {
         }
         prop_assert!(reading.config.is_some());
     }
-}
-
-/// Whether `schema` takes `text`, as far as types, words and the pattern of variables say.
-fn takes_text(root: &Value, schema: &Value, text: &str) -> bool {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-        return takes_text(root, root.pointer(name.trim_start_matches('#')).unwrap(), text);
-    }
-    if let Some(branches) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
-        let takers = branches.iter().filter(|branch| takes_text(root, branch, text)).count();
-        return if schema.get("oneOf").is_some() { takers == 1 } else { takers > 0 };
-    }
-    match (schema.get("const"), schema.get("pattern").and_then(Value::as_str), schema.get("format").and_then(Value::as_str)) {
-        (Some(word), ..) => word == text,
-        (_, Some(r"\$\{"), _) => text.contains("${"),
-        (_, Some(_), _) | (_, _, Some("uri" | "socket-address")) => false,
-        _ => schema.get("type").is_some_and(|it| it == "string" || it.as_array().is_some_and(|names| names.contains(&json!("string")))),
-    }
-}
-
-#[test]
-fn the_schema_for_files_takes_a_variable_wherever_vmcp_does() {
-    let plain = shape().schema().clone();
-    let schema = crate::config::with_variables(plain.clone());
-    let all = properties(&schema);
-    let mut formed = 0;
-    for ((path, before), (_, after)) in properties(&plain).iter().zip(&all) {
-        let is_formed = |leaf: &&Value| {
-            leaf.get("const").is_some()
-                || ["integer", "boolean"].iter().any(|it| leaf["type"] == *it || leaf["type"][0] == *it)
-                || leaf.get("pattern").is_some()
-                || leaf.get("format").is_some_and(|format| format != "path")
-        };
-        let is_formed = shape().alternatives(before).iter().any(is_formed);
-        assert_eq!(takes_text(&plain, before, "${X:-30s}"), !is_formed && takes_text(&schema, after, "${X:-30s}"), "{path}");
-        assert!(!is_formed || takes_text(&schema, after, "${X:-30s}"), "{path}");
-        formed += usize::from(is_formed);
-    }
-    assert!(formed > 30, "{formed}");
-    for key in
-        ["Backend.timeout", "Backend.maxConcurrent", "Backend.http2", "Backend.protocolEra", "Backend.url", "Backend.transport", ".listen"]
-    {
-        let property = all.iter().find(|(path, _)| path == key).unwrap().1;
-        assert!(takes_text(&schema, property, "${X:-30s}"), "{key}");
-        assert!(!takes_text(&schema, property, "nonsense"), "{key}");
-    }
-    assert_eq!(all.iter().find(|(path, _)| path == "Backend.maxConcurrent").unwrap().1["default"], 256);
 }
 
 /// Every property of every definition, by its path.
