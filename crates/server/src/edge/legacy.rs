@@ -17,7 +17,7 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 use vmcp_backend::{Alarm, WatchGuard};
 use vmcp_core::{
-    CapabilitySet, Era,
+    CapabilitySet, Era, Revision,
     frame::{FrameError, Message, Request},
 };
 
@@ -36,7 +36,17 @@ pub(crate) async fn serve(incoming: &Incoming, mut messages: Vec<Message<'_>>, b
         if !session.revision.has_batches() {
             return Failure::frame(FrameError::Batch).into_response(None, Era::Legacy);
         }
-        return serve_batch(incoming, &session, messages).await;
+        if !messages.iter().any(|message| matches!(message, Message::Request(_))) {
+            messages.iter().for_each(|message| take(&session, message));
+            return status(StatusCode::ACCEPTED);
+        }
+        reply.outlive_connection();
+        let answers = tokio::select! {
+            biased;
+            answers = serve_batch(incoming, &session, messages) => Some(answers),
+            () = stream_when_slow(&reply) => None,
+        };
+        return reply.finish(answers).await;
     }
     match messages.pop() {
         Some(Message::Request(request)) => {
@@ -72,13 +82,14 @@ fn initialize(incoming: &Incoming, request: &Request<'_>) -> Response<Body> {
 
 /// The session that a request names, marked as in use.
 pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
+    let refused = |message| Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message);
     let mut ids = incoming.headers.get_all(SESSION_ID).iter();
-    let (id, more) = (ids.next(), ids.next());
-    let missing = || {
-        let message = "the header Mcp-Session-Id is missing; send `initialize` first and then its session id with every request";
-        Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message)
-    };
-    let id = id.filter(|_| more.is_none()).ok_or_else(missing)?;
+    let id = ids.next().ok_or_else(|| {
+        refused("the header Mcp-Session-Id is missing; send `initialize` first and then its session id with every request")
+    })?;
+    if ids.next().is_some() {
+        return Err(refused("the header Mcp-Session-Id stands twice; send it once"));
+    }
     let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
     incoming.inner.sessions.find(id, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
 }
@@ -208,9 +219,6 @@ async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'
         }
         array.extend_from_slice(&response.into_body().collect().await);
     }
-    if array.len() == 1 {
-        return status(StatusCode::ACCEPTED);
-    }
     array.push(b']');
     let mut response = Response::new(Body::full(array));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -223,8 +231,19 @@ struct StreamGuard {
     _watches: Vec<WatchGuard>,
 }
 
+/// A request without a body says its revision in the header alone: one that does not exist is refused (2025-06-18,
+/// basic/transports, protocol version header). Another one than the session's is tolerated.
+fn check_version(incoming: &Incoming) -> Result<(), Failure> {
+    if incoming.version()?.is_none_or(|version| Revision::parse(version).is_some()) {
+        return Ok(());
+    }
+    let message = "MCP-Protocol-Version names no revision that exists; send the one that `initialize` agreed on";
+    Err(Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message))
+}
+
 /// GET: the stream on which a session is told of changes.
 pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
+    check_version(incoming)?;
     if !super::negotiate::accepts(&incoming.headers).events {
         let message = "a GET has to accept text/event-stream";
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
@@ -241,6 +260,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
 
 /// DELETE: ends a session, here and at the backends.
 pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
+    check_version(incoming)?;
     let session = find(incoming)?;
     if let Some(session) = incoming.inner.sessions.remove(&session.id) {
         session.cancel_all();
@@ -253,3 +273,6 @@ pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
 pub(crate) fn names_session(headers: &HeaderMap) -> bool {
     headers.contains_key(SESSION_ID)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+use crate::{Body, Gateway};
+use http::{Request, Response};
+use http_body_util::Empty;
+use tower::ServiceExt;
+use vmcp_core::config::{Backend, Config};
+
+fn gateway() -> Gateway {
+    let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
+    Gateway::builder(Config::with_backends(vec![backend])).build().unwrap()
+}
+
+async fn sent(gateway: &Gateway, verb: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let mut request = Request::builder().method(verb).uri("/mcp").header("host", "127.0.0.1");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = gateway.service(None).oneshot(request.body(Empty::new()).unwrap()).await.unwrap();
+    if verb == "GET" && response.status() == 200 {
+        // A stream does not end.
+        return (200, String::new());
+    }
+    told(response).await
+}
+
+async fn told(response: Response<Body>) -> (u16, String) {
+    let status = response.status().as_u16();
+    (status, String::from_utf8(response.into_body().collect().await.to_vec()).unwrap())
+}
+
+async fn session(gateway: &Gateway) -> String {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}"#;
+    let request = Request::post("/mcp").header("host", "127.0.0.1").header("content-type", "application/json");
+    let request = request.body(http_body_util::Full::new(bytes::Bytes::from_static(body.as_bytes()))).unwrap();
+    let response = gateway.service(None).oneshot(request).await.unwrap();
+    response.headers()["mcp-session-id"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_get_or_delete_that_names_no_revision_is_refused_and_ends_nothing() {
+    let gateway = gateway();
+    let id = session(&gateway).await;
+    let with = |version: &'static str| [("mcp-session-id", id.clone()), ("mcp-protocol-version", version.to_owned())];
+    for verb in ["GET", "DELETE"] {
+        for version in ["1.2.3", "nonsense", "", "2025-11-25, 2025-11-25"] {
+            let headers = with(version);
+            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let (status, text) = sent(&gateway, verb, &headers).await;
+            assert!(status == 400 && text.contains("MCP-Protocol-Version"), "{verb} {version:?}: {status} {text}");
+        }
+    }
+    // One that exists is tolerated though another one was agreed on, and so is none.
+    for headers in [vec![("mcp-protocol-version", "2025-06-18")], vec![]] {
+        let headers = [headers, vec![("mcp-session-id", id.as_str())]].concat();
+        assert_eq!(sent(&gateway, "GET", &headers).await.0, 200, "the session is still there");
+    }
+    assert_eq!(sent(&gateway, "DELETE", &[("mcp-session-id", &id), ("mcp-protocol-version", "2025-06-18")]).await.0, 204);
+    gateway.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_id_that_stands_twice_is_said_to_stand_twice() {
+    let gateway = gateway();
+    let id = session(&gateway).await;
+    for verb in ["GET", "DELETE"] {
+        let (status, text) = sent(&gateway, verb, &[("mcp-session-id", &id), ("mcp-session-id", &id)]).await;
+        assert!(status == 400 && text.contains("twice") && !text.contains("missing") && !text.contains(&id), "{verb}: {status} {text}");
+    }
+    gateway.shutdown().await;
+}
