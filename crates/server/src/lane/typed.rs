@@ -3,10 +3,7 @@
 use super::Caller;
 use crate::{failure::Failure, gateway::Snapshot};
 use bytes::Bytes;
-use rmcp::model::{
-    CacheScope, ClientCapabilities, DiscoverResult, Implementation, InitializeRequestParams, InitializeResult, ProtocolVersion,
-    ServerCapabilities,
-};
+use rmcp::model::{CacheScope, DiscoverResult, Implementation, InitializeResult, ServerCapabilities};
 use serde::Serialize;
 use vmcp_core::{
     CapabilitySet, Era, Revision,
@@ -52,23 +49,24 @@ pub(crate) struct Initialized {
 }
 
 impl Snapshot {
-    /// Answers `initialize` without waiting for anybody.
+    /// Answers `initialize` without waiting for anybody. Nothing is read but what is used: clients write the rest (`clientInfo`, icons,
+    /// capabilities of their own) in more ways than any type has.
     pub(crate) fn initialize(&self, params: Option<&RawObject<'_>>) -> Result<Initialized, Failure> {
-        let text = params.map_or("{}", RawObject::text);
-        let params: InitializeRequestParams =
-            serde_json::from_str(text).map_err(|error| Failure::invalid_params(&format!("initialize: {error}")))?;
-        let revision = negotiate(&params.protocol_version);
-        let mut result = InitializeResult::new(capabilities());
+        let requested = params.and_then(|params| params.get_str("protocolVersion"));
+        let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
+        let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
+        let revision = negotiate(&requested);
+        let mut result = InitializeResult::new(offered());
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
         result.instructions = self.instructions(Era::Legacy);
-        Ok(Initialized { revision, capabilities: declared(&params.capabilities), result: json(&result)? })
+        Ok(Initialized { revision, capabilities, result: json(&result)? })
     }
 
     /// Answers `server/discover`.
     pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
-        let mut result = DiscoverResult::new(versions, capabilities());
+        let mut result = DiscoverResult::new(versions, offered());
         result.instructions = self.instructions(Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
         result.cache_scope = CacheScope::Public;
@@ -105,7 +103,7 @@ impl Snapshot {
 }
 
 /// The fixed set of what vmcp implements, whatever the backends have.
-fn capabilities() -> ServerCapabilities {
+fn offered() -> ServerCapabilities {
     ServerCapabilities::builder()
         .enable_tools()
         .enable_tool_list_changed()
@@ -117,14 +115,21 @@ fn capabilities() -> ServerCapabilities {
 }
 
 /// The revision asked for where it is served with sessions, else the newest one that is (2025-11-25, basic/lifecycle).
-fn negotiate(requested: &ProtocolVersion) -> Revision {
-    Revision::parse(&requested.to_string())
+fn negotiate(requested: &str) -> Revision {
+    Revision::parse(requested)
         .filter(|revision| revision.era() == Era::Legacy && Revision::SERVED.contains(revision))
         .unwrap_or(Revision::LATEST_LEGACY)
 }
 
-fn declared(capabilities: &ClientCapabilities) -> CapabilitySet {
-    serde_json::to_value(capabilities).ok().and_then(|value| CapabilitySet::from_json(&value)).unwrap_or_default()
+/// What a client declares. Left out is nothing, and so is an object that cannot be read.
+fn declared(capabilities: Option<&str>) -> Result<CapabilitySet, Failure> {
+    match capabilities {
+        None | Some("null") => Ok(CapabilitySet::NONE),
+        Some(text) if text.starts_with('{') => {
+            Ok(serde_json::from_str(text).ok().and_then(|value| CapabilitySet::from_json(&value)).unwrap_or_default())
+        }
+        Some(_) => Err(Failure::invalid_params("initialize: `capabilities` has to be an object")),
+    }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
@@ -133,4 +138,57 @@ fn json<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
 
 fn unwritable() -> Failure {
     Failure::new(crate::failure::code::INTERNAL, "the answer could not be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gateway;
+    use vmcp_core::config::{Backend, Config};
+
+    /// The revision and the capabilities that `initialize` settles, or its error's code.
+    async fn initialize(params: &str) -> Result<(Revision, String), i64> {
+        let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
+        let gateway = Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
+        let settled = gateway.inner.snapshot().initialize(Some(&RawObject::parse(params).unwrap()));
+        gateway.shutdown().await;
+        settled.map(|settled| (settled.revision, settled.capabilities.to_json())).map_err(|failure| failure.code())
+    }
+
+    #[tokio::test]
+    async fn initialize_takes_clients_however_they_write_what_is_not_used() {
+        let version = r#""protocolVersion":"2025-06-18""#;
+        for rest in [
+            String::new(),
+            r#","clientInfo":{"name":"x"}"#.to_owned(),
+            r#","clientInfo":{"name":"x","version":"1","icons":[{"src":"a","sizes":"48x48"}]}"#.to_owned(),
+            r#","clientInfo":7,"capabilities":null"#.to_owned(),
+        ] {
+            assert_eq!(initialize(&format!("{{{version}{rest}}}")).await, Ok((Revision::V2025_06_18, "{}".to_owned())), "{rest}");
+        }
+        for (capabilities, declared) in [
+            (r#"{"experimental":{"x":true},"extensions":[1],"n":1e3}"#, "{}"),
+            (r#"{"sampling":true,"roots":null}"#, r#"{"sampling":{},"roots":{}}"#),
+            (r#"{"elicitation":{"form":{"applyDefaults":true},"modes":["form"]}}"#, r#"{"elicitation":{"form":{}}}"#),
+            (r#"{"experimental":{"x":1e400}}"#, "{}"),
+        ] {
+            let settled = initialize(&format!(r#"{{{version},"capabilities":{capabilities}}}"#)).await;
+            assert_eq!(settled, Ok((Revision::V2025_06_18, declared.to_owned())), "{capabilities}");
+        }
+    }
+
+    #[tokio::test]
+    async fn initialize_settles_on_a_revision_that_is_served_with_sessions() {
+        for requested in ["2026-07-28", "2024-11-05", "DRAFT-2026-v1", ""] {
+            let settled = initialize(&format!(r#"{{"protocolVersion":"{requested}"}}"#)).await;
+            assert_eq!(settled.map(|(revision, _)| revision), Ok(Revision::LATEST_LEGACY), "{requested}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_initialize_does_use_has_to_be_there() {
+        for params in ["{}", r#"{"protocolVersion":1}"#, r#"{"protocolVersion":"2025-11-25","capabilities":[]}"#] {
+            assert_eq!(initialize(params).await, Err(-32602), "{params}");
+        }
+    }
 }
