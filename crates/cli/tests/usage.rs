@@ -49,6 +49,21 @@ fn a_wrong_command_line_is_one_line_that_says_what_to_write() {
 }
 
 #[test]
+fn a_line_is_one_whatever_was_given() {
+    let folder = Folder::new(&[]);
+    assert_eq!(folder.vmcp(&["no\nsense"]).usage(), "no such command; see `vmcp --help`");
+    assert_eq!(folder.vmcp(&["serve", "--no\x1bsense"]).usage(), "unexpected argument; see `vmcp serve --help`");
+    let error = folder.vmcp(&["headers", "explain", "-H", "@no\nfile"]).error();
+    assert_eq!(error, r"-H @no\nfile: cannot read the file: No such file or directory (os error 2)");
+    #[cfg(unix)]
+    {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        let words = [OsStr::new("serve"), OsStr::new("--path"), OsStr::from_bytes(b"/\xff")];
+        assert_eq!(folder.vmcp_os(&words).usage(), "an argument is not UTF-8; see `vmcp serve --help`");
+    }
+}
+
+#[test]
 fn what_has_no_meaning_is_refused_rather_than_ignored() {
     for given in ["-c vmcp.yaml", "--config vmcp.yaml", "--backend a=http://a/", "--passthrough-header x-a"] {
         let said = usage(&format!("tools ls --url http://127.0.0.1:1/mcp {given}"));

@@ -40,7 +40,7 @@ impl Flags {
         let mut hosts = self.allowed_hosts.clone();
         // Without a list this machine's own names are answered; naming one more is no reason to lose them.
         if !hosts.is_empty() && address.ip().is_loopback() && below.value.get("allowedHosts").is_none_or(Value::is_null) {
-            hosts.splice(..0, LOOPBACK_HOSTS.map(str::to_owned));
+            hosts.extend(LOOPBACK_HOSTS.map(str::to_owned));
         }
         for (flag, key, values) in [
             ("--passthrough-header", "passthroughHeaders", &self.passthrough_headers),
@@ -59,7 +59,7 @@ impl Flags {
 mod tests {
     use super::*;
 
-    fn below(settings: Value) -> Merged {
+    fn below(settings: &Value) -> Merged {
         Merged::new(vec![Layer::file("vmcp.yaml", settings.as_object().unwrap().clone())])
     }
 
@@ -72,7 +72,7 @@ mod tests {
             path: Some("/".to_owned()),
             ..Flags::default()
         };
-        let values: Vec<Value> = flags.layers(&below(json!({ "listen": "0.0.0.0:80" }))).into_iter().map(Layer::into_value).collect();
+        let values: Vec<Value> = flags.layers(&below(&json!({ "listen": "0.0.0.0:80" }))).into_iter().map(Layer::into_value).collect();
         assert_eq!(
             values,
             [
@@ -89,8 +89,8 @@ mod tests {
     fn host_and_port_each_change_their_part_of_the_address() {
         let listen = |host: Option<&str>, port, listen: Option<&str>| {
             let flags = Flags { host: host.map(|text| text.parse().unwrap()), port, ..Flags::default() };
-            flags.layers(&below(listen.map_or_else(|| json!({}), |listen| json!({ "listen": listen })))).remove(0).into_value()["listen"]
-                .clone()
+            let below = below(&listen.map_or_else(|| json!({}), |listen| json!({ "listen": listen })));
+            flags.layers(&below).remove(0).into_value()["listen"].clone()
         };
         assert_eq!(listen(Some("0.0.0.0"), None, Some("127.0.0.1:99")), "0.0.0.0:99");
         assert_eq!(listen(Some("127.0.0.1"), Some(1), None), "127.0.0.1:1");
@@ -103,14 +103,14 @@ mod tests {
         let hosts = |host: Option<&str>, settings: Value| {
             let host = host.map(|text| text.parse().unwrap());
             let flags = Flags { host, allowed_hosts: vec!["gw.example.com".to_owned()], ..Flags::default() };
-            Merged::new([vec![Layer::file("f", settings.as_object().unwrap().clone())], flags.layers(&below(settings))].concat()).value
-                ["allowedHosts"]
-                .clone()
+            let mut layers = vec![Layer::file("vmcp.yaml", settings.as_object().unwrap().clone())];
+            layers.extend(flags.layers(&below(&settings)));
+            Merged::new(layers).value["allowedHosts"].clone()
         };
-        assert_eq!(hosts(None, json!({})), json!(["localhost", "127.0.0.1", "[::1]", "gw.example.com"]));
+        assert_eq!(hosts(None, json!({})), json!(["gw.example.com", "localhost", "127.0.0.1", "[::1]"]));
         assert_eq!(hosts(None, json!({"allowedHosts": ["a"]})), json!(["a", "gw.example.com"]), "a list that somebody wrote is theirs");
         assert_eq!(hosts(None, json!({"listen": "0.0.0.0:1"})), json!(["gw.example.com"]));
         assert_eq!(hosts(Some("0.0.0.0"), json!({})), json!(["gw.example.com"]));
-        assert_eq!(hosts(Some("::1"), json!({"listen": "0.0.0.0:1"})), json!(["localhost", "127.0.0.1", "[::1]", "gw.example.com"]));
+        assert_eq!(hosts(Some("::1"), json!({"listen": "0.0.0.0:1"})), json!(["gw.example.com", "localhost", "127.0.0.1", "[::1]"]));
     }
 }

@@ -52,7 +52,7 @@ fn listed(config: &Config, problem: &PolicyProblem) -> Vec<String> {
         let global = config.passthrough_headers.iter().filter(|_| backend.inherit_passthrough_headers);
         global.chain(&backend.passthrough_headers)
     });
-    entries.map(|entry| entry.to_full().name.clone()).collect()
+    entries.map(|entry| entry.to_full().name).collect()
 }
 
 impl Refused<'_> {
@@ -85,5 +85,46 @@ impl Refused<'_> {
             "backends": self.problem.backends,
             "reason": self.problem.refusal.to_string(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use url::Url;
+    use vmcp_core::header::{BackendSpec, HeaderPolicy, PolicySpec};
+
+    fn list(entries: Value) -> Vec<PassthroughEntry> {
+        serde_json::from_value(entries).unwrap()
+    }
+
+    #[test]
+    fn what_is_refused_is_left_out_and_the_rest_stays() {
+        let (own, other) = (Url::parse("https://a.example.com/").unwrap(), Url::parse("http://b.example.com/").unwrap());
+        let global = list(json!(["x-a", "x-forwarded-for"]));
+        let first = list(json!(["x-b", { "name": "x-c", "as": "X-Key" }, "cookie"]));
+        let second = list(json!([{ "name": "x-d", "credential": false }]));
+        let managed = [HeaderName::from_static("host"), HeaderName::from_static("authorization")];
+        let (policy, problems) = HeaderPolicy::compile_sound(&PolicySpec {
+            global: &global,
+            backends: vec![
+                BackendSpec {
+                    passthrough: &first,
+                    managed: &managed,
+                    statics: vec![("X-Key", None), ("Via", None)],
+                    ..BackendSpec::new("a", &own)
+                },
+                BackendSpec { passthrough: &second, statics: vec![("x-own", None)], ..BackendSpec::new("b", &other) },
+            ],
+            ..PolicySpec::default()
+        });
+        let mut refused: Vec<&str> = problems.iter().map(|problem| problem.header.as_str()).collect();
+        refused.sort_unstable();
+        assert_eq!(refused, ["cookie", "host", "via", "x-c", "x-forwarded-for", "x-own"]);
+        let sent = |index: usize| policy.backend(index).outgoing().map(|row| row.outbound.as_str().to_owned()).collect::<Vec<_>>();
+        let mut first = sent(0);
+        first.sort_unstable();
+        assert_eq!(first, ["authorization", "x-a", "x-b", "x-key"]);
+        assert_eq!(sent(1), ["x-d"], "nothing that authenticates somebody goes out in the clear");
     }
 }
