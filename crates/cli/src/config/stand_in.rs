@@ -7,7 +7,8 @@ use vmcp_core::config::{TextSite, Wanted};
 pub(super) fn stand_in(site: TextSite<'_>) -> Value {
     match site.wanted {
         Wanted::Integer => 1.into(),
-        Wanted::Boolean => false.into(),
+        // What a permission would allow is no mistake as long as nobody knows whether it is given.
+        Wanted::Boolean => site.path.rsplit('.').next().is_some_and(|key| key.starts_with("allow") || key == "impersonation").into(),
         Wanted::List => Value::Array(Vec::new()),
         Wanted::Map => Value::Object(Map::new()),
         Wanted::Text { word: Some(word), .. } => word.into(),

@@ -208,6 +208,21 @@ aggregation:
 }
 
 #[test]
+fn what_an_unset_permission_may_allow_is_not_refused() {
+    let text = "\
+backends:
+  - name: a
+    url: http://10.0.0.7/mcp
+    allowPlaintext: ${A}
+    allowCredentialHeaderPassthrough: ${B}
+    passthroughHeaders: [cookie, {name: x-remote-user, impersonation: '${C}'}]
+";
+    let report = Case::new("vmcp.yaml", text).optional().load("vmcp.yaml");
+    assert!(report.findings.iter().all(|finding| !finding.is_error()), "{:#?}", report.findings);
+    assert_eq!(report.findings.iter().filter(|finding| finding.message.contains("is not set")).count(), 3);
+}
+
+#[test]
 fn advice_is_a_hint_for_programs_too() {
     let report = Case::new("vmcp.yaml", &format!("{BACKEND}passthroughHeaders: [host]\n")).load("vmcp.yaml");
     assert_eq!(report.findings[0].hint.as_deref(), Some("remove it"));
