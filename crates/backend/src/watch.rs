@@ -62,7 +62,7 @@ struct Watch {
 
 impl Backend {
     /// Starts, once, to hear for all callers when the backend's lists change: over the stream of the gateway's own session, or over
-    /// `subscriptions/listen`. Does nothing where lists depend on the caller.
+    /// `subscriptions/listen`. Does nothing where lists depend on the caller, a required header being one way to.
     pub fn watch(self: &Arc<Self>) {
         if !self.is_shared() || self.watched.swap(true, Ordering::Relaxed) {
             return;
@@ -71,9 +71,13 @@ impl Backend {
         self.shared().spawn(watch.run());
     }
 
-    /// Hears for one caller, with the headers of the request that `caller` comes from, until the guard is dropped.
+    /// Hears for one caller, with the headers of the request that `caller` comes from, until the guard is dropped. Does nothing where
+    /// that request lacks a header that the backend requires: it is left out for this caller.
     pub fn watch_for(self: &Arc<Self>, caller: Identity, sessions: &Arc<CallerSessions>) -> WatchGuard {
         let stop = CancellationToken::new();
+        if self.missing_required(&caller).is_some() {
+            return WatchGuard { _stop: stop.drop_guard() };
+        }
         let watch = Watch { backend: Arc::clone(self), caller: Some(caller), sessions: Some(Arc::clone(sessions)), was_open: false };
         let stopped = stop.clone();
         self.shared().spawn(async move {

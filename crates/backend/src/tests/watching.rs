@@ -135,3 +135,18 @@ async fn nothing_is_watched_for_all_where_lists_depend_on_the_caller() {
     under.backend.watch();
     assert_eq!(under.shared.tracker().len(), 0);
 }
+
+#[tokio::test]
+async fn a_backend_is_not_watched_for_who_lacks_a_header_that_it_requires() {
+    let feeds = Feeds::default();
+    let mut server = Server::start(telling(&feeds)).await;
+    let under = Setup::new().require("x-key").era(ProtocolEra::Legacy).at(&server);
+    let sessions = CallerSessions::new();
+    under.backend.watch();
+    let _without = under.backend.watch_for(under.caller("ann", &[]), &sessions);
+    let _empty = under.backend.watch_for(under.caller("ann", &[("x-key", "")]), &sessions);
+    assert_eq!(under.shared.tracker().len(), 0);
+    let _with = under.backend.watch_for(under.caller("ann", &[("x-key", "k")]), &sessions);
+    server.wait_for("GET").await;
+    assert!(server.seen().iter().all(|seen| seen.header("x-key") == Some("k")));
+}
