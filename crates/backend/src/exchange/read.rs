@@ -8,12 +8,14 @@ use std::{
     mem,
     task::{Context, Poll},
 };
-use vmcp_core::frame::{ErrorObject, FrameError, Message, Notification, Response};
+use vmcp_core::frame::{ErrorObject, FrameError, Message, Notification, RawObject, Response};
 
 /// How many messages an event may hold; only revision 2025-03-26 has more than one.
 const BATCH: usize = 64;
 /// How often a stream that broke off is taken up again without anything new.
 const TRIES: u32 = 5;
+
+const PROGRESS: &str = "notifications/progress";
 
 fn ended() -> ErrorKind {
     ErrorKind::Malformed("the stream ended without a response".into())
@@ -149,11 +151,19 @@ impl Exchange {
         if self.backend.hear_change(&notification.method, self.caller.as_ref()) {
             return None;
         }
+        if notification.method == PROGRESS && notification.params.as_ref().is_some_and(|params| self.is_of_another(params)) {
+            return None;
+        }
         let params = match &notification.params {
             Some(params) => data.slice_ref(params.text().as_bytes()),
             None => Bytes::from_static(b"{}"),
         };
         Some(Event::Notification { method: notification.method.clone().into_owned(), params })
+    }
+
+    /// Whether progress is that of another request: the token that vmcp sends is the request's own id.
+    fn is_of_another(&self, params: &RawObject<'_>) -> bool {
+        params.get("progressToken").is_some_and(|token| token.parse() != Ok(self.id))
     }
 
     /// The stream broke off. A legacy one whose events have ids goes on elsewhere (2025-11-25, basic/transports, resumability).

@@ -169,6 +169,25 @@ async fn notifications_come_in_order_ahead_of_the_answer() {
 }
 
 #[tokio::test]
+async fn progress_under_another_token_than_the_one_sent_is_dropped() {
+    let server = Server::start(|seen| {
+        let tokens = [r#""7""#.to_owned(), "12345".to_owned(), "null".to_owned(), format!("\"{}\"", seen.id()), seen.id()];
+        let note = |answer: Answer, token: &String| {
+            answer.event(&format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":1}}}}"#
+            ))
+        };
+        tokens.iter().fold(Answer::events(), note).event(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, seen.id()))
+    })
+    .await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    let mut exchange = under.open(Era::Modern, &under.caller("", &[]), None).await.unwrap();
+    let Event::Notification { params, .. } = exchange.next().await.unwrap() else { panic!("its own progress is missing") };
+    assert_eq!(params, format!(r#"{{"progressToken":{},"progress":1}}"#, server.seen()[0].id()));
+    assert!(matches!(exchange.next().await.unwrap(), Event::Result(_)));
+}
+
+#[tokio::test]
 async fn what_a_legacy_backend_asks_meanwhile_is_answered() {
     let (sender, step) = feed();
     let (step, base) = (Mutex::new(Some(step)), legacy());
