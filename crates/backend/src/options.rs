@@ -44,6 +44,8 @@ pub struct Shared {
     pub(crate) budget: Arc<Budget>,
     /// `{"name":"vmcp","version":"…"}`.
     pub(crate) client_info: String,
+    /// `vmcp/…`.
+    pub(crate) user_agent: String,
     tracker: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -58,6 +60,7 @@ impl Shared {
         Arc::new(Self {
             budget: Budget::new(options.response_budget),
             client_info,
+            user_agent: format!("vmcp/{}", options.client_version),
             tracker: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             options,

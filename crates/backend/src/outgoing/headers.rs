@@ -5,7 +5,7 @@ use crate::{Backend, ErrorKind, http::Target, session::Session};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use vmcp_auth::Identity;
 use vmcp_core::{
     Revision,
+    header::{BackendPolicy, normalise},
     plugin::{Credentials, SignRequest, Signer, StrategyContext},
 };
 
@@ -68,19 +69,31 @@ pub(crate) struct Bases {
     post: HeaderMap,
     get: HeaderMap,
     delete: HeaderMap,
+    /// What vmcp calls itself where the request that it is made for calls itself nothing.
+    user_agent: Option<HeaderValue>,
 }
 
 impl Bases {
-    pub(crate) fn new(target: &Target) -> Self {
-        let mut delete = HeaderMap::with_capacity(12);
+    /// `user_agent` is what vmcp calls itself, since some servers refuse requests that say nothing; `managed` is what the strategy writes.
+    pub(crate) fn new(target: &Target, user_agent: &str, policy: &BackendPolicy, managed: &[HeaderName]) -> Self {
+        let mut delete = HeaderMap::with_capacity(13);
         delete.insert(HOST, target.host().clone());
         delete.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut user_agent = HeaderValue::from_str(user_agent).ok();
+        let listed = || policy.outgoing().map(|row| row.outbound).filter(|name| normalise(name) == USER_AGENT);
+        if managed.iter().any(|name| normalise(name) == USER_AGENT) || listed().any(|name| *name != USER_AGENT) {
+            // A strategy sees to it by itself, and no server is to take another spelling for a second value.
+            user_agent = None;
+        } else if listed().next().is_none() {
+            // Nobody else writes it: it never changes.
+            delete.extend(user_agent.take().map(|own| (USER_AGENT, own)));
+        }
         let mut get = delete.clone();
         get.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let mut post = delete.clone();
         post.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         post.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { post, get, delete }
+        Self { post, get, delete, user_agent }
     }
 
     fn of(&self, method: &Method) -> HeaderMap {
@@ -124,6 +137,9 @@ impl Backend {
         match outgoing.audience {
             Audience::Caller(caller) => self.policy().apply(caller.forwarded(), &mut headers),
             Audience::Gateway => self.policy().apply_static(&mut headers),
+        }
+        if let Some(own) = &self.bases().user_agent {
+            headers.entry(USER_AGENT).or_insert_with(|| own.clone());
         }
         let given = match self.strategy().fixed() {
             Some(fixed) => fixed.clone(),

@@ -102,6 +102,12 @@ impl Setup {
         self
     }
 
+    /// Passes a header of the caller's on.
+    pub(crate) fn pass(mut self, name: &str) -> Self {
+        self.passthrough.push(PassthroughEntry::Name(name.to_owned()));
+        self
+    }
+
     pub(crate) fn require(mut self, name: &str) -> Self {
         let entry = PassthroughHeader { required: true, ..PassthroughHeader::named(name.to_owned()) };
         self.passthrough.push(PassthroughEntry::Full(entry));

@@ -147,6 +147,7 @@ async fn a_modern_request_carries_what_its_headers_have_to_repeat() {
         ("mcp-name", "t"),
         ("accept", "application/json, text/event-stream"),
         ("accept-encoding", "identity"),
+        ("user-agent", "vmcp/1"),
         ("content-type", "application/json"),
         ("x-static", "fixed"),
         ("x-key", "k"),
@@ -154,7 +155,7 @@ async fn a_modern_request_carries_what_its_headers_have_to_repeat() {
         assert_eq!(seen.header(name), Some(value), "{name}");
     }
     let names: Vec<_> = seen.headers.keys().map(http::HeaderName::as_str).collect();
-    assert_eq!(names.len(), 10, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
 }
 
 #[tokio::test]

@@ -92,6 +92,42 @@ async fn a_strategy_without_credentials_fails_the_call_before_it_is_sent() {
     assert!(server.seen().is_empty());
 }
 
+/// Calls itself something.
+struct Named([HeaderName; 1]);
+
+impl OutgoingStrategy for Named {
+    fn managed_headers(&self) -> &[HeaderName] {
+        &self.0
+    }
+    fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        Box::pin(async { Ok(headers("user-agent", "strategy/1")) })
+    }
+}
+
+#[tokio::test]
+async fn requests_say_who_sends_them_unless_somebody_else_says_so() {
+    let all = |server: &Server| -> Vec<Vec<String>> {
+        let agents = |seen: &Seen| seen.headers.get_all("user-agent").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+        server.seen().iter().map(agents).collect()
+    };
+    let server = Server::start(legacy()).await;
+    let (under, sessions) = (Setup::new().at(&server), CallerSessions::new());
+    under.modern_call().await;
+    text(under.call(Era::Legacy, &under.caller("ann", &[("user-agent", "caller/1")]), Some(&sessions)).await);
+    assert!(all(&server).iter().all(|agents| *agents == ["vmcp/1"]), "{:?}", all(&server));
+
+    let server = Server::start(modern()).await;
+    let under = Setup::new().pass("user-agent").era(ProtocolEra::Modern).at(&server);
+    for sent in [&[][..], &[("user-agent", "caller/1")], &[("user-agent", "")]] {
+        text(under.call(Era::Modern, &under.caller("ann", sent), None).await);
+    }
+    assert_eq!(all(&server), [["vmcp/1"], ["caller/1"], [""]]);
+
+    let server = Server::start(modern()).await;
+    with(Named([http::header::USER_AGENT])).era(ProtocolEra::Modern).at(&server).modern_call().await;
+    assert_eq!(all(&server), [["strategy/1"]]);
+}
+
 #[tokio::test]
 async fn a_signer_signs_what_is_sent_where_it_is_sent() {
     let base = modern();
