@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
+use std::collections::BTreeSet;
 use vmcp_tests::{
     Era,
     fixture::{Fixture, Spec},
@@ -35,12 +36,47 @@ async fn a_call_costs_one_request_and_no_connection_after_the_first() -> Result<
     Ok(())
 }
 
+/// Threads that serve connections in the tests of many callers. Each has backend connections of its own.
+const WORKERS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_who_take_turns_share_one_backend_connection_for_each_worker() -> Result<()> {
+    const CALLERS: usize = 12;
+    for (caller, backend) in Era::PAIRINGS {
+        let at = format!("{caller:?} caller, {backend:?} backend");
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::with(json!({ "backends": [fixture.entry(json!({}))] })).args(&["--workers", &WORKERS.to_string()]).start().await?;
+        let mut clients = Vec::new();
+        for _ in 0..CALLERS {
+            let mut client = vmcp.client(caller).await?;
+            client.call("b_echo", "{}").await?.result()?;
+            clients.push(client);
+        }
+        // The lists and the stream of changes are there, and nothing else is on its way.
+        clients[0].tools().await?;
+        fixture.until("the gateway listens", |f| f.streams() > 0).await?;
+        let connections = fixture.connections();
+        fixture.forget_requests();
+        for n in 0..CALLS {
+            clients[n % CALLERS].call("b_echo", &format!(r#"{{"n":{n}}}"#)).await?.result()?;
+        }
+        let requests = fixture.requests();
+        let methods: Vec<_> = requests.iter().map(|request| request.method.as_deref().unwrap_or(request.verb.as_str())).collect();
+        assert_eq!(methods, vec!["tools/call"; CALLS], "{at}");
+        assert_eq!(fixture.connections(), connections, "{at}: {CALLS} more calls open no connection");
+        let used: BTreeSet<usize> = requests.iter().map(|request| request.connection).collect();
+        assert!(used.len() <= WORKERS, "{at}: calls one after another use {} backend connections", used.len());
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_side_by_side_share_as_many_connections_as_they_need_at_once() -> Result<()> {
     const CALLERS: usize = 8;
     for (caller, backend) in Era::PAIRINGS {
+        let at = format!("{caller:?} caller, {backend:?} backend");
         let fixture = Fixture::start(Spec::new("b", backend)).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let vmcp = Vmcp::with(json!({ "backends": [fixture.entry(json!({}))] })).args(&["--workers", &WORKERS.to_string()]).start().await?;
         let mut tasks = Vec::new();
         for _ in 0..CALLERS {
             let mut client = vmcp.client(caller).await?;
@@ -54,9 +90,12 @@ async fn callers_side_by_side_share_as_many_connections_as_they_need_at_once() -
         for task in tasks {
             task.await??;
         }
-        assert_eq!(fixture.calls().len(), CALLERS * CALLS, "{caller:?} {backend:?}: nothing is repeated");
-        // Besides the calls there may be one connection for listing and one that a handshake was waiting for.
-        assert!(fixture.connections() <= 2 * CALLERS + 2, "{caller:?} {backend:?}: {} connections", fixture.connections());
+        assert_eq!(fixture.calls().len(), CALLERS * CALLS, "{at}: nothing is repeated");
+        let used: BTreeSet<usize> = fixture.calls().iter().map(|call| call.connection).collect();
+        // No more than there are callers at once, and one at each worker that a handshake was waiting for.
+        assert!(used.len() <= CALLERS + WORKERS, "{at}: calls used {} connections", used.len());
+        // Beside the calls there are the lists, the stream of changes and each legacy caller's handshake.
+        assert!(fixture.connections() <= 2 * CALLERS + WORKERS + 2, "{at}: {} connections", fixture.connections());
     }
     Ok(())
 }
