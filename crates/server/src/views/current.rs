@@ -2,6 +2,7 @@
 
 use super::{
     catalogues::Catalogues,
+    findings::Findings,
     keys::{ListKey, Viewer, ViewerKey},
     listeners::Listeners,
     lists::{Freshness, Lists, Slot},
@@ -42,6 +43,7 @@ pub(crate) struct Views {
     pub(super) settings: ViewsSettings,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) listeners: Listeners,
+    pub(super) findings: Findings,
     pub(super) tracker: TaskTracker,
     pub(super) shutdown: CancellationToken,
     /// Counts the changes of any list: a catalogue made under the same count is current.
@@ -90,6 +92,7 @@ impl Views {
             settings,
             sessions,
             listeners: Listeners::default(),
+            findings: Findings::default(),
             tracker,
             shutdown,
             epoch: AtomicU64::new(0),

@@ -6,6 +6,7 @@
 mod catalogues;
 mod current;
 mod disk;
+mod findings;
 mod hashes;
 mod keys;
 mod listeners;

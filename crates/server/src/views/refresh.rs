@@ -94,6 +94,7 @@ impl Views {
                 backend.watch();
                 self.keep(key, &list).await;
             }
+            self.report();
             self.announce(key.backend, key.scope);
         }
     }
@@ -101,6 +102,7 @@ impl Views {
     /// Lists what everybody will want and brings dead backends' lists back, until shutdown.
     pub(crate) async fn run(self: Arc<Self>) {
         self.restore().await;
+        self.report();
         for backend in &self.backends {
             // Only what the gateway may list by itself: without a caller there are no caller's headers.
             if !backend.is_shared() {
