@@ -2,6 +2,7 @@
 
 use crate::{
     Backend,
+    outgoing::Audience,
     session::Session,
     together::{Boxed, together},
 };
@@ -30,7 +31,7 @@ impl Backend {
     }
 
     async fn deleted(&self, session: &Session) -> Result<(), Infallible> {
-        self.delete(session).await;
+        self.delete(Audience::Gateway, session).await;
         Ok(())
     }
 }

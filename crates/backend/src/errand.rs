@@ -95,20 +95,25 @@ impl Backend {
 
     /// Ends a session, with static and service credentials only: its caller's are gone.
     pub(crate) fn close_session(self: &Arc<Self>, session: Arc<Session>) {
+        self.close_session_of(None, session);
+    }
+
+    /// Ends a session on behalf of its caller, where a request of theirs asks for it.
+    pub(crate) fn close_session_of(self: &Arc<Self>, caller: Option<Identity>, session: Arc<Session>) {
         if session.is_gone() || session.id.is_none() {
             return;
         }
-        self.errand(move |backend| async move { backend.delete(&session).await });
+        self.errand(move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
     }
 
-    pub(crate) async fn delete(&self, session: &Session) {
+    pub(crate) async fn delete(&self, audience: Audience<'_>, session: &Session) {
         if session.is_gone() || session.id.is_none() {
             return;
         }
         session.lose();
         let outgoing = Outgoing {
             method: Method::DELETE,
-            audience: Audience::Gateway,
+            audience,
             protocol: Protocol::Legacy(session),
             last_event_id: None,
             body: Bytes::new(),

@@ -4,6 +4,7 @@ use super::{CellUse, SessionCell};
 use crate::{Backend, ErrorKind, SessionKey};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::{Duration, Instant};
+use vmcp_auth::Identity;
 
 /// How many keys a client session has at one backend.
 const KEYS: usize = 2;
@@ -57,26 +58,42 @@ impl CallerSessions {
     /// Ends the sessions at these backends, in tracked tasks, with static and service credentials only. A session in use ends after its
     /// last request.
     pub fn close(&self, backends: &[Arc<Backend>]) {
+        self.close_for(backends, None);
+    }
+
+    fn close_for(&self, backends: &[Arc<Backend>], caller: Option<&Identity>) {
         let mut closed = Vec::new();
         {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             inner.slots.retain(|slot| {
                 let backend = backends.iter().find(|backend| backend.id() == slot.backend);
-                closed.extend(backend.map(|backend| (Arc::clone(backend), Arc::clone(&slot.cell))));
+                closed.extend(backend.map(|backend| (Arc::clone(backend), slot.key, Arc::clone(&slot.cell))));
                 backend.is_none()
             });
             inner.slots.shrink_to_fit();
         }
-        for (backend, cell) in closed {
-            cell.retire(&backend);
+        for (backend, key, cell) in closed {
+            // A session of another key was opened with other values than this request brings.
+            let own = |caller: &&Identity| backend.session_key(caller) == key && backend.missing_required(caller).is_none();
+            cell.retire(&backend, caller.filter(own).cloned());
         }
     }
 
     /// Ends the sessions at these backends as [`Self::close`] does, for good: one that a request still under way opens later is closed
     /// after that request.
     pub fn end(&self, backends: &[Arc<Backend>]) {
+        self.end_for(backends, None);
+    }
+
+    /// Ends the sessions at these backends for good, as [`Self::end`] does, because `caller` asked for it: those that were opened with the
+    /// values that this caller brings now are ended with these values too.
+    pub fn end_as(&self, backends: &[Arc<Backend>], caller: &Identity) {
+        self.end_for(backends, Some(caller));
+    }
+
+    fn end_for(&self, backends: &[Arc<Backend>], caller: Option<&Identity>) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        self.close(backends);
+        self.close_for(backends, caller);
     }
 
     /// The place of the session for a key.
@@ -84,7 +101,7 @@ impl CallerSessions {
         let mut evicted = None;
         let found = self.inner.lock().unwrap_or_else(PoisonError::into_inner).find(backend, key, &mut evicted);
         if let Some(cell) = evicted {
-            cell.retire(backend);
+            cell.retire(backend, None);
         }
         if found.is_err() {
             backend.report_churn();
@@ -98,7 +115,7 @@ impl Inner {
         if self.ended {
             let cell = Arc::new(SessionCell::default());
             let used = CellUse::new(&cell, backend);
-            cell.retire(backend);
+            cell.retire(backend, None);
             return Ok(used);
         }
         let now = Instant::now();

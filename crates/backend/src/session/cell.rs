@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
+use vmcp_auth::Identity;
 
 /// One session, shared by requests of the same key. It is opened single-flight, and again when the backend forgot it.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(crate) struct SessionCell {
     users: AtomicU32,
     /// Nobody new will come: the last user closes it.
     retired: AtomicBool,
+    /// The caller whose request ended it, until it is closed on their behalf.
+    ended_by: Mutex<Option<Identity>>,
 }
 
 impl SessionCell {
@@ -62,8 +65,9 @@ impl SessionCell {
         self.users.load(Ordering::SeqCst) == 0
     }
 
-    /// Closes the session now or after its last user.
-    pub(super) fn retire(&self, backend: &Arc<Backend>) {
+    /// Closes the session now or after its last user: on behalf of a caller whose session it is, else on the gateway's own account.
+    pub(super) fn retire(&self, backend: &Arc<Backend>, caller: Option<Identity>) {
+        *self.ended_by.lock().unwrap_or_else(PoisonError::into_inner) = caller;
         self.retired.store(true, Ordering::SeqCst);
         if self.is_idle() {
             self.close(backend);
@@ -71,8 +75,9 @@ impl SessionCell {
     }
 
     fn close(&self, backend: &Arc<Backend>) {
+        let caller = self.ended_by.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(session) = self.take() {
-            backend.close_session(session);
+            backend.close_session_of(caller, session);
         }
     }
 }

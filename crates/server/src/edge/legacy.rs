@@ -250,6 +250,10 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     }
     let session = find(incoming)?;
     let (number, events) = session.open_stream();
+    if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
+        // The configuration changed just now. What ended the other streams may have come too early for this one.
+        session.close_stream(number);
+    }
     incoming.snapshot.views.tell(&session);
     let watches = incoming.snapshot.backends.iter();
     let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
@@ -264,7 +268,7 @@ pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let session = find(incoming)?;
     if let Some(session) = incoming.inner.sessions.remove(&session.id) {
         session.cancel_all();
-        incoming.inner.end(&session);
+        incoming.inner.end_as(&session, &incoming.identity);
     }
     Ok(status(StatusCode::NO_CONTENT))
 }

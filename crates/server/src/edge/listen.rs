@@ -7,6 +7,7 @@ use crate::{
 };
 use http::{Response, StatusCode};
 use std::{sync::Arc, time::SystemTime};
+use vmcp_auth::Identity;
 use vmcp_backend::{Backend, CallerSessions, WatchGuard};
 use vmcp_core::{CapabilitySet, Era, frame::RawObject};
 
@@ -17,11 +18,12 @@ struct Guard<L> {
     /// Sessions at legacy backends, of this subscription alone.
     sessions: Arc<CallerSessions>,
     backends: Vec<Arc<Backend>>,
+    caller: Identity,
 }
 
 impl<L> Drop for Guard<L> {
     fn drop(&mut self) {
-        self.sessions.end(&self.backends);
+        self.sessions.end_as(&self.backends, &self.caller);
     }
 }
 
@@ -50,6 +52,7 @@ pub(crate) async fn listen(
     let watches = snapshot.backends.iter().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
     let (listening, events) = snapshot.views.listen(key, wanted, id);
     let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    let guard = Guard { _listening: listening, _watches: watches, sessions, backends: snapshot.backends.clone() };
+    let (backends, caller) = (snapshot.backends.clone(), incoming.identity.clone());
+    let guard = Guard { _listening: listening, _watches: watches, sessions, backends, caller };
     Ok(sse::response(events, until, guard))
 }

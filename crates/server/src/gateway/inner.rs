@@ -116,8 +116,12 @@ impl Gateway {
         let old = inner.snapshot.swap(snapshot);
         let sessions = Arc::clone(&inner.sessions);
         inner.tracker.spawn(async move {
-            // Who subscribed under the old configuration has to subscribe again to hear of changes under the new one.
+            // Who listens under the old configuration has to listen again to hear of changes under the new one: the headers that its
+            // request brought were read by the old policy, and only a new request brings those that the new one lists.
             old.views.end_listening();
+            for session in sessions.all() {
+                session.close_streams();
+            }
             // Requests in flight hold the old snapshot; its background work ends when they have.
             while Arc::strong_count(&old) > 1 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -200,6 +204,12 @@ impl Inner {
     /// Closes what a session has at the backends, with the gateway's own credentials: the caller's values are not kept for it.
     pub(crate) fn end(&self, session: &ClientSession) {
         session.backends.end(&self.snapshot().backends);
+    }
+
+    /// Closes what a session has at the backends because its caller asks for it, with the headers that this request brings where they
+    /// are those that opened it.
+    pub(crate) fn end_as(&self, session: &ClientSession, caller: &Identity) {
+        session.backends.end_as(&self.snapshot().backends, caller);
     }
 
     async fn end_idle_sessions(self: Arc<Self>) {
