@@ -48,6 +48,25 @@ async fn a_change_at_a_backend_reaches_listeners_of_both_eras() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_change_in_a_list_of_ones_own_reaches_its_caller_in_both_eras() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let at = format!("{caller:?} caller, {backend:?} backend");
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let entry = fixture.entry(json!({ "passthroughHeaders": ["x-key"] }));
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [entry] })).await?;
+        let mut client = vmcp.client_of(caller).header("x-key", "mine").connect().await?;
+        client.tools().await?;
+        let mut stream = client.listen().await?;
+        fixture.until("the gateway listens for the caller", |f| f.streams() > 0).await.with_context(|| at.clone())?;
+        change(&fixture, "tools");
+        let note = next(&mut stream).await.with_context(|| at.clone())?;
+        assert_eq!(note["method"], "notifications/tools/list_changed", "{at}: {note}");
+        assert!(client.tools().await?.contains(&"b_fresh".to_owned()), "{at}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_announcement_without_a_change_is_not_passed_on() -> Result<()> {
     for backend in Era::BOTH {
         let fixture = Fixture::start(Spec::new("b", backend)).await?;

@@ -122,8 +122,9 @@ impl Watch {
     async fn open_once(&mut self) -> End {
         let caller_era =
             if self.caller.is_some() || self.backend.eras().speaks(Era::Modern) != Speaks::Yes { Era::Legacy } else { Era::Modern };
-        // Nobody is asked for its era only for this.
-        match self.backend.eras().choose(caller_era) {
+        // Nobody is asked for its era only for this: what is known to be spoken will do.
+        let eras = self.backend.eras();
+        match eras.choose(caller_era).or_else(|| eras.choose(caller_era.other())) {
             None => End::None,
             Some(Era::Modern) => self.subscribe().await,
             Some(Era::Legacy) => self.listen(caller_era).await,
