@@ -102,7 +102,7 @@ impl Exchange {
         if !response.id.is_number(self.id) {
             return Err(ErrorKind::Malformed("a result that answers another request".into()));
         }
-        Ok(Event::Result(self.reservation.hold(body.slice_ref(response.result.text().as_bytes()))))
+        Ok(Event::Result(self.reservation.hold(body.slice_ref(response.result.as_bytes()))))
     }
 
     fn error(&mut self, body: &Bytes, error: &ErrorObject<'_>) -> Event {

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use std::{
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -51,8 +51,9 @@ impl Pool {
     }
 
     fn shelf(&self, runtime: Id) -> &Mutex<Shelf> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(runtime);
-        &self.shelves[(hash % SHELVES as u64) as usize]
+        let mut number = Number(0);
+        runtime.hash(&mut number);
+        &self.shelves[(number.0 % SHELVES as u64) as usize]
     }
 
     /// A connection that can be used.
@@ -106,5 +107,22 @@ impl Pool {
             };
             drop(old);
         }
+    }
+}
+
+/// The number behind an id, which shows it to hashers alone.
+struct Number(u64);
+
+impl Hasher for Number {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |number, byte| number.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -1,6 +1,10 @@
 //! The four kinds of message.
 
-use super::{FrameError, Id, RawObject, decode_string, scan::Scanner};
+use super::{
+    FrameError, Id, RawObject, decode_string,
+    scan::{Keys, Scanner},
+};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// One JSON-RPC 2.0 message, borrowed from its bytes.
@@ -37,12 +41,12 @@ pub struct Notification<'a> {
 }
 
 /// A result.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Response<'a> {
     /// The id of the request that it answers.
     pub id: Id<'a>,
-    /// The result: an object in every revision of MCP.
-    pub result: RawObject<'a>,
+    /// The text of the result: an object in every revision of MCP, in which no key stands twice.
+    pub result: &'a str,
 }
 
 /// A JSON-RPC error.
@@ -54,14 +58,69 @@ pub struct ErrorObject<'a> {
     pub object: RawObject<'a>,
 }
 
+impl std::fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response").field("id", &self.id).field("bytes", &self.result.len()).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for ErrorObject<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ErrorObject").field("code", &self.code).finish_non_exhaustive()
     }
 }
 
-fn has_members(key: &str) -> bool {
-    matches!(key, "params" | "result" | "error")
+/// What counts of a message's members.
+#[derive(Default)]
+struct Envelope<'a> {
+    jsonrpc: Option<&'a str>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<Part<'a, RawObject<'a>>>,
+    result: Option<Part<'a, &'a str>>,
+    error: Option<Part<'a, RawObject<'a>>>,
+}
+
+/// A member that has to be an object.
+enum Part<'a, T> {
+    Object(T),
+    /// It is something else.
+    Other(&'a str),
+}
+
+impl<'a> Envelope<'a> {
+    fn scan(scanner: &mut Scanner<'a>, depth: usize) -> Result<Self, FrameError> {
+        let mut envelope = Self::default();
+        let (start, mut others, mut is_unique) = (scanner.at(), Keys::default(), true);
+        scanner.members(depth, |scanner, raw_key, is_plain| {
+            let key = scanner.key(raw_key, is_plain)?;
+            let is_new = match &*key {
+                "jsonrpc" => envelope.jsonrpc.replace(scanner.value(depth)?).is_none(),
+                "id" => envelope.id.replace(scanner.value(depth)?).is_none(),
+                "method" => envelope.method.replace(scanner.value(depth)?).is_none(),
+                "params" => envelope.params.replace(Part::scan(scanner, depth, Scanner::object)?).is_none(),
+                "result" => envelope.result.replace(Part::scan(scanner, depth, Scanner::object_text)?).is_none(),
+                "error" => envelope.error.replace(Part::scan(scanner, depth, Scanner::object)?).is_none(),
+                _ => {
+                    scanner.value(depth)?;
+                    others.insert(key)
+                }
+            };
+            is_unique &= is_new;
+            Ok(())
+        })?;
+        if is_unique { Ok(envelope) } else { Err(FrameError::DuplicateKey(start)) }
+    }
+}
+
+impl<'a, T> Part<'a, T> {
+    fn scan(
+        scanner: &mut Scanner<'a>,
+        depth: usize,
+        object: fn(&mut Scanner<'a>, usize) -> Result<T, FrameError>,
+    ) -> Result<Self, FrameError> {
+        if scanner.starts_with(b'{') { object(scanner, depth + 1).map(Self::Object) } else { scanner.value(depth).map(Self::Other) }
+    }
 }
 
 impl<'a> Message<'a> {
@@ -91,11 +150,11 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// As [`Self::parse`]; one wrong element makes the whole array wrong.
-    pub fn parse_batch(bytes: &'a [u8], limit: usize) -> Result<(Vec<Self>, bool), FrameError> {
+    pub fn parse_batch(bytes: &'a [u8], limit: usize) -> Result<(SmallVec<[Self; 1]>, bool), FrameError> {
         let text = text(bytes)?;
         let mut scanner = Scanner::new(text);
         scanner.skip_space();
-        let mut messages = Vec::new();
+        let mut messages = SmallVec::new();
         let batch = scanner.starts_with(b'[');
         if batch {
             scanner.elements(1, |scanner| {
@@ -120,35 +179,33 @@ impl<'a> Message<'a> {
             scanner.value(depth)?;
             return Err(FrameError::NotAMessage("it is not an object"));
         }
-        let (envelope, nested) = scanner.object(depth + 1, has_members)?;
-        let taken_apart =
-            |name: &str| nested.iter().find(|(index, _)| envelope.members()[*index].key == name).map(|(_, object)| object.clone());
-        if envelope.get_str("jsonrpc").as_deref() != Some("2.0") {
+        let envelope = Envelope::scan(scanner, depth + 1)?;
+        if envelope.jsonrpc.and_then(decode_string).as_deref() != Some("2.0") {
             return Err(FrameError::NotAMessage("`jsonrpc` has to be \"2.0\""));
         }
-        let (method, result, error) = (envelope.get("method"), envelope.get("result"), envelope.get("error"));
-        let id = envelope.get("id");
-        if let Some(method) = method {
-            if result.is_some() || error.is_some() {
+        let id = envelope.id;
+        if let Some(method) = envelope.method {
+            if envelope.result.is_some() || envelope.error.is_some() {
                 return Err(FrameError::NotAMessage("it is both a request and a response"));
             }
             let method = decode_string(method).ok_or(FrameError::NotAMessage("`method` has to be a string"))?;
-            let params = match envelope.get("params") {
-                None | Some("null") => None,
-                Some(_) => Some(taken_apart("params").ok_or(FrameError::NotAMessage("`params` has to be an object"))?),
+            let params = match envelope.params {
+                None | Some(Part::Other("null")) => None,
+                Some(Part::Object(params)) => Some(params),
+                Some(Part::Other(_)) => return Err(FrameError::NotAMessage("`params` has to be an object")),
             };
             let Some(id) = id else { return Ok(Self::Notification(Notification { method, params })) };
             let id = Id::parse(id).ok_or(FrameError::NotAMessage("`id` has to be a string or a number"))?;
             return Ok(Self::Request(Request { id, method, params }));
         }
-        match (result, error) {
-            (Some(_), None) => {
+        match (envelope.result, envelope.error) {
+            (Some(result), None) => {
                 let id = id.and_then(Id::parse).ok_or(FrameError::NotAMessage("a result has to have an `id`"))?;
-                let result = taken_apart("result").ok_or(FrameError::NotAMessage("`result` has to be an object"))?;
+                let Part::Object(result) = result else { return Err(FrameError::NotAMessage("`result` has to be an object")) };
                 Ok(Self::Response(Response { id, result }))
             }
-            (None, Some(_)) => {
-                let object = taken_apart("error").ok_or(FrameError::NotAMessage("`error` has to be an object"))?;
+            (None, Some(error)) => {
+                let Part::Object(object) = error else { return Err(FrameError::NotAMessage("`error` has to be an object")) };
                 let code = object.get("code").and_then(|code| code.parse().ok());
                 let code = code.ok_or(FrameError::NotAMessage("`error.code` has to be an integer"))?;
                 if !object.get("message").is_some_and(|message| message.starts_with('"')) {

@@ -73,7 +73,7 @@ impl<'a> RawObject<'a> {
         if !scanner.starts_with(b'{') {
             return Err(FrameError::Syntax { at: 0, expected: "an object" });
         }
-        let (object, _) = scanner.object(1, |_| false)?;
+        let object = scanner.object(1)?;
         scanner.end()?;
         Ok(object)
     }

@@ -3,7 +3,7 @@
 use super::{FrameError, Member, RawObject};
 use memchr::memchr2;
 use smallvec::SmallVec;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 /// How deep arrays and objects may be nested, the outermost counting one.
 pub const MAX_DEPTH: usize = 128;
@@ -35,12 +35,41 @@ fn plain(bytes: &[u8]) -> usize {
     words.len() * 8 + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).unwrap_or(rest.len())
 }
 
-/// Which members of an object are taken apart themselves while passing over it.
-pub(super) type Inner<'a> = SmallVec<[(usize, RawObject<'a>); 1]>;
+/// The keys that an object has had so far.
+#[derive(Default)]
+pub(super) struct Keys<'a> {
+    few: SmallVec<[Cow<'a, str>; FEW]>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+/// So many keys are compared one by one; for more a set is built.
+const FEW: usize = 8;
+
+impl<'a> Keys<'a> {
+    /// Whether the key is new.
+    pub(super) fn insert(&mut self, key: Cow<'a, str>) -> bool {
+        if !self.many.is_empty() {
+            return self.many.insert(key);
+        }
+        if self.few.contains(&key) {
+            return false;
+        }
+        if self.few.len() == FEW {
+            self.many.extend(self.few.drain(..));
+            return self.many.insert(key);
+        }
+        self.few.push(key);
+        true
+    }
+}
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     fn peek(&self) -> Option<u8> {
@@ -83,27 +112,34 @@ impl<'a> Scanner<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Passes over an object and lists its members. Members for which `inner` says so are taken apart too, in the same pass.
-    pub(super) fn object(&mut self, depth: usize, inner: fn(&str) -> bool) -> Result<(RawObject<'a>, Inner<'a>), FrameError> {
+    /// Passes over an object and lists its members.
+    pub(super) fn object(&mut self, depth: usize) -> Result<RawObject<'a>, FrameError> {
         let start = self.at;
-        let mut members = Vec::with_capacity(6);
-        let mut nested = Inner::new();
+        let mut members = Vec::with_capacity(4);
         self.members(depth, |scanner, raw_key, is_plain| {
-            let key = if is_plain { Some(Cow::Borrowed(&raw_key[1..raw_key.len() - 1])) } else { decode_string(raw_key) };
-            let key = key.ok_or_else(|| scanner.expected("a key without lone surrogates"))?;
-            let value = if scanner.starts_with(b'{') && inner(&key) {
-                let (object, _) = scanner.object(depth + 1, |_| false)?;
-                let text = object.text();
-                nested.push((members.len(), object));
-                text
-            } else {
-                scanner.value(depth)?
-            };
+            let key = scanner.key(raw_key, is_plain)?;
+            let value = scanner.value(depth)?;
             members.push(Member { raw_key, key, value });
             Ok(())
         })?;
-        let object = RawObject::new(&self.text[start..self.at], members).ok_or(FrameError::DuplicateKey(start))?;
-        Ok((object, nested))
+        RawObject::new(&self.text[start..self.at], members).ok_or(FrameError::DuplicateKey(start))
+    }
+
+    /// Passes over an object in which no key may stand twice, and returns its text.
+    pub(super) fn object_text(&mut self, depth: usize) -> Result<&'a str, FrameError> {
+        let (start, mut keys, mut is_unique) = (self.at, Keys::default(), true);
+        self.members(depth, |scanner, raw_key, is_plain| {
+            let key = scanner.key(raw_key, is_plain)?;
+            is_unique &= keys.insert(key);
+            scanner.value(depth).map(drop)
+        })?;
+        if is_unique { Ok(&self.text[start..self.at]) } else { Err(FrameError::DuplicateKey(start)) }
+    }
+
+    /// What a key's text stands for.
+    pub(super) fn key(&self, raw_key: &'a str, is_plain: bool) -> Result<Cow<'a, str>, FrameError> {
+        let key = if is_plain { Some(Cow::Borrowed(&raw_key[1..raw_key.len() - 1])) } else { decode_string(raw_key) };
+        key.ok_or_else(|| self.expected("a key without lone surrogates"))
     }
 
     fn skip_object(&mut self, depth: usize) -> Result<(), FrameError> {
@@ -111,7 +147,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes through an object's members; `each` gets a key's text and whether it is without escapes, and has to pass over the value.
-    fn members(
+    pub(super) fn members(
         &mut self,
         depth: usize,
         mut each: impl FnMut(&mut Self, &'a str, bool) -> Result<(), FrameError>,

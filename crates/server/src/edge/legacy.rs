@@ -13,6 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use smallvec::SmallVec;
 use std::{sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 use vmcp_backend::{Alarm, WatchGuard};
@@ -22,7 +23,7 @@ use vmcp_core::{
 };
 
 /// Serves what one POST of a legacy client carries.
-pub(crate) async fn serve(incoming: &Incoming, mut messages: Vec<Message<'_>>, batch: bool, reply: Reply) -> Response<Body> {
+pub(crate) async fn serve(incoming: &Incoming, mut messages: SmallVec<[Message<'_>; 1]>, batch: bool, reply: Reply) -> Response<Body> {
     if let ([Message::Request(request)], false) = (messages.as_slice(), batch)
         && request.method == "initialize"
     {
@@ -179,7 +180,7 @@ impl Requester for Unheard {
 
 /// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order. All of them together are no longer than
 /// one may be: what does not fit is answered with an error, and nothing more is run then.
-async fn serve_batch(incoming: &Incoming, session: &Use, messages: Vec<Message<'_>>) -> Response<Body> {
+async fn serve_batch(incoming: &Incoming, session: &Use, messages: SmallVec<[Message<'_>; 1]>) -> Response<Body> {
     let limit = incoming.snapshot.config.limits.max_response_bytes.0;
     // All of them can be cancelled from the start, also those whose turn has not come.
     let calls: Vec<_> = messages

@@ -54,7 +54,7 @@ impl Incoming {
 }
 
 /// Serves one POST.
-pub(crate) async fn post<B>(incoming: Incoming, body: B, slot: Arc<ReplySlot>) -> Response<Body>
+pub(crate) async fn post<B>(incoming: &Incoming, body: B, slot: Arc<ReplySlot>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -86,11 +86,11 @@ where
         Ok((mut messages, batch)) => {
             if names_modern || messages.iter().any(has_modern_meta) {
                 return match messages.pop() {
-                    Some(message) if !batch => modern::serve(&incoming, message, &reply).await,
+                    Some(message) if !batch => modern::serve(incoming, message, &reply).await,
                     _ => early(Failure::frame(FrameError::Batch)),
                 };
             }
-            legacy::serve(&incoming, messages, batch, reply).await
+            legacy::serve(incoming, messages, batch, reply).await
         }
     }
 }

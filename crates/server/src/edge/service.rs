@@ -11,7 +11,7 @@ use crate::{
     gateway::{Inner, Snapshot},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use std::{
     convert::Infallible,
     error::Error,
@@ -168,9 +168,12 @@ where
     };
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
-    let incoming = Incoming { inner, snapshot, headers: head.headers, identity, counted_peer };
+    let mut incoming = Incoming { inner, snapshot, headers: head.headers, identity, counted_peer };
     let outcome = match head.method {
-        Method::POST => return post(incoming, body, slot).await,
+        Method::POST => {
+            let response = post(&incoming, body, slot).await;
+            return in_place_of(std::mem::take(&mut incoming.headers), response);
+        }
         Method::GET if legacy::names_session(&incoming.headers) => legacy::stream(&incoming),
         Method::DELETE if legacy::names_session(&incoming.headers) => legacy::delete(&incoming),
         _ => Ok(not_allowed()),
@@ -187,6 +190,15 @@ fn counted(ip: IpAddr) -> Option<IpAddr> {
         IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & NETWORK).into()),
         ip @ IpAddr::V4(_) => ip,
     })
+}
+
+/// The response with its headers in the map of the request's: the connection uses that map again for the next request, which finds
+/// room for all its headers.
+fn in_place_of(mut request: HeaderMap, mut response: Response<Body>) -> Response<Body> {
+    request.clear();
+    request.extend(response.headers_mut().drain());
+    *response.headers_mut() = request;
+    response
 }
 
 fn not_allowed() -> Response<Body> {
