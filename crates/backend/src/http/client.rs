@@ -82,7 +82,8 @@ impl Client {
                 Way::Multiplexed(sender) => match Box::pin(self.send_multiplexed(sender, request)).await {
                     Ok(answer) => {
                         let (parts, body) = answer.into_parts();
-                        return Ok((parts, Reply::new(body, None)));
+                        let reply = Reply::new(&parts, body, None);
+                        return Ok((parts, reply));
                     }
                     Err(SendError { unsent: Some(unsent), .. }) if attempts < ATTEMPTS => {
                         request = unsent;
@@ -98,12 +99,14 @@ impl Client {
                 Ok(answer) => {
                     let (parts, body) = answer.into_parts();
                     if !body.is_end_stream() {
-                        return Ok((parts, Reply::new(body, Some((line, Arc::clone(&self.pool))))));
+                        let reply = Reply::new(&parts, body, Some((line, Arc::clone(&self.pool))));
+                        return Ok((parts, reply));
                     }
-                    if line.free().await {
+                    if line.is_free() {
                         self.pool.put(line);
                     }
-                    return Ok((parts, Reply::new(body, None)));
+                    let reply = Reply::new(&parts, body, None);
+                    return Ok((parts, reply));
                 }
                 Err(SendError { unsent: Some(unsent), .. }) if !fresh => request = unsent,
                 Err(failed) => return Err(lost(&failed)),
@@ -115,7 +118,7 @@ impl Client {
         if let Some(http2) = &self.http2 {
             return Box::pin(self.way_http2(http2)).await;
         }
-        match self.pool.take().await {
+        match self.pool.take() {
             Some(line) => Ok(Way::Used(line)),
             None => Box::pin(self.open()).await.map(Way::Fresh),
         }
@@ -135,7 +138,7 @@ impl Client {
                 return Ok(Way::Multiplexed(Multiplexed::clone(&sender)));
             }
             // A server that only speaks HTTP/1.1 after all: its connections are used as such.
-            if let Some(line) = self.pool.take().await {
+            if let Some(line) = self.pool.take() {
                 return Ok(Way::Used(line));
             }
             http2.opening.run(|| self.open_http2(http2)).await.into_inner()?;
@@ -147,7 +150,7 @@ impl Client {
         let failed = |error: hyper::Error| ErrorKind::Connect(reason(&error));
         if self.target.is_https() && !is_http2(&io) {
             let mut line = Line::open(io).await.map_err(failed)?;
-            if line.free().await {
+            if line.is_free() {
                 self.pool.put(line);
             }
             return Ok(());

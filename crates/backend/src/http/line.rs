@@ -69,14 +69,12 @@ impl Line {
     }
 
     /// Whether a request may be sent: the server has not closed, and everything of the last answer has been read.
-    pub(super) fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
-        self.connection.turn(cx);
+    ///
+    /// Nobody is woken later for what happens on an idle connection. The waker of this task would be called when the next request is
+    /// handed to the connection: by the very task that is about to drive it, or in place of some other.
+    pub(super) fn is_free(&mut self) -> bool {
+        self.connection.turn(&mut Context::from_waker(Waker::noop()));
         self.connection.0.is_some() && self.sender.is_ready()
-    }
-
-    /// As [`Self::is_free`], in a task.
-    pub(super) async fn free(&mut self) -> bool {
-        poll_fn(|cx| Poll::Ready(self.is_free(cx))).await
     }
 
     /// Sends a request and waits for the answer's head.

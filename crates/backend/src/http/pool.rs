@@ -57,7 +57,7 @@ impl Pool {
     }
 
     /// A connection that can be used.
-    pub(super) async fn take(&self) -> Option<Line> {
+    pub(super) fn take(&self) -> Option<Line> {
         let runtime = Handle::current().id();
         loop {
             let mut idle = {
@@ -65,7 +65,7 @@ impl Pool {
                 let last = shelf.idle.iter().rposition(|idle| idle.line.runtime() == runtime)?;
                 shelf.idle.remove(last)
             };
-            if idle.since.elapsed() < KEEP && idle.line.free().await {
+            if idle.since.elapsed() < KEEP && idle.line.is_free() {
                 return Some(idle.line);
             }
         }

@@ -3,6 +3,7 @@
 use super::{connect::reason, line::Line, pool::Pool};
 use crate::ErrorKind;
 use bytes::Bytes;
+use http::{Version, header::CONNECTION, response::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::{
@@ -17,17 +18,20 @@ pub(crate) struct Reply {
     body: Incoming,
     /// The connection, where this answer has it for itself (HTTP/1.1), and the pool that it goes back to.
     line: Option<(Line, Option<Arc<Pool>>)>,
+    /// Nothing was said of the connection's end: whether it is free is asked by whoever takes it from the pool.
+    lasting: bool,
     ended: bool,
 }
 
 impl Reply {
-    pub(super) fn new(body: Incoming, line: Option<(Line, Arc<Pool>)>) -> Self {
-        Self { body, line: line.map(|(line, pool)| (line, Some(pool))), ended: false }
+    pub(super) fn new(head: &Parts, body: Incoming, line: Option<(Line, Arc<Pool>)>) -> Self {
+        let lasting = head.version == Version::HTTP_11 && !head.headers.contains_key(CONNECTION);
+        Self { body, line: line.map(|(line, pool)| (line, Some(pool))), lasting, ended: false }
     }
 
     /// An answer over a connection that is not used again.
     pub(super) fn alone(body: Incoming, line: Line) -> Self {
-        Self { body, line: Some((line, None)), ended: false }
+        Self { body, line: Some((line, None)), lasting: false, ended: false }
     }
 
     /// The length that the head announced.
@@ -48,7 +52,7 @@ impl Reply {
                 None => ready!(ask(cx)),
             };
             match frame {
-                None => self.settle(cx),
+                None => self.settle(),
                 Some(Err(error)) => {
                     self.ended = true;
                     self.line = None;
@@ -56,7 +60,7 @@ impl Reply {
                 }
                 Some(Ok(frame)) => {
                     if self.body.is_end_stream() {
-                        self.settle(cx);
+                        self.settle();
                     }
                     if let Ok(data) = frame.into_data() {
                         return Poll::Ready(Some(Ok(data)));
@@ -76,10 +80,10 @@ impl Reply {
         self.ended
     }
 
-    fn settle(&mut self, cx: &mut Context<'_>) {
+    fn settle(&mut self) {
         self.ended = true;
         if let Some((mut line, Some(pool))) = self.line.take()
-            && line.is_free(cx)
+            && (self.lasting || line.is_free())
         {
             pool.put(line);
         }
