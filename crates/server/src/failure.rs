@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use vmcp_core::{
     Era, Retry,
-    frame::{FrameError, error_object, error_response, json_string},
+    frame::{Edit, FrameError, RawObject, error_object, error_response, json_string},
 };
 
 /// JSON-RPC codes (JSON-RPC 2.0 section 5.1; MCP 2025-11-25, server/resources; 2026-07-28, basic/index).
@@ -114,24 +114,41 @@ impl Failure {
         Self::new(code::CANCELLED, "the request was cancelled")
     }
 
-    /// A backend's own JSON-RPC error, which passes as it is except for codes that the caller's era does not have.
-    pub(crate) fn passed(code: i64, object: Bytes, caller: Era, uri: Option<&str>) -> Self {
-        if caller == Era::Legacy {
-            return Self::told(code, object);
-        }
-        match (code, uri) {
-            (code::RESOURCE_NOT_FOUND, Some(uri)) => Self::unknown_resource(uri, caller),
-            (code::URL_ELICITATION_REQUIRED, _) => Self::with_data(
+    /// A backend's own JSON-RPC error, which passes as it is except for codes that mean something else, or nothing, in the caller's era.
+    /// `uri` is the resource that was asked for, if one was.
+    pub(crate) fn passed(code: i64, object: Bytes, caller: Era, backend: Era, uri: Option<&str>) -> Self {
+        match (caller, backend, code) {
+            (Era::Legacy, Era::Legacy, _) => Self::told(code, object),
+            // These two are about vmcp's own request to the backend, not about the caller's.
+            (_, _, code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION) => {
+                Self::new(code::INTERNAL, "the backend refused the headers or the protocol version of the forwarded request")
+            }
+            // A modern miss has no code of its own; what it has is the URI in its data (2026-07-28, server/resources).
+            (Era::Legacy, Era::Modern, code::INVALID_PARAMS) if uri.is_some_and(|uri| is_about(&object, uri)) => {
+                Self::recoded(&object, code::RESOURCE_NOT_FOUND)
+            }
+            (Era::Modern, _, code::RESOURCE_NOT_FOUND) => match uri {
+                Some(uri) => Self::unknown_resource(uri, caller),
+                None => Self::recoded(&object, code::INVALID_PARAMS),
+            },
+            (Era::Modern, _, code::URL_ELICITATION_REQUIRED) => Self::with_data(
                 code::MISSING_CAPABILITY,
                 "the backend asks for URL elicitation, which cannot be relayed to this caller",
                 Some(r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#),
             ),
-            // These two are about vmcp's own request to the backend, not about the caller's.
-            (code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION, _) => {
-                Self::new(code::INTERNAL, "the backend refused the headers or the protocol version of the forwarded request")
-            }
             _ => Self::told(code, object),
         }
+    }
+
+    /// An error under another code, with everything else as it was.
+    fn recoded(object: &Bytes, code: i64) -> Self {
+        let number = code.to_string();
+        let mut recoded = Vec::with_capacity(object.len() + 8);
+        match parsed(object) {
+            Some(object) => object.write(&[Edit::Set("code", &number)], &mut recoded),
+            None => recoded.extend_from_slice(object),
+        }
+        Self::told(code, recoded.into())
     }
 
     /// A backend that did not answer, or not in a way that can be passed on.
@@ -184,10 +201,24 @@ impl Failure {
         response
     }
 
+    /// The caller has used up a share of its own (RFC 6585 §4).
+    pub(crate) fn too_many(message: &str) -> Self {
+        Self::http(StatusCode::TOO_MANY_REQUESTS, code::INTERNAL, message).with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// The gateway has no room for this request now.
     pub(crate) fn busy(message: &str) -> Self {
         Self::http(StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL, message).with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
+}
+
+fn parsed(object: &Bytes) -> Option<RawObject<'_>> {
+    std::str::from_utf8(object).ok().and_then(|text| RawObject::parse(text).ok())
+}
+
+/// Whether an error says in its data that it is about this resource.
+fn is_about(object: &Bytes, uri: &str) -> bool {
+    parsed(object).and_then(|object| object.get_object("data")?.get_str("uri")).is_some_and(|about| about == uri)
 }
 
 fn uri_data(uri: &str) -> String {
@@ -230,13 +261,58 @@ mod tests {
     #[test]
     fn a_backends_own_error_passes_byte_for_byte_where_the_callers_era_has_its_code() {
         let object = Bytes::from_static(br#"{"code":-7, "message":"no","data":{"a":1e400},"x":1}"#);
-        for era in [Era::Legacy, Era::Modern] {
-            assert_eq!(Failure::passed(-7, object.clone(), era, None).object(), &object);
+        for (caller, backend) in PAIRINGS {
+            assert_eq!(Failure::passed(-7, object.clone(), caller, backend, None).object(), &object);
         }
-        let missing = Bytes::from_static(br#"{"code":-32002,"message":"gone"}"#);
-        assert_eq!(Failure::passed(-32002, missing.clone(), Era::Legacy, Some("a:b")).object(), &missing);
-        assert_eq!(Failure::passed(-32002, missing, Era::Modern, Some("a:b")).code(), -32602);
-        let url = Bytes::from_static(br#"{"code":-32042,"message":"go"}"#);
-        assert_eq!(Failure::passed(-32042, url, Era::Modern, None).code(), -32021);
+        // Between legacy peers every code is the backend's own.
+        for code in [-32002, -32020, -32022, -32042, -32602] {
+            let object = Bytes::from(format!(r#"{{"code":{code},"message":"m","data":{{"uri":"a:b"}}}}"#));
+            assert_eq!(Failure::passed(code, object.clone(), Era::Legacy, Era::Legacy, Some("a:b")).object(), &object);
+        }
+    }
+
+    const PAIRINGS: [(Era, Era); 4] =
+        [(Era::Legacy, Era::Legacy), (Era::Legacy, Era::Modern), (Era::Modern, Era::Legacy), (Era::Modern, Era::Modern)];
+
+    fn passed(object: &'static str, caller: Era, backend: Era, uri: Option<&str>) -> String {
+        let code = RawObject::parse(object).unwrap().get("code").unwrap().parse().unwrap();
+        let failure = Failure::passed(code, Bytes::from_static(object.as_bytes()), caller, backend, uri);
+        let text = String::from_utf8(failure.object().to_vec()).unwrap();
+        assert!(text.contains(&format!("\"code\":{}", failure.code())), "{text}");
+        text
+    }
+
+    #[test]
+    fn a_modern_backends_missing_resource_has_the_code_of_a_legacy_caller() {
+        let (legacy, modern) = (Era::Legacy, Era::Modern);
+        let missing = r#"{"code":-32602, "message":"No such note","data":{"uri":"a:b","x":1.0}}"#;
+        let told = r#"{"code":-32002,"message":"No such note","data":{"uri":"a:b","x":1.0}}"#;
+        assert_eq!(passed(missing, legacy, modern, Some("a:b")), told);
+        assert_eq!(passed(missing, modern, modern, Some("a:b")), missing);
+        // What is not said of this resource is not about it.
+        assert_eq!(passed(missing, legacy, modern, Some("a:c")), missing);
+        assert_eq!(passed(missing, legacy, modern, None), missing);
+        let other = r#"{"code":-32602,"message":"a broken cursor"}"#;
+        assert_eq!(passed(other, legacy, modern, Some("a:b")), other);
+    }
+
+    #[test]
+    fn what_a_modern_backend_says_of_vmcps_own_headers_reaches_no_caller() {
+        for caller in [Era::Legacy, Era::Modern] {
+            for object in [r#"{"code":-32020,"message":"Mcp-Name differs"}"#, r#"{"code":-32022,"message":"2026-07-28"}"#] {
+                let text = passed(object, caller, Era::Modern, None);
+                assert!(text.contains("-32603") && !text.contains("Mcp-Name") && !text.contains("2026"), "{caller:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_modern_caller_hears_no_code_that_its_revision_forbids() {
+        for backend in [Era::Legacy, Era::Modern] {
+            let gone = r#"{"code":-32002,"message":"gone"}"#;
+            assert!(passed(gone, Era::Modern, backend, Some("a:b")).contains(r#""data":{"uri":"a:b"}"#));
+            assert_eq!(passed(gone, Era::Modern, backend, None), r#"{"code":-32602,"message":"gone"}"#);
+            assert!(passed(r#"{"code":-32042,"message":"go"}"#, Era::Modern, backend, None).contains("-32021"));
+        }
     }
 }

@@ -162,6 +162,7 @@ impl Check<'_> {
             ("limits.maxResponseBytes".to_owned(), limits.max_response_bytes.0),
             ("limits.responseBudget".to_owned(), limits.response_budget.0),
             ("limits.maxRequestsInFlight".to_owned(), limits.max_requests_in_flight as usize),
+            ("limits.maxRequestsPerSession".to_owned(), limits.max_requests_per_session as usize),
             ("limits.maxConnections".to_owned(), limits.max_connections as usize),
         ];
         for (index, backend) in self.config.backends.iter().enumerate() {

@@ -206,6 +206,9 @@ pub struct Limits {
     pub response_budget: ByteSize,
     /// How many requests may be in flight in all.
     pub max_requests_in_flight: u32,
+    /// How many calls one client session may have in flight, those included whose connections are gone. Where callers are told apart, also
+    /// how many one caller without a session may have.
+    pub max_requests_per_session: u32,
     /// How many connections may be open in all.
     pub max_connections: u32,
     /// How long a client may take over sending a request's head, and over each 16 KiB of its body.
@@ -214,7 +217,8 @@ pub struct Limits {
     pub keep_alive_timeout: Span,
     /// How long a client may leave a response unread.
     pub write_timeout: Span,
-    /// How long requests in flight may go on after a signal to stop.
+    /// How long a stop may take in all. Requests in flight may go on for the first four fifths of it, the rest is for closing sessions at
+    /// backends. The port is closed at once: that is what a probe sees of a stop.
     pub shutdown_timeout: Span,
 }
 
@@ -226,6 +230,7 @@ impl Default for Limits {
             max_response_bytes: ByteSize::mib(16),
             response_budget: ByteSize::mib(512),
             max_requests_in_flight: 10_000,
+            max_requests_per_session: 64,
             max_connections: 20_000,
             read_timeout: Span::seconds(30),
             keep_alive_timeout: Span::seconds(75),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Requester, list_kind},
+    lane::{Caller, Carried, Journal, Requester, list_kind},
     session::{ClientSession, NoSession, StreamHandle, Use},
 };
 use bytes::Bytes;
@@ -65,7 +65,9 @@ pub(crate) async fn serve(incoming: &Incoming, mut messages: SmallVec<[Message<'
 
 fn initialize(incoming: &Incoming, request: &Request<'_>) -> Response<Body> {
     let id = request.id.raw();
-    let initialized = match incoming.snapshot.initialize(request.params.as_ref()) {
+    let initialized = incoming.snapshot.initialize(request.params.as_ref());
+    Journal::begin(&request.method).end(&initialized);
+    let initialized = match initialized {
         Ok(initialized) => initialized,
         Err(failure) => return failure.into_response(Some(id), Era::Legacy),
     };
@@ -132,6 +134,19 @@ async fn stream_when_slow(reply: &Reply) {
 }
 
 async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, requester: &impl Requester) -> Result<Bytes, Failure> {
+    let mut journal = Journal::begin(&request.method);
+    let outcome = outcome(incoming, session, request, requester, &mut journal).await;
+    journal.end(&outcome);
+    outcome
+}
+
+async fn outcome(
+    incoming: &Incoming,
+    session: &Use,
+    request: &Request<'_>,
+    requester: &impl Requester,
+    journal: &mut Journal,
+) -> Result<Bytes, Failure> {
     let method = &*request.method;
     if method == "ping" {
         return Ok(Bytes::from_static(b"{}"));
@@ -145,7 +160,7 @@ async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, reque
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
         // Boxed, since a future is moved once into each of those around it, and this one is large.
-        return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester)).await;
+        return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester, journal)).await;
     }
     match list_kind(method) {
         Some(kind) => Box::pin(incoming.snapshot.list(&caller(), kind, request.params.as_ref())).await,

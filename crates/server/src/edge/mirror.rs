@@ -1,5 +1,6 @@
 //! Headers that repeat the body (2026-07-28, basic/transports/streamable-http; SEP-2243): who processes the body has to compare them.
 
+use super::decimal::is_same_number;
 use crate::{failure::Failure, lane::Carried};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
@@ -43,7 +44,8 @@ pub(crate) fn check_repeated(headers: &HeaderMap, params: &RawObject<'_>, repeat
             (true, Some(argument)) => {
                 let header = decode(single(headers, name)?).ok_or_else(mismatch)?;
                 let same = match parameter.kind() {
-                    ParamKind::Integer => same_integer(&header, argument),
+                    // As numbers, so that `7` and `7.0` are the same.
+                    ParamKind::Integer => is_same_number(&header, argument),
                     ParamKind::Boolean => header == argument,
                     ParamKind::String => decode_string(argument).is_some_and(|text| text == header),
                 };
@@ -68,14 +70,6 @@ fn argument<'a, 'p>(arguments: &RawObject<'a>, path: impl Iterator<Item = &'p st
         object = RawObject::parse(value).ok()?;
     }
     None
-}
-
-/// Integers are compared as numbers, so that `7` and `7.0` are the same.
-fn same_integer(header: &str, argument: &str) -> bool {
-    match (header.parse::<f64>(), argument.parse::<f64>()) {
-        (Ok(header), Ok(argument)) => header == argument,
-        _ => false,
-    }
 }
 
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Failure> {

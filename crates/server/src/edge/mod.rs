@@ -5,6 +5,7 @@ mod admin;
 mod attending;
 mod body;
 mod cors;
+mod decimal;
 mod guard;
 mod legacy;
 mod listen;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Requester, list_kind},
+    lane::{Caller, Carried, Journal, Requester, list_kind},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -36,15 +36,19 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
         }
     };
     let id = request.id.raw();
+    let mut journal = Journal::begin(&request.method);
     if request.method == "subscriptions/listen" {
         let opened = match check(incoming, &request) {
             Ok((params, capabilities)) => Box::pin(listen(incoming, id, params, capabilities)).await,
             Err(failure) => Err(failure),
         };
+        journal.end(&opened);
         return opened.unwrap_or_else(|failure| failure.into_response(Some(id), Era::Modern));
     }
     let work = async {
-        match answer(incoming, &request, reply).await {
+        let outcome = answer(incoming, &request, reply, &mut journal).await;
+        journal.end(&outcome);
+        match outcome {
             Ok(result) => result_response(id, result),
             Err(failure) => failure.into_response(Some(id), Era::Modern),
         }
@@ -73,7 +77,7 @@ async fn closed(reply: &Reply) {
     }
 }
 
-async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Result<Bytes, Failure> {
+async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply, journal: &mut Journal) -> Result<Bytes, Failure> {
     let method = &*request.method;
     let (carried, list) = (Carried::from_method(method), list_kind(method));
     if carried.is_none() && list.is_none() && method != "server/discover" {
@@ -85,7 +89,7 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply) -> Re
         (Some(carried), _) => {
             let requester = Modern { reply, headers: &incoming.headers };
             // Boxed, since a future is moved once into each of those around it, and this one is large.
-            Box::pin(incoming.snapshot.carry(&caller, carried, params, &requester)).await
+            Box::pin(incoming.snapshot.carry(&caller, carried, params, &requester, journal)).await
         }
         (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
         (None, None) => incoming.snapshot.discover(),

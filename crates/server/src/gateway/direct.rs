@@ -3,7 +3,7 @@
 use super::{Inner, Origins};
 use crate::{
     failure::Failure,
-    lane::{Caller, Carried, Requester},
+    lane::{Caller, Carried, Journal, Requester},
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -104,8 +104,10 @@ impl Direct {
         let text = String::from_utf8(params).map_err(|_| Failure::invalid_params("not UTF-8"))?;
         let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
         let snapshot = self.inner.snapshot();
-        let result = Box::pin(snapshot.carry(&self.caller(), carried, &params, &Unheard)).await?;
-        raw(&result)
+        let mut journal = Journal::begin(carried.method());
+        let outcome = Box::pin(snapshot.carry(&self.caller(), carried, &params, &Unheard, &mut journal)).await;
+        journal.end(&outcome);
+        raw(&outcome?)
     }
 
     fn caller(&self) -> Caller {

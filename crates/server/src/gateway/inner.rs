@@ -142,12 +142,13 @@ impl Gateway {
         self.inner.status()
     }
 
-    /// Ends the gateway: no new connections, requests in flight end within `limits.shutdownTimeout`, sessions at the backends are
-    /// closed.
+    /// Ends the gateway within `limits.shutdownTimeout`: no new connections, requests in flight end, sessions at the backends are closed.
+    /// Where requests do not end, the last fifth of the time is left for the sessions.
     pub async fn shutdown(&self) {
         let inner = &self.inner;
         let snapshot = inner.snapshot();
-        let deadline = snapshot.config.limits.shutdown_timeout.0;
+        let time = snapshot.config.limits.shutdown_timeout.0;
+        let deadline = tokio::time::Instant::now() + time;
         inner.shutdown.cancel();
         let sessions = inner.sessions.all();
         for session in &sessions {
@@ -155,14 +156,14 @@ impl Gateway {
         }
         snapshot.views.end_listening();
         inner.tracker.close();
-        if tokio::time::timeout(deadline, inner.tracker.wait()).await.is_err() {
-            tracing::warn!("requests were still in flight after limits.shutdownTimeout and are abandoned");
+        if tokio::time::timeout_at(deadline - time / 5, inner.tracker.wait()).await.is_err() {
+            tracing::warn!("requests were still in flight near the end of limits.shutdownTimeout and are abandoned");
         }
         for session in sessions {
             inner.sessions.remove(&session.id);
             inner.end(&session);
         }
-        if tokio::time::timeout(deadline, snapshot.stop()).await.is_err() {
+        if tokio::time::timeout_at(deadline, snapshot.stop()).await.is_err() {
             tracing::warn!("some sessions at backends could not be closed in time");
         }
     }

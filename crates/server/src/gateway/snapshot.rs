@@ -4,7 +4,7 @@ use super::plan::{Plan, Strategy};
 use crate::{
     edge::Guard,
     gateway::BuildError,
-    lane::ServerFacts,
+    lane::{ServerFacts, Shares},
     session::SessionTable,
     views::{ListObserver, Views, ViewsSettings},
 };
@@ -32,6 +32,7 @@ pub(crate) struct Bounds {
     pub(crate) request_budget: usize,
     pub(crate) read_timeout: Duration,
     pub(crate) max_in_flight: usize,
+    pub(crate) max_per_session: usize,
 }
 
 /// One configuration, built.
@@ -47,6 +48,7 @@ pub(crate) struct Snapshot {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) guard: Guard,
     pub(crate) limits: Bounds,
+    pub(crate) shares: Shares,
     pub(crate) facts: ServerFacts,
 }
 
@@ -81,7 +83,9 @@ impl Snapshot {
                 request_budget: config.limits.request_budget.0,
                 read_timeout: config.limits.read_timeout.0,
                 max_in_flight: config.limits.max_requests_in_flight as usize,
+                max_per_session: config.limits.max_requests_per_session as usize,
             },
+            shares: Shares::default(),
             facts: ServerFacts::new(&config.name, env!("CARGO_PKG_VERSION"), config.instructions.clone()),
             auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
             config,
@@ -102,8 +106,9 @@ impl Snapshot {
     /// Ends what goes on in the background and the sessions at the backends.
     pub(super) async fn stop(&self) {
         self.shared.shutdown().cancel();
-        for backend in &self.backends {
-            backend.close().await;
+        // At the same time, so that a dead one takes nothing of the others' time.
+        for backend in self.backends.iter().cloned() {
+            self.shared.tracker().spawn(async move { backend.close().await });
         }
         self.shared.tracker().close();
         self.shared.tracker().wait().await;

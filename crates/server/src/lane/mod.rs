@@ -2,11 +2,16 @@
 
 mod bridge;
 mod carried;
+mod journal;
 mod raw;
+mod share;
 mod typed;
+mod unambiguous;
 
 pub(crate) use carried::Carried;
+pub(crate) use journal::Journal;
 pub(crate) use raw::Requester;
+pub(crate) use share::Shares;
 pub(crate) use typed::{ServerFacts, list_kind};
 
 use crate::{session::ClientSession, views::Viewer};

@@ -1,6 +1,6 @@
 //! The raw lane: find the owner, send the parameters as they are, pass on what comes back.
 
-use super::{Caller, bridge, carried::Carried};
+use super::{Caller, Journal, bridge, carried::Carried, unambiguous::check_unambiguous};
 use crate::{
     failure::{Failure, code},
     gateway::Snapshot,
@@ -41,27 +41,33 @@ impl Route {
 }
 
 impl Snapshot {
-    /// Carries a request to the backend that owns it. The result is the `result` object's text as the caller's era wants it.
+    /// Carries a request to the backend that owns it. The result is the `result` object's text as the caller's era wants it. `journal` is
+    /// told whose it is.
     pub(crate) async fn carry(
         &self,
         caller: &Caller,
         carried: Carried,
         params: &RawObject<'_>,
         requester: &impl Requester,
+        journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
         let name = params.get_str(carried.key());
         let name = name.ok_or_else(|| Failure::invalid_params(&format!("`{}` has to be a string", carried.key())))?;
         if carried != Carried::ResourcesRead && params.get("arguments").is_some_and(|arguments| !arguments.starts_with('{')) {
             return Err(Failure::invalid_params("`arguments` has to be an object"));
         }
+        let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.get_object("_meta").and_then(|meta| meta.get("progressToken"));
         let viewer = caller.viewer();
         let key = viewer.key(&self.backends);
         let mut renewed = false;
         loop {
             let route = self.route(&viewer, &key, carried, &name).await?;
+            check_unambiguous(params, &route.param_headers)?;
             requester.check_mirrored(params, &route.param_headers)?;
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
+            journal.owner(backend.name());
+            tracing::trace!(method = carried.method(), backend = &**backend.name(), "sending");
             // Only a name that is another one at the backend is written anew.
             let renamed = route.original.as_deref().map(|original| {
                 let mut literal = Vec::with_capacity(original.len() + 2);
@@ -83,20 +89,26 @@ impl Snapshot {
                 progress: token.is_some(),
             };
             let mut exchange = backend.call(call).await.map_err(|error| Failure::backend(&error))?;
+            tracing::trace!(method = carried.method(), backend = &**backend.name(), era = %exchange.era(), "an answer has begun");
             loop {
                 match exchange.next().await.map_err(|error| Failure::backend(&error))? {
                     Event::Result(result) => return bridge::result(carried, caller.era, exchange.era(), result),
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
                         // The tool's schema has changed since it was listed: the request was not run.
                         renewed = true;
+                        tracing::trace!(
+                            backend = &**backend.name(),
+                            "the tool has changed; its list is fetched anew and the call repeated"
+                        );
                         self.views.renew(&viewer, &key, route.backend).await;
                         break;
                     }
                     Event::Error { code, object } => {
                         let uri = (carried == Carried::ResourcesRead).then_some(&*name);
-                        return Err(Failure::passed(code, object, caller.era, uri));
+                        return Err(Failure::passed(code, object, caller.era, exchange.era(), uri));
                     }
                     Event::Notification { method, params } => {
+                        tracing::trace!(backend = &**backend.name(), "a notification ahead of the answer");
                         if let ("notifications/progress", Some(token)) = (method.as_str(), token) {
                             requester.notified(progress(&params, token)).await;
                         }

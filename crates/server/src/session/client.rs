@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::{Notify, mpsc};
@@ -37,6 +37,8 @@ pub(crate) struct ClientSession {
     used: AtomicBool,
     /// Requests in flight and open streams.
     busy: AtomicU32,
+    /// Calls in flight at backends, also those whose connections are gone.
+    pub(crate) calling: AtomicUsize,
     calls: Mutex<Vec<ActiveCall>>,
     streams: Mutex<Vec<Stream>>,
     /// How many streams were ever opened: the next one's number.
@@ -97,6 +99,7 @@ impl ClientSession {
             last_used: AtomicU64::new(now),
             used: AtomicBool::new(adopted),
             busy: AtomicU32::new(0),
+            calling: AtomicUsize::new(0),
             calls: Mutex::default(),
             streams: Mutex::default(),
             streams_opened: AtomicU64::new(0),

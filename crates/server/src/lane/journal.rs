@@ -1,0 +1,152 @@
+//! A line in the log for each request, where the log's level is `debug`: which method, which backend, how long, and what came of it. Never
+//! a value.
+
+use super::{Carried, list_kind};
+use crate::failure::Failure;
+use std::{sync::Arc, time::Instant};
+
+/// What the log is told of one request when this is dropped. Holds nothing, and costs one look at the level, where nobody listens.
+pub(crate) struct Journal(Option<Box<Entry>>);
+
+struct Entry {
+    method: &'static str,
+    begun: Instant,
+    backend: Option<Arc<str>>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// Nobody waited for the end.
+    GivenUp,
+    Result,
+    Error(i64),
+}
+
+impl Journal {
+    /// Begins with a request. A method that is not known is not named: the word is the client's.
+    pub(crate) fn begin(method: &str) -> Self {
+        let entry = || Box::new(Entry { method: known(method), begun: Instant::now(), backend: None, outcome: Outcome::GivenUp });
+        Self(tracing::enabled!(tracing::Level::DEBUG).then(entry))
+    }
+
+    /// Notes the backend that owns the request.
+    pub(crate) fn owner(&mut self, backend: &Arc<str>) {
+        if let Some(entry) = &mut self.0 {
+            entry.backend = Some(Arc::clone(backend));
+        }
+    }
+
+    /// Ends with what the caller is told.
+    pub(crate) fn end<T>(mut self, outcome: &Result<T, Failure>) {
+        if let Some(entry) = &mut self.0 {
+            entry.outcome = outcome.as_ref().map_or_else(|failure| Outcome::Error(failure.code()), |_| Outcome::Result);
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let Some(entry) = &self.0 else { return };
+        let (outcome, code) = match entry.outcome {
+            Outcome::GivenUp => ("given up", None),
+            Outcome::Result => ("result", None),
+            Outcome::Error(code) => ("error", Some(code)),
+        };
+        let milliseconds = entry.begun.elapsed().as_micros() as f64 / 1000.0;
+        tracing::debug!(method = entry.method, backend = entry.backend.as_deref(), milliseconds, outcome, code, "request");
+    }
+}
+
+fn known(method: &str) -> &'static str {
+    if let Some(carried) = Carried::from_method(method) {
+        return carried.method();
+    }
+    if let Some(kind) = list_kind(method) {
+        return kind.method();
+    }
+    let own = ["initialize", "ping", "server/discover", "subscriptions/listen"];
+    own.into_iter().find(|own| *own == method).unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fmt,
+        sync::{Mutex, PoisonError},
+    };
+    use tracing::{
+        Event, Level, Metadata,
+        field::{Field, Visit},
+        span,
+    };
+
+    /// Notes the fields of every event of this level and above.
+    struct Listener(Level, Arc<Mutex<Vec<String>>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+            if field.name() != "milliseconds" {
+                self.0 += &format!("{}={value:?} ", field.name());
+            }
+        }
+    }
+
+    impl tracing::Subscriber for Listener {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= self.0
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            self.1.lock().unwrap_or_else(PoisonError::into_inner).push(line.0.trim_end().to_owned());
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    fn heard(level: Level, work: impl FnOnce()) -> Vec<String> {
+        let lines = Arc::default();
+        tracing::subscriber::with_default(Listener(level, Arc::clone(&lines)), work);
+        std::mem::take(&mut *lines.lock().unwrap())
+    }
+
+    #[test]
+    fn each_request_is_one_line_that_says_what_came_of_it() {
+        let lines = heard(Level::DEBUG, || {
+            let mut journal = Journal::begin("tools/call");
+            journal.owner(&"git".into());
+            journal.end(&Ok(()));
+            Journal::begin("tools/list").end::<()>(&Err(Failure::invalid_params("x")));
+            Journal::begin("secret/word").end(&Ok(()));
+            drop(Journal::begin("ping"));
+        });
+        assert_eq!(
+            lines,
+            [
+                r#"message=request method="tools/call" backend="git" outcome="result""#,
+                r#"message=request method="tools/list" outcome="error" code=-32602"#,
+                r#"message=request method="unknown" outcome="result""#,
+                r#"message=request method="ping" outcome="given up""#,
+            ]
+        );
+    }
+
+    #[test]
+    fn where_nobody_listens_there_is_nothing_to_say() {
+        let lines = heard(Level::INFO, || {
+            let journal = Journal::begin("tools/call");
+            assert!(journal.0.is_none());
+            journal.end(&Ok(()));
+        });
+        assert!(lines.is_empty());
+    }
+}
