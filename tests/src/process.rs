@@ -26,29 +26,36 @@ use tokio::{
 /// When it cannot be built.
 pub fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let find = || std::env::var_os("VMCP_BIN").map_or_else(|| built("vmcp", &["--package", "vmcp"]), |path| Ok(path.into()));
     match BINARY.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
         Ok(path) => Ok(path),
         Err(error) => bail!("{error}"),
     }
 }
 
-fn find() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("VMCP_BIN") {
-        return Ok(path.into());
-    }
+/// The path of an example of the crate `vmcp-server`, built when it is missing or older than its sources.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn example(name: &str) -> Result<PathBuf> {
+    built(&format!("examples/{name}"), &["--package", "vmcp-server", "--example", name])
+}
+
+/// An executable in the target folder of this one.
+fn built(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let folder = this.ancestors().skip(1).find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
     let folder = folder.context("this executable is not in a target folder: set VMCP_BIN")?;
-    let path = folder.join(format!("vmcp{}", std::env::consts::EXE_SUFFIX));
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
-    let built = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    if newest(&root.join("crates")) > built {
+    let written = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    if newest(&root.join("crates")) > written {
         let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--package", "vmcp"]).current_dir(root);
+        cargo.args(["build", "--quiet"]).args(arguments).current_dir(root);
         if folder.ends_with("release") {
             cargo.arg("--release");
         }
-        ensure!(cargo.status().context("running cargo")?.success(), "`cargo build --package vmcp` failed");
+        ensure!(cargo.status().context("running cargo")?.success(), "`cargo build {}` failed", arguments.join(" "));
     }
     Ok(path)
 }

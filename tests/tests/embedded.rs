@@ -138,3 +138,19 @@ async fn a_new_configuration_takes_over_while_sessions_and_calls_go_on() -> Resu
     serving.await??;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_example_calls_a_tool_both_ways_with_the_header_of_its_own_strategy() -> Result<()> {
+    let mut command = tokio::process::Command::new(vmcp_tests::process::example("embed")?);
+    let output = tokio::time::timeout(vmcp_tests::PATIENCE, command.kill_on_drop(true).output()).await.context("it does not end")??;
+    let (said, wrong) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{wrong}");
+    let lines: Vec<&str> = said.lines().collect();
+    let [service, direct] = lines.as_slice() else { anyhow::bail!("two lines are expected: {said}") };
+    let service = service.strip_prefix("as a service, 200 OK: ").with_context(|| said.clone())?;
+    let direct = direct.strip_prefix("directly: ").with_context(|| said.clone())?;
+    let (service, direct): (Value, Value) = (serde_json::from_str(service)?, serde_json::from_str(direct)?);
+    assert_eq!(service["result"], direct, "both ways give the same result");
+    assert_eq!(direct["content"][0]["text"], "I was sent: Bearer token-for-notes");
+    Ok(())
+}
