@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
-use vmcp_core::{Origin, Retry, config::Span};
+use vmcp_core::{Origin, Retry, catalogue::ListKind, config::Span};
 
 /// A request to a backend failed without an answer that could be passed on.
 ///
@@ -27,8 +27,10 @@ pub enum Phase {
     Discover,
     /// `initialize` and `notifications/initialized`.
     Initialize,
-    /// One of the lists.
+    /// What all lists have in common.
     List,
+    /// One of the lists.
+    ListOf(ListKind),
     /// A caller's request.
     Call,
     /// The stream that tells of changes.
@@ -183,6 +185,7 @@ impl Phase {
             Self::Discover => "server/discover",
             Self::Initialize => "initialize",
             Self::List => "list",
+            Self::ListOf(kind) => kind.method(),
             Self::Call => "call",
             Self::Stream => "event stream",
             Self::Close => "close",
@@ -259,8 +262,8 @@ mod tests {
                 "backend `github` needs the header `x-t`, which the request does not have",
             ),
             (
-                error(Phase::List, ErrorKind::Status { status: StatusCode::BAD_GATEWAY, retry_after: None }),
-                "backend `github`: list was answered with HTTP status 502",
+                error(Phase::ListOf(ListKind::Tools), ErrorKind::Status { status: StatusCode::BAD_GATEWAY, retry_after: None }),
+                "backend `github`: tools/list was answered with HTTP status 502",
             ),
         ];
         for (error, text) in cases {

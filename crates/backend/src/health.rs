@@ -1,6 +1,6 @@
 //! How a backend is doing, judged by what its requests come to.
 
-use crate::{Error, ErrorKind, era::Eras};
+use crate::{Error, ErrorKind, Phase, era::Eras};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
@@ -58,7 +58,21 @@ impl HealthCell {
     }
 
     /// It did not, or not well. A connection that cannot be made may mean that another server comes up.
+    ///
+    /// One bad list is not the backend's health: it stands beside lists that may be good, and health would change to and fro.
     pub(crate) fn failed(&self, error: &Error, eras: &Eras) {
+        let is_permission = matches!(error.kind(), ErrorKind::Status { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. });
+        if is_permission || !matches!(error.phase(), Phase::ListOf(_)) {
+            self.judge(error, eras);
+        }
+    }
+
+    /// No list came, and this is the first one's error.
+    pub(crate) fn failed_to_list(&self, error: &Error, eras: &Eras) {
+        self.judge(error, eras);
+    }
+
+    fn judge(&self, error: &Error, eras: &Eras) {
         let health = match error.kind() {
             ErrorKind::Connect(_) => {
                 eras.forget_refusals();
@@ -101,8 +115,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Phase;
-    use vmcp_core::config::ProtocolEra;
+    use vmcp_core::{catalogue::ListKind, config::ProtocolEra};
 
     #[test]
     fn outcomes_make_the_health() {
@@ -129,5 +142,16 @@ mod tests {
             fail(kind);
             assert_eq!(cell.load().health, Health::Healthy);
         }
+    }
+    #[test]
+    fn one_bad_list_is_not_the_health_and_no_list_is() {
+        let (cell, eras) = (HealthCell::new(), Eras::new(ProtocolEra::Auto));
+        let error = Error::new(&"b".into(), Phase::ListOf(ListKind::Prompts), ErrorKind::Timeout(Duration::ZERO));
+        cell.answered("b");
+        cell.failed(&error, &eras);
+        assert_eq!(cell.load().health, Health::Healthy);
+        cell.failed_to_list(&error, &eras);
+        assert_eq!(cell.load().health, Health::Unhealthy);
+        assert_eq!(cell.load().last_error.as_deref(), Some("backend `b`: prompts/list timed out after 0s"));
     }
 }

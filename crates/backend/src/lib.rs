@@ -44,7 +44,7 @@ pub use exchange::Exchange;
 pub use health::Health;
 pub use http::HttpFetch;
 pub use key::{SessionKey, ViewScope};
-pub use list::ListRequest;
+pub use list::{Early, ListRequest, Listed};
 pub use options::{BackendOptions, Observer, Shared, SharedOptions};
 pub use session::CallerSessions;
 pub use status::BackendStatus;

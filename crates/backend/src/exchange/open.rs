@@ -181,7 +181,7 @@ impl Exchange {
         const REFUSALS: [StatusCode; 3] = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
         const LEGACY_ONLY: std::ops::RangeInclusive<i64> = -32019..=-32000;
         const INVALID_REQUEST: i64 = -32600;
-        if self.phase != Phase::Call && self.phase != Phase::List || !REFUSALS.contains(&status) {
+        if !matches!(self.phase, Phase::Call | Phase::ListOf(_)) || !REFUSALS.contains(&status) {
             return;
         }
         let forget = |era| self.backend.learn(era, Speaks::Unknown);

@@ -36,7 +36,7 @@ async fn heard(heard: &Heard) -> (ViewScope, Option<ListKind>) {
 }
 
 async fn list(under: &Under, era: Era) {
-    under.backend.list(ListRequest { era, capabilities: CapabilitySet::NONE, caller: None, sessions: None }).await.unwrap();
+    under.backend.list(ListRequest { era, capabilities: CapabilitySet::NONE, caller: None, sessions: None, early: None }).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The methods whose parameters and results are carried untouched.
 
+use vmcp_core::catalogue::ListKind;
+
 /// A method that one backend answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {
@@ -23,6 +25,15 @@ impl Carried {
             Self::ToolsCall => "tools/call",
             Self::ResourcesRead => "resources/read",
             Self::PromptsGet => "prompts/get",
+        }
+    }
+
+    /// The lists in which its owner can stand.
+    pub(crate) fn lists(self) -> &'static [ListKind] {
+        match self {
+            Self::ToolsCall => &[ListKind::Tools],
+            Self::ResourcesRead => &[ListKind::Resources, ListKind::ResourceTemplates],
+            Self::PromptsGet => &[ListKind::Prompts],
         }
     }
 

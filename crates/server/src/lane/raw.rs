@@ -125,12 +125,12 @@ impl Snapshot {
         let rules = self.views.rules();
         if viewer.era == Era::Modern
             && carried == Carried::ToolsCall
-            && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key))
+            && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key, carried.lists()))
         {
             // What a modern caller's headers have to repeat stands in the tool's schema, so its first call waits for the first list.
             self.views.gather(viewer, key, |backend| backend == owner).await;
         }
-        let listed = self.views.listed(key);
+        let listed = self.views.listed(key, carried.lists());
         // A list that came in since the first look is in the catalogue now.
         if let Some(route) = self.listed_route(key, carried, name) {
             return Ok(route);

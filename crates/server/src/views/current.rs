@@ -2,6 +2,7 @@
 
 use super::{
     catalogues::Catalogues,
+    complaints::Complaints,
     findings::Findings,
     keys::{ListKey, Viewer, ViewerKey},
     listeners::Listeners,
@@ -40,6 +41,7 @@ pub(crate) struct Views {
     pub(super) backends: Vec<Arc<Backend>>,
     pub(super) lists: Lists,
     pub(super) catalogues: Catalogues,
+    pub(super) complaints: Complaints,
     pub(super) settings: ViewsSettings,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) listeners: Listeners,
@@ -86,6 +88,7 @@ impl Views {
         shutdown: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
+            complaints: Complaints::new(backends.len()),
             backends,
             lists: Lists::new(),
             catalogues: Catalogues::new(rules),
@@ -143,9 +146,10 @@ impl Views {
         self.lists.known(&key.list(backend)?)?.list()
     }
 
-    /// Which backends have a list in this view. One that is left out has none: a call to it says which header is missing.
-    pub(crate) fn listed(&self, key: &ViewerKey) -> Vec<bool> {
-        self.backends.iter().map(|backend| self.known_list(key, backend).is_some()).collect()
+    /// Which backends have a list of these kinds in this view. One that is left out has none: a call to it says which header is missing.
+    pub(crate) fn listed(&self, key: &ViewerKey, kinds: &[ListKind]) -> Vec<bool> {
+        let knows = |slot: Arc<Slot>| kinds.iter().all(|kind| slot.knows(*kind));
+        self.backends.iter().map(|backend| key.list(backend).and_then(|list| self.lists.known(&list)).is_some_and(knows)).collect()
     }
 
     /// The catalogue for a list request: gets what is missing, for at most `listWait`, and has what is old renewed.
@@ -196,7 +200,7 @@ impl Views {
             let own = key.list(backend);
             private |= own.is_none_or(|list| matches!(list.scope, ViewScope::Caller(_)));
             let slot = own.and_then(|list| self.lists.known(&list));
-            let hints = slot.as_ref().and_then(|slot| slot.list()).and_then(|list| list.hints(kind));
+            let hints = slot.as_ref().and_then(|slot| slot.hints(kind));
             let age = slot.and_then(|slot| slot.fetched()).map_or(Duration::MAX, |fetched| fetched.elapsed());
             // A backend that is left out may come back at any moment.
             ttl = ttl.min(hints.map_or(Duration::ZERO, |hints| Duration::from_millis(hints.ttl_ms)).saturating_sub(age));
@@ -204,11 +208,12 @@ impl Views {
         (ttl, private)
     }
 
-    /// Why a backend has no list in this view: what the last attempt said, as far as there was one. `None`: it has one, or is left out.
+    /// Why a backend has no list of tools in this view: what the last attempt said, as far as there was one. `None`: it has one, or is
+    /// left out.
     pub(crate) fn lacks(&self, key: &ViewerKey, backend: &Backend) -> Option<Option<Arc<str>>> {
         let slot = self.lists.known(&key.list(backend)?);
         match slot {
-            Some(slot) if slot.list().is_some() => None,
+            Some(slot) if slot.knows(ListKind::Tools) => None,
             slot => Some(slot.and_then(|slot| slot.error())),
         }
     }
@@ -232,7 +237,7 @@ impl Views {
         self.backends.iter().filter_map(known).collect()
     }
 
-    /// How many tools of one backend everybody sees, and why it could not be listed, for `/status`.
+    /// What was wrong when one backend was listed for everybody, for `/status`.
     pub(crate) fn listing_error(&self, backend: usize) -> Option<Arc<str>> {
         self.lists.of(backend, ViewScope::Shared).into_iter().find_map(|(_, slot)| slot.error())
     }

@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::sync::watch;
 use vmcp_backend::ViewScope;
-use vmcp_core::catalogue::{BackendList, ListKind};
+use vmcp_core::catalogue::{BackendList, ListHints, ListKind};
 
 /// Of how many pairs of caller and backend lists are kept; shared ones are kept always, being few.
 const CALLER_LISTS: u64 = 50_000;
@@ -42,10 +42,25 @@ struct State {
     announced: u8,
     /// When the last attempt began, under way or not.
     last_start: Option<Instant>,
+    /// The kinds that were ever fetched, and those that the last attempt did not bring; a bit for each.
+    known: u8,
+    lacking: u8,
     error: Option<Arc<str>>,
-    /// Attempts that failed since the last good one.
+    /// Attempts since the last one that brought everything, and whether the last one brought nothing.
     failures: u32,
+    is_dead: bool,
     last_failure: Option<Instant>,
+}
+
+/// What an attempt brought.
+#[derive(Clone)]
+pub(super) struct Fetched {
+    /// Kinds that it did not bring are as they were.
+    pub(super) list: Arc<BackendList>,
+    /// The kinds that it did not bring, a bit for each.
+    pub(super) lacking: u8,
+    /// What was wrong.
+    pub(super) trouble: Option<Arc<str>>,
 }
 
 /// How a list stands.
@@ -66,7 +81,7 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(30);
 const CHANGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Slot {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), refreshing: AtomicBool::new(false), finished: watch::Sender::new(0) })
     }
 
@@ -86,11 +101,21 @@ impl Slot {
         self.state(|state| state.error.clone())
     }
 
+    /// Whether this kind was ever fetched, and what is not in it therefore does not exist.
+    pub(super) fn knows(&self, kind: ListKind) -> bool {
+        self.state(|state| state.known & 1 << kind.index() != 0)
+    }
+
+    /// What the backend said of caching this kind, unless what is shown of it is older than the last attempt.
+    pub(super) fn hints(&self, kind: ListKind) -> Option<ListHints> {
+        self.state(|state| state.list.as_ref().filter(|_| state.lacking & 1 << kind.index() == 0)?.hints(kind))
+    }
+
     pub(super) fn freshness(&self, ttl: Duration) -> Freshness {
         self.state(|state| match (&state.list, state.fetched) {
             (None, _) => Freshness::Missing,
             (Some(_), Some(_)) if state.changes != state.changes_listed => Freshness::Changed,
-            (Some(_), Some(fetched)) if fetched.elapsed() < ttl => Freshness::Fresh,
+            (Some(_), Some(fetched)) if fetched.elapsed() < ttl && !state.retry_due() => Freshness::Fresh,
             (Some(_), _) => Freshness::Old,
         })
     }
@@ -110,7 +135,7 @@ impl Slot {
     pub(super) fn change_due(&self) -> bool {
         self.state(|state| {
             let rested = state.last_start.is_none_or(|start| start.elapsed() >= CHANGE_PAUSE);
-            state.fetched.is_some() && state.changes != state.changes_listed && state.failures == 0 && rested
+            state.fetched.is_some() && state.changes != state.changes_listed && !state.is_dead && rested
         })
     }
 
@@ -129,17 +154,14 @@ impl Slot {
     }
 
     /// Until when a caller waits for the attempt under way: `wait` from its beginning, so that a slow backend is waited for once.
-    /// `None`: not at all, since the last attempt failed or none is under way.
+    /// `None`: not at all, since the last attempt brought nothing or none is under way.
     pub(super) fn wait_until(&self, wait: Duration) -> Option<Instant> {
-        self.state(|state| if state.failures > 0 { None } else { state.started.map(|started| started + wait) })
+        self.state(|state| if state.is_dead { None } else { state.started.map(|started| started + wait) })
     }
 
-    /// Whether a failed list is due for another attempt.
+    /// Whether a failed list, or one that lacks a kind, is due for another attempt.
     pub(super) fn retry_due(&self) -> bool {
-        self.state(|state| match state.last_failure {
-            Some(last) => last.elapsed() >= MAX_BACK_OFF.min(Duration::from_secs(1 << state.failures.saturating_sub(1).min(5))),
-            None => false,
-        })
+        self.state(|state| state.retry_due())
     }
 
     /// Wakes when the attempt under way, or the next one, has finished.
@@ -149,20 +171,17 @@ impl Slot {
 
     /// Ends an attempt. Returns the kinds that differ from before. Where there are any, `changed` runs before anybody who waits wakes:
     /// who wakes must not be shown a catalogue from before.
-    pub(super) fn finish(&self, outcome: Result<Arc<BackendList>, Arc<str>>, changed: impl FnOnce()) -> Vec<ListKind> {
+    pub(super) fn finish(&self, outcome: Result<Fetched, Arc<str>>, changed: impl FnOnce()) -> Vec<ListKind> {
         let kinds = self.state(|state| {
             state.started = None;
             match outcome {
-                Ok(list) => {
-                    let before = state.list.replace(Arc::clone(&list));
-                    state.fetched = Some(Instant::now());
+                Ok(fetched) => {
                     state.changes_listed = state.changes_at_start;
-                    (state.error, state.failures, state.last_failure) = (None, 0, None);
-                    let differs = |kind: &ListKind| before.as_ref().is_none_or(|before| before.hash(*kind) != list.hash(*kind));
-                    ListKind::ALL.into_iter().filter(differs).collect()
+                    state.judge(&fetched);
+                    state.take(fetched)
                 }
                 Err(error) => {
-                    state.error = Some(error);
+                    (state.error, state.is_dead) = (Some(error), true);
                     state.failures += 1;
                     state.last_failure = Some(Instant::now());
                     Vec::new()
@@ -177,11 +196,17 @@ impl Slot {
         kinds
     }
 
+    /// Takes what an attempt has brought so far, while it goes on. Returns the kinds that differ from before. Whoever waits goes on
+    /// waiting: what it wants may be among what is still to come.
+    pub(super) fn arrive(&self, fetched: Fetched) -> Vec<ListKind> {
+        self.state(|state| state.take(fetched))
+    }
+
     /// Takes a list that was fetched under another key and turned out to belong here too.
-    pub(super) fn adopt(&self, list: Arc<BackendList>) {
+    pub(super) fn adopt(&self, fetched: Fetched) {
         self.state(|state| {
-            (state.list, state.fetched) = (Some(list), Some(Instant::now()));
-            (state.error, state.failures, state.last_failure) = (None, 0, None);
+            state.judge(&fetched);
+            state.take(fetched);
         });
     }
 
@@ -189,10 +214,42 @@ impl Slot {
     pub(super) fn restore(&self, list: Arc<BackendList>) {
         self.state(|state| {
             if state.list.is_none() {
+                // Of a kind without hints nothing was kept: the backend may have had none, or it may have failed.
+                state.known = bits(|kind| list.hints(kind).is_some());
                 state.list = Some(list);
             }
         });
     }
+}
+
+impl State {
+    fn retry_due(&self) -> bool {
+        let pause = MAX_BACK_OFF.min(Duration::from_secs(1 << self.failures.saturating_sub(1).min(5)));
+        self.last_failure.is_some_and(|last| last.elapsed() >= pause)
+    }
+
+    fn take(&mut self, Fetched { list, lacking, .. }: Fetched) -> Vec<ListKind> {
+        let before = self.list.replace(Arc::clone(&list));
+        self.fetched = Some(Instant::now());
+        self.known |= !lacking;
+        self.lacking = lacking;
+        let differs = |kind: &ListKind| before.as_ref().is_none_or(|before| before.hash(*kind) != list.hash(*kind));
+        ListKind::ALL.into_iter().filter(differs).collect()
+    }
+
+    /// Takes down how an attempt that is over went.
+    fn judge(&mut self, fetched: &Fetched) {
+        (self.error, self.is_dead) = (fetched.trouble.clone(), false);
+        (self.failures, self.last_failure) = match fetched.lacking {
+            0 => (0, None),
+            _ => (self.failures + 1, Some(Instant::now())),
+        };
+    }
+}
+
+/// A bit for each kind of which this is true.
+pub(super) fn bits(is: impl Fn(ListKind) -> bool) -> u8 {
+    ListKind::ALL.into_iter().filter(|kind| is(*kind)).fold(0, |bits, kind| bits | 1 << kind.index())
 }
 
 /// What one caller sees of one backend: a list for each era and set of capabilities. Together under one key, so that a change of
@@ -290,15 +347,19 @@ impl Lists {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::cell::Cell;
     use vmcp_core::Era;
 
+    pub(in crate::views) fn whole(trouble: Option<&str>) -> Fetched {
+        Fetched { list: Arc::new(BackendList::builder(Era::Modern).build()), lacking: 0, trouble: trouble.map(Into::into) }
+    }
+
     #[test]
     fn a_change_is_news_once_until_somebody_looks_and_is_not_fetched_right_after_a_look() {
         let slot = Slot::new();
-        let list = || Ok(Arc::new(BackendList::builder(Era::Modern).build()));
+        let list = || Ok(whole(None));
         assert!(slot.start());
         assert!(slot.mark_changed(Some(ListKind::Tools)) && !slot.mark_changed(Some(ListKind::Tools)));
         assert!(slot.mark_changed(None) && !slot.mark_changed(Some(ListKind::Prompts)));
@@ -315,7 +376,7 @@ mod tests {
         let slot = Slot::new();
         let waiting = slot.subscribe();
         let told = Cell::new(0);
-        let list = || Ok(Arc::new(BackendList::builder(Era::Modern).build()));
+        let list = || Ok(whole(None));
         let changed = || {
             assert!(slot.list().is_some() && !waiting.has_changed().unwrap());
             told.set(told.get() + 1);
@@ -326,5 +387,28 @@ mod tests {
         slot.finish(list(), || told.set(told.get() + 1));
         slot.finish(Err("gone".into()), || told.set(told.get() + 1));
         assert_eq!(told.get(), 1, "the same list again and a failure change nothing");
+    }
+    #[test]
+    fn a_kind_that_fails_is_tried_again_and_holds_up_neither_changes_nor_those_who_wait() {
+        let slot = Slot::new();
+        let tools = || Fetched { lacking: bits(|kind| kind != ListKind::Tools), trouble: Some("no prompts".into()), ..whole(None) };
+        assert!(slot.start());
+        slot.arrive(Fetched { trouble: None, ..tools() });
+        assert_eq!((slot.freshness(Duration::MAX), slot.error()), (Freshness::Fresh, None), "what is there is there");
+        assert!(slot.knows(ListKind::Tools) && !slot.knows(ListKind::Prompts));
+        slot.finish(Ok(tools()), || {});
+        assert_eq!(slot.error().as_deref(), Some("no prompts"));
+        slot.mark_changed(Some(ListKind::Tools));
+        slot.state(|state| {
+            state.last_start = Instant::now().checked_sub(CHANGE_PAUSE);
+            state.last_failure = Instant::now().checked_sub(CHANGE_PAUSE);
+        });
+        assert!(slot.change_due() && slot.retry_due());
+        assert!(slot.start() && slot.wait_until(Duration::MAX / 4).is_some());
+        slot.finish(Ok(whole(None)), || {});
+        assert!(slot.knows(ListKind::Prompts) && slot.error().is_none() && !slot.retry_due());
+        // What was known once stays known, while no list at all can be had.
+        slot.finish(Err("gone".into()), || {});
+        assert!(slot.knows(ListKind::Prompts) && slot.wait_until(Duration::ZERO).is_none());
     }
 }

@@ -4,6 +4,7 @@
 //! one list of each backend, and belongs to a *viewer*: era, capabilities and the scopes of all backends.
 
 mod catalogues;
+mod complaints;
 mod current;
 mod disk;
 mod findings;

@@ -3,11 +3,17 @@
 use super::{
     current::Views,
     keys::{ListKey, Viewer},
-    lists::Slot,
+    lists::{Fetched, Slot, bits},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use vmcp_auth::Identity;
-use vmcp_backend::{CallerSessions, ListRequest, ViewScope};
+use vmcp_backend::{CallerSessions, Early, ListRequest, Listed, ViewScope};
 use vmcp_core::{CapabilitySet, Era};
 
 /// What a listing needs of the request that wants it, owned for as long as the listing takes.
@@ -56,11 +62,26 @@ impl Views {
 
     async fn list(self: Arc<Self>, key: ListKey, mut attempt: Attempt, asker: Option<Asker>, era: Era, capabilities: CapabilitySet) {
         let Some(backend) = self.backends.get(key.backend) else { return };
+        let slot = Arc::clone(&attempt.slot);
+        let arrived = AtomicBool::new(false);
+        let early = |listed: Listed| {
+            let (resolved, fetched) = self.fetched(key, capabilities, &slot, listed);
+            if resolved != key {
+                self.lists.slot(resolved).arrive(fetched.clone());
+            }
+            if !slot.arrive(fetched).is_empty() {
+                self.changed();
+                self.announce(key.backend, key.scope);
+                arrived.store(true, Ordering::Relaxed);
+            }
+        };
         let request = ListRequest {
             era,
             capabilities,
             caller: asker.as_ref().map(|asker| &asker.caller),
             sessions: asker.as_ref().and_then(|asker| asker.sessions.as_ref()),
+            // Those who wait find what there is when they stop waiting.
+            early: Some(Early { after: self.settings.wait / 2, tell: &early }),
         };
         let listed = tokio::select! {
             listed = backend.list(request) => listed,
@@ -68,35 +89,49 @@ impl Views {
         };
         drop(asker);
         attempt.finished = true;
-        let (changed, list) = match listed {
-            Ok(list) => {
-                let list = self.lists.intern(list);
-                // The era may only now be known: then the list belongs under that key too.
-                let resolved = ListKey {
-                    era: list.era(),
-                    capabilities: if list.era() == Era::Legacy { CapabilitySet::NONE } else { capabilities },
-                    ..key
-                };
+        let outcome =
+            listed.map(|listed| self.fetched(key, capabilities, &slot, listed)).map_err(|error| Arc::<str>::from(error.to_string()));
+        let (trouble, brought) = match &outcome {
+            Ok((_, fetched)) => (fetched.trouble.as_deref(), true),
+            Err(error) => (Some(&**error), false),
+        };
+        if let Some(error) = trouble
+            && let Some(complaint) = self.complaints.of(&key, &slot, error, brought)
+        {
+            tracing::warn!(backend = %backend.name(), error, "{}", complaint.as_str());
+        }
+        let (outcome, list) = match outcome {
+            Ok((resolved, fetched)) => {
+                let list = Arc::clone(&fetched.list);
                 if resolved != key {
                     // Whoever waited for this attempt looks there now and must find something, also while another one is under way.
-                    self.lists.slot(resolved).adopt(Arc::clone(&list));
+                    self.lists.slot(resolved).adopt(fetched.clone());
                     self.changed();
                 }
-                (attempt.slot.finish(Ok(Arc::clone(&list)), || self.changed()), Some(list))
+                (Ok(fetched), Some(list))
             }
-            Err(error) => {
-                tracing::warn!(backend = %backend.name(), %error, "cannot list a backend; its last good list stays");
-                (attempt.slot.finish(Err(error.to_string().into()), || {}), None)
-            }
+            Err(error) => (Err(error), None),
         };
-        if !changed.is_empty() {
+        let changed = attempt.slot.finish(outcome, || self.changed());
+        if !changed.is_empty() || arrived.into_inner() {
             if let (ViewScope::Shared, Some(list)) = (key.scope, list) {
                 backend.watch();
                 self.keep(key, &list).await;
             }
-            self.report();
             self.announce(key.backend, key.scope);
         }
+    }
+
+    /// What a listing brought, over what is known already, and the key that it belongs under: the era may only now be known.
+    fn fetched(&self, key: ListKey, capabilities: CapabilitySet, slot: &Slot, listed: Listed) -> (ListKey, Fetched) {
+        let era = listed.era();
+        let resolved = ListKey { era, capabilities: if era == Era::Legacy { CapabilitySet::NONE } else { capabilities }, ..key };
+        let troubles = listed.failed().iter().map(|(_, error)| error).chain(listed.warnings());
+        let troubles: Vec<String> = troubles.map(ToString::to_string).collect();
+        let lacking = bits(|kind| listed.lacks(kind));
+        let last = slot.list().or_else(|| self.lists.known(&resolved)?.list());
+        let list = self.lists.intern(listed.over(last.as_deref()));
+        (resolved, Fetched { list, lacking, trouble: (!troubles.is_empty()).then(|| troubles.join("; ").into()) })
     }
 
     /// Lists what everybody will want and brings dead backends' lists back, until shutdown.

@@ -31,6 +31,7 @@ pub enum TooLarge {
 pub struct BackendListBuilder {
     era: Era,
     kinds: [KindBuilder; 4],
+    kept: [Option<KindList>; 4],
     rejected: Vec<Rejected>,
     instructions: Option<String>,
     bytes: usize,
@@ -50,7 +51,7 @@ struct KindBuilder {
 
 impl BackendListBuilder {
     pub(super) fn new(era: Era) -> Self {
-        Self { era, kinds: Default::default(), rejected: Vec::new(), instructions: None, bytes: 0 }
+        Self { era, kinds: Default::default(), kept: Default::default(), rejected: Vec::new(), instructions: None, bytes: 0 }
     }
 
     /// Adds one page: the raw texts of its items. An empty page counts too: it says that the backend has the list.
@@ -113,12 +114,22 @@ impl BackendListBuilder {
         self.instructions = (!text.is_empty()).then(|| cut(text, MAX_INSTRUCTIONS).to_owned());
     }
 
+    /// Takes one kind over as an earlier list has it, in place of pages: the last good one where it could not be fetched anew.
+    pub fn keep(&mut self, kind: ListKind, earlier: &BackendList) {
+        self.rejected.retain(|item| item.kind != kind);
+        self.rejected.extend(earlier.rejected().iter().filter(|item| item.kind == kind).cloned());
+        self.kept[kind.index()] = Some(earlier.list(kind).clone());
+    }
+
     /// The finished list.
     #[must_use]
     pub fn build(self) -> BackendList {
-        let Self { era, kinds, rejected, instructions, .. } = self;
+        let Self { era, kinds, mut kept, rejected, instructions, .. } = self;
         let [tools, resources, templates, prompts] = kinds;
-        let build = |list: KindBuilder, kind| list.build(era, rejected.iter().filter(|item| item.kind == kind));
+        let mut build = |list: KindBuilder, kind: ListKind| match kept[kind.index()].take() {
+            Some(kept) => kept,
+            None => list.build(era, rejected.iter().filter(|item| item.kind == kind)),
+        };
         let kinds = [
             build(tools, ListKind::Tools),
             build(resources, ListKind::Resources),

@@ -72,7 +72,7 @@ pub struct BackendList {
 }
 
 /// One of the four lists.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct KindList {
     /// The items' texts, one behind the other.
     text: Box<str>,

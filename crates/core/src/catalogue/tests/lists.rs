@@ -155,3 +155,18 @@ fn hashes_tell_apart_what_a_merge_would_tell_apart() {
     assert_ne!(key(&[tools(&["x"]), None], Era::Legacy), key(&[None, tools(&["x"])], Era::Legacy));
     assert_ne!(key(&[tools(&["x"]), None], Era::Legacy), key(&[tools(&["x"]), None], Era::Modern));
 }
+
+#[test]
+fn a_kind_that_is_kept_is_as_it_was_and_the_others_are_new() {
+    let mut builder = BackendList::builder(Era::Modern);
+    builder.add_page(ListKind::Resources, &[r#"{"uri":"a:b"}"#, "[]"]).unwrap();
+    builder.page_hints(ListKind::Resources, Some(7), Some("public"));
+    let earlier = builder.build();
+    let mut builder = BackendList::builder(Era::Modern);
+    builder.add_page(ListKind::Tools, &[&tool("new")]).unwrap();
+    builder.keep(ListKind::Resources, &earlier);
+    let list = builder.build();
+    assert_eq!((list.len(ListKind::Tools), list.len(ListKind::Resources)), (1, 1));
+    assert_eq!(list.hash(ListKind::Resources), earlier.hash(ListKind::Resources));
+    assert_eq!((list.hints(ListKind::Resources), list.rejected()), (earlier.hints(ListKind::Resources), earlier.rejected()));
+}
