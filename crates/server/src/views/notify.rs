@@ -15,6 +15,9 @@ fn list_changed_message(kind: ListKind) -> Bytes {
 impl Views {
     /// A list under this scope changed: sessions that listen and look through it are told what differs from what they saw.
     pub(super) fn announce(&self, backend: usize, scope: ViewScope) {
+        if scope == ViewScope::Shared {
+            self.report();
+        }
         for session in self.sessions.all() {
             if session.has_stream() && session.viewer().is_some_and(|viewer| viewer.looks_through(backend, scope)) {
                 self.tell(&session);
