@@ -4,50 +4,56 @@
 //! mcp-proxy and FastMCP's proxy. The participants take turns in every round, so that a busy moment of the machine hits all of them,
 //! and the medians of the rounds are compared. Everything stays on loopback and ends by itself.
 //!
-//! Options: `--rounds N` (5), `--seconds S` per measurement (2), `--only NAME` (repeated), `--sessions N` (5000; 0 leaves the memory
-//! of idle sessions out), `--quick` (one short round of everything).
+//! `--help` prints the options. Exit code 0 when every bar is met, 1 when one is not, or was not measured.
 
 mod load;
+mod options;
 mod participant;
 mod report;
 mod sessions;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
+use options::{Asked, Options};
 use participant::{Backend, Participant};
 use report::{Cell, Sample};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{Write, stderr, stdout},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
 use vmcp_tests::{Era, proc_stat};
 
 const CONNECTIONS: [usize; 2] = [1, 32];
 
-struct Options {
-    rounds: usize,
-    seconds: f64,
-    only: Vec<String>,
-    sessions: usize,
-}
-
-fn options() -> Result<Options> {
-    let mut options = Options { rounds: 5, seconds: 2.0, only: Vec::new(), sessions: 5000 };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
-        match argument.as_str() {
-            "--rounds" => options.rounds = value()?.parse()?,
-            "--seconds" => options.seconds = value()?.parse()?,
-            "--only" => options.only.push(value()?),
-            "--sessions" => options.sessions = value()?.parse()?,
-            "--quick" => (options.rounds, options.seconds, options.sessions) = (1, 0.5, 500),
-            other => bail!("no option `{other}`; see the head of tests/src/bin/bench/main.rs"),
+fn main() -> ExitCode {
+    // Nobody may be reading what is said below, which changes nothing.
+    let options = match options::read(std::env::args().skip(1)) {
+        Ok(Asked::Run(options)) => options,
+        Ok(Asked::Help) => {
+            let _ = stdout().write_all(options::USAGE.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let _ = writeln!(stderr(), "bench: {error:#}; see --help");
+            return ExitCode::from(2);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    match runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&options))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(stderr(), "bench: {error:#}");
+            ExitCode::FAILURE
         }
     }
-    ensure!(options.rounds > 0 && options.seconds > 0.0, "at least one round of some length");
-    Ok(options)
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<()> {
-    let options = options()?;
+/// Measures, prints the report, and tells whether every bar is met.
+async fn run(options: &Options) -> Result<bool> {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let backend = Backend::start("b").await?;
     let mut participants = Vec::new();
@@ -73,8 +79,12 @@ async fn main() -> Result<()> {
                 }
                 for at in order {
                     let length = Duration::from_secs_f64(options.seconds);
-                    let sample = load::measure(&participants[at], era, connections, length).await?;
-                    samples.entry(Cell { at, era: report::order(era), connections }).or_default().push(sample);
+                    let cell = Cell { at, era: report::order(era), connections };
+                    match load::measure(&participants[at], era, connections, length).await {
+                        Ok(sample) => samples.entry(cell).or_default().push(sample),
+                        // The others' rows are as good without this one.
+                        Err(error) => report::note(&format!("{era:?}, {connections} connections: {error:#}")),
+                    }
                 }
             }
         }
@@ -82,7 +92,12 @@ async fn main() -> Result<()> {
     let resident: Vec<u64> =
         participants.iter().map(|participant| participant.pid.map_or(0, |pid| proc_stat::resident(pid).unwrap_or(0))).collect();
     let names: Vec<&str> = participants.iter().map(|participant| participant.name).collect();
-    let idle = if options.sessions > 0 && wanted("vmcp") { Some(sessions::measure(options.sessions).await?) } else { None };
-    report::print(&names, &samples, &resident, idle.as_ref());
-    Ok(())
+    let mut idle = None;
+    if options.sessions > 0 && wanted("vmcp") {
+        match sessions::measure(options.sessions).await {
+            Ok(measured) => idle = Some(measured),
+            Err(error) => report::note(&format!("idle sessions: {error:#}")),
+        }
+    }
+    Ok(report::print(&names, &samples, &resident, idle.as_ref()))
 }

@@ -76,6 +76,7 @@ fn free_port() -> Result<u16> {
 }
 
 fn nginx(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let file = folder.join("nginx.conf");
     let at = folder.display();
     let temporary: String =
@@ -83,7 +84,7 @@ fn nginx(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
     std::fs::write(
         &file,
         format!(
-            "daemon off;\nworker_processes 2;\npid {at}/pid;\nerror_log /dev/null crit;\nevents {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n{temporary}  keepalive_timeout 1h;\n  keepalive_requests 1000000000;\n  upstream backend {{ server {}; keepalive 64; keepalive_requests 1000000000; }}\n  server {{\n    listen 127.0.0.1:{port};\n    location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\"; }}\n  }}\n}}\n",
+            "daemon off;\nworker_processes {cores};\npid {at}/pid;\nerror_log /dev/null crit;\nevents {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n{temporary}  keepalive_timeout 1h;\n  keepalive_requests 1000000000;\n  upstream backend {{ server {}; keepalive 64; keepalive_requests 1000000000; }}\n  server {{\n    listen 127.0.0.1:{port};\n    location / {{ proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\"; }}\n  }}\n}}\n",
             backend.addr
         ),
     )?;

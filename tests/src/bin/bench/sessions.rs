@@ -11,7 +11,7 @@ use vmcp_tests::{
     process::Vmcp,
 };
 
-/// How many sessions get an open stream, and how many a backend session.
+/// How many sessions get an open stream, and how many others a backend session.
 const SOME: usize = 500;
 
 /// Resident memory, in bytes, after each step.
@@ -45,7 +45,12 @@ impl fmt::Display for Idle {
                 self.idle,
                 self.some,
             ),
-            (format!("{} of them after a call", self.some), self.backend_sessions, self.streams, self.some),
+            (
+                format!("{} others of them after a call (with a session at one backend)", self.some),
+                self.backend_sessions,
+                self.streams,
+                self.some,
+            ),
         ];
         for (step, after, before, count) in rows {
             writeln!(f, "| {step} | {:.1} | {:.1} |", after as f64 / 1_048_576.0, kib(after.saturating_sub(before), count))?;
@@ -85,13 +90,14 @@ pub(crate) async fn measure(sessions: usize) -> Result<Idle> {
         callers.push(open(&mut conns[number % 8]).await?);
     }
     let idle = memory()?;
-    let some = SOME.min(sessions);
+    let some = SOME.min(sessions / 2);
     let mut streams: Vec<Stream> = Vec::new();
     for caller in &callers[..some] {
         streams.push(Client::with(caller.clone(), vmcp.addr()).await?.listen().await?);
     }
     let with_streams = memory()?;
-    for caller in &mut callers[..some] {
+    // Those with a stream have what a call needs already.
+    for caller in &mut callers[some..2 * some] {
         caller.send(&mut conns[0], &Rpc::tool("one_echo", "{}")).await?.result()?;
     }
     let backend_sessions = memory()?;
