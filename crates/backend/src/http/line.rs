@@ -37,9 +37,14 @@ impl From<TrySendError<Request<Body>>> for SendError {
 
 impl Driver {
     /// Moves the connection on, then asks again. What is asked becomes ready only through the connection, so that only the
-    /// connection needs the waker.
+    /// connection needs the waker, and only when there is something to wait for: asking calls the waker that the connection was moved
+    /// with, which would have the task polled once more for nothing.
     pub(super) fn drive<T>(&mut self, cx: &mut Context<'_>, mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let mut quiet = Context::from_waker(Waker::noop());
+        if let Poll::Ready(ready) = ask(&mut quiet) {
+            return Poll::Ready(ready);
+        }
+        self.turn(&mut quiet);
         if let Poll::Ready(ready) = ask(&mut quiet) {
             return Poll::Ready(ready);
         }
@@ -80,7 +85,16 @@ impl Line {
     /// Sends a request and waits for the answer's head.
     pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
         let mut answer = pin!(self.sender.try_send_request(request));
-        let answer = poll_fn(|cx| self.connection.drive(cx, |cx| answer.as_mut().poll(cx))).await;
+        let mut begun = true;
+        let answer = poll_fn(|cx| {
+            if std::mem::take(&mut begun) {
+                // Writes it. Its answer is nearly always still to come.
+                self.connection.turn(cx);
+                return answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            }
+            self.connection.drive(cx, |cx| answer.as_mut().poll(cx))
+        })
+        .await;
         answer.map_err(SendError::from)
     }
 

@@ -5,6 +5,7 @@
 //! (2025-11-25, basic/transports). For a modern caller it is, so the future is simply dropped.
 
 use super::{Body, sse};
+use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use http::Response;
 use std::{
@@ -14,7 +15,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
 };
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
@@ -23,10 +24,27 @@ use tokio_util::task::TaskTracker;
 const QUEUE: usize = 8;
 
 /// Between a request's future and the connection that waits for its response.
+///
+/// It is also the waker of the request's future. A connection is polled more often than there is something new for the request that it
+/// serves; the request is polled only when it was woken itself.
 #[derive(Default)]
 pub(crate) struct ReplySlot {
     early: Mutex<Option<Response<Body>>>,
     outlives: AtomicBool,
+    /// Nothing has happened since the request's future was polled.
+    asleep: AtomicBool,
+    connection: AtomicWaker,
+}
+
+impl Wake for ReplySlot {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.asleep.store(false, Ordering::Release);
+        self.connection.wake();
+    }
 }
 
 impl ReplySlot {
@@ -54,7 +72,12 @@ impl Future for PostFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         let this = &mut *self;
         let Some(request) = this.request.as_mut() else { return Poll::Pending };
-        match request.as_mut().poll(cx) {
+        // Registered before the look, so that no wake is lost between the two.
+        this.slot.connection.register(cx.waker());
+        if this.slot.asleep.swap(true, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        match request.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&this.slot)))) {
             Poll::Ready(response) => {
                 this.request = None;
                 // A request that ended while it opened its stream has everything in the stream.
