@@ -14,13 +14,11 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::Path,
     process::Stdio,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 use tokio::process::{Child, Command};
 use vmcp_tests::{client::Conn, eventually, process::Vmcp, tools};
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
 
 fn script(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(name).to_string_lossy().into_owned()
@@ -32,27 +30,78 @@ struct Server {
     url: String,
 }
 
+/// How long a server has to live behind a port that answers before it counts as the one that answers.
+const SETTLED: Duration = Duration::from_millis(200);
+
+/// How often a server is started on another port because somebody took the first one.
+const ATTEMPTS: usize = 5;
+
 impl Server {
-    async fn start(mut command: Command, port: u16) -> Result<Self> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
-        let addr = (Ipv4Addr::LOCALHOST, port).into();
-        eventually(&format!("port {port} of {command:?}"), async || Conn::open(addr).await.is_ok()).await?;
-        Ok(Self { _child: child, url: format!("http://127.0.0.1:{port}/mcp") })
+    /// Starts a server that has to be told its port. Between looking for a free one and the server's own bind somebody else may take
+    /// it: then the server ends, and gets another.
+    async fn start(command: impl Fn(u16) -> Result<Command>) -> Result<Self> {
+        let mut last = String::new();
+        for _ in 0..ATTEMPTS {
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            let mut command = command(port)?;
+            let output = tempfile::NamedTempFile::new()?;
+            let (stdout, stderr) = (output.reopen()?, output.reopen()?);
+            let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true).spawn()?;
+            let addr = (Ipv4Addr::LOCALHOST, port).into();
+            let mut ended = None;
+            eventually(&format!("port {port} of {command:?}"), async || {
+                ended = child.try_wait().ok().flatten();
+                ended.is_some() || Conn::open(addr).await.is_ok()
+            })
+            .await?;
+            // Whoever took the port may be what answered on it.
+            if ended.is_none() {
+                tokio::time::sleep(SETTLED).await;
+                ended = child.try_wait()?;
+            }
+            match ended {
+                None => return Ok(Self { _child: child, url: format!("http://127.0.0.1:{port}/mcp") }),
+                Some(status) => last = format!("{command:?} ended, {status}:\n{}", std::fs::read_to_string(output.path())?),
+            }
+        }
+        bail!("{ATTEMPTS} attempts, the last: {last}")
     }
 
     async fn everything() -> Result<Self> {
-        let (port, file) = (free_port()?, tools::everything()?);
-        let mut command = Command::new("node");
-        command.arg(file).arg("streamableHttp").env("PORT", port.to_string());
-        Self::start(command, port).await
+        let file = tools::everything()?;
+        Self::start(|port| {
+            let mut command = Command::new("node");
+            command.arg(&file).arg("streamableHttp").env("PORT", port.to_string());
+            Ok(command)
+        })
+        .await
     }
 
     async fn fastmcp() -> Result<Self> {
-        let port = free_port()?;
-        let mut command = Command::new(tools::python()?);
-        command.arg(script("server.py")).arg(port.to_string()).env("FASTMCP_CHECK_FOR_UPDATES", "off");
-        Self::start(command, port).await
+        let python = tools::python()?;
+        Self::start(|port| {
+            let mut command = Command::new(&python);
+            command.arg(script("server.py")).arg(port.to_string()).env("FASTMCP_CHECK_FOR_UPDATES", "off");
+            Ok(command)
+        })
+        .await
     }
+}
+
+#[tokio::test]
+async fn a_server_whose_port_was_taken_gets_another() -> Result<()> {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let attempts = AtomicUsize::new(0);
+    let server = Server::start(|port| {
+        let port = if attempts.fetch_add(1, Ordering::Relaxed) == 0 { taken.local_addr()?.port() } else { port };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixture"));
+        command.args(["--port", &port.to_string()]);
+        Ok(command)
+    })
+    .await?;
+    assert_eq!(attempts.load(Ordering::Relaxed), 2);
+    ensure!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+    Ok(())
 }
 
 /// What every full client must report, whatever it is written in.
