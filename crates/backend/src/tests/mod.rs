@@ -7,5 +7,6 @@ mod eras;
 mod hanging;
 mod lists;
 mod replies;
+mod runtimes;
 mod sessions;
 mod watching;

@@ -43,6 +43,7 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
+/// 503 once the gateway stops. Its own accept loop has closed the port by then; behind somebody else's server this is the sign.
 async fn readyz(State(admin): State<Admin>) -> AxumResponse {
     if admin.inner.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not_ready", "mode": "static" }))).into_response();
@@ -70,4 +71,26 @@ async fn nothing(State(admin): State<Admin>, uri: Uri) -> AxumResponse {
         answer["hint"] = json!(format!("the MCP endpoint is {}", admin.snapshot.config.path));
     }
     (StatusCode::NOT_FOUND, Json(answer)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Gateway;
+    use http::Request;
+    use http_body_util::Empty;
+    use tower::ServiceExt;
+    use vmcp_core::config::{Backend, Config};
+
+    #[tokio::test]
+    async fn a_stopping_gateway_behind_somebody_elses_server_says_that_it_is_not_ready() {
+        let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
+        let gateway = Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
+        let status = async |path: &str| {
+            let request = Request::get(path).body(Empty::<bytes::Bytes>::new()).unwrap();
+            gateway.service(None).oneshot(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!((status("/readyz").await, status("/health").await), (200, 200));
+        gateway.shutdown().await;
+        assert_eq!((status("/readyz").await, status("/health").await), (503, 200));
+    }
 }
