@@ -3,6 +3,7 @@
 use crate::{
     BackendOptions, Error, ErrorKind, Phase, SessionKey, Shared, ViewScope,
     bulkhead::Bulkhead,
+    comeback::Comebacks,
     era::Eras,
     errand::Errands,
     flight::Flight,
@@ -11,6 +12,7 @@ use crate::{
     key::KeyMaker,
     options::process_secret,
     outgoing::Bases,
+    seldom::Seldom,
     session::{SessionCell, SessionPool},
 };
 use arc_swap::ArcSwapOption;
@@ -62,6 +64,8 @@ pub struct Backend {
     pub(crate) instructions: ArcSwapOption<Arc<str>>,
     admitted: ArcSwapOption<HeaderMap>,
     health: HealthCell,
+    /// How often changing credentials are complained of.
+    pub(crate) churn: Seldom,
     errands: Errands,
     pub(crate) watched: AtomicBool,
     /// Ends streams and refuses new requests.
@@ -89,6 +93,7 @@ impl Backend {
             Connector::plain(connect_timeout)
         };
         let closing = CancellationToken::new();
+        let comebacks = Comebacks::new(shared, index);
         let client = |keep: u32| {
             Client::new(ClientOptions {
                 connector: connector.clone(),
@@ -125,7 +130,8 @@ impl Backend {
             open_sessions: Arc::default(),
             instructions: ArcSwapOption::empty(),
             admitted: ArcSwapOption::empty(),
-            health: HealthCell::new(),
+            health: HealthCell::new(move || comebacks.tell()),
+            churn: Seldom::new(1, Duration::from_secs(60)),
             errands: Errands::new(),
             watched: AtomicBool::new(false),
             stopping: CancellationToken::new(),

@@ -77,8 +77,10 @@ pub enum ErrorKind {
     TooLarge(usize),
     /// All buffered answers together would be too large.
     Budget,
-    /// Too many requests at this backend, or too many different credentials in one session.
+    /// Too many requests at this backend.
     Overloaded,
+    /// Too many different credentials in one client session. Holds the names of the headers that they come in, if they do.
+    ChangingCredentials(String),
     /// The backend forgot the session, and the one opened in its place too.
     SessionLost,
     /// The backend speaks no revision that vmcp speaks.
@@ -137,7 +139,7 @@ impl Error {
     #[must_use]
     pub fn origin(&self) -> Origin {
         match self.kind {
-            ErrorKind::MissingHeader(_) => Origin::Client,
+            ErrorKind::MissingHeader(_) | ErrorKind::ChangingCredentials(_) => Origin::Client,
             ErrorKind::Settings(_) | ErrorKind::Credentials(_) | ErrorKind::Budget | ErrorKind::Overloaded | ErrorKind::ShuttingDown => {
                 Origin::Gateway
             }
@@ -153,6 +155,7 @@ impl Error {
             ErrorKind::Credentials(_)
             | ErrorKind::Connect(_)
             | ErrorKind::Overloaded
+            | ErrorKind::ChangingCredentials(_)
             | ErrorKind::SessionLost
             | ErrorKind::ShuttingDown => Retry::Safe,
             ErrorKind::Status { status, .. } if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => Retry::Useless,
@@ -213,6 +216,14 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge(limit) => write!(f, "got an answer of more than {limit} bytes"),
             Self::Budget => f.write_str("got an answer for which there is no memory left; retry later"),
             Self::Overloaded => f.write_str("found too many requests waiting; retry later"),
+            Self::ChangingCredentials(headers) => {
+                let come_in = if headers.is_empty() { "" } else { " in " };
+                write!(
+                    f,
+                    "found too many different credentials{come_in}{headers} within one client session; send the same ones throughout "
+                )?;
+                f.write_str("a session, and list a header that is no credential with `credential: false`")
+            }
             Self::SessionLost => f.write_str("lost its session twice in a row"),
             Self::NoEra => f.write_str("found no protocol revision that both sides speak"),
             Self::ShuttingDown => f.write_str("was not started: the gateway is stopping"),

@@ -1,6 +1,6 @@
 //! How a backend is doing, judged by what its requests come to.
 
-use crate::{Error, ErrorKind, Phase, era::Eras};
+use crate::{Error, ErrorKind, Phase, era::Eras, seldom::Seldom};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
@@ -38,12 +38,23 @@ pub(crate) struct State {
 pub(crate) struct HealthCell {
     now: AtomicU8,
     state: ArcSwap<State>,
+    /// Run when it is well again after it was not.
+    comeback: Box<dyn Fn() + Send + Sync>,
+    log: Seldom,
 }
 
+/// How many changes of one backend's health are logged in a minute.
+const LINES: u32 = 20;
+
 impl HealthCell {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(comeback: impl Fn() + Send + Sync + 'static) -> Self {
         let state = State { health: Health::Unknown, last_error: None, since: SystemTime::now() };
-        Self { now: AtomicU8::new(Health::Unknown as u8), state: ArcSwap::from_pointee(state) }
+        Self {
+            now: AtomicU8::new(Health::Unknown as u8),
+            state: ArcSwap::from_pointee(state),
+            comeback: Box::new(comeback),
+            log: Seldom::new(LINES, Duration::from_secs(60)),
+        }
     }
 
     pub(crate) fn load(&self) -> Arc<State> {
@@ -98,11 +109,15 @@ impl HealthCell {
             return;
         }
         let since = if before.health == health { before.since } else { SystemTime::now() };
-        if before.health != health {
-            tracing::debug!(backend, ?health, "the backend's health changed");
+        if before.health != health && self.log.may() {
+            tracing::info!(backend, ?health, error = last_error.as_deref(), "the backend's health changed");
         }
+        let is_back = before.health == Health::Unhealthy && health == Health::Healthy;
         self.state.store(Arc::new(State { health, last_error, since }));
         self.now.store(health as u8, Ordering::Relaxed);
+        if is_back {
+            (self.comeback)();
+        }
     }
 }
 
@@ -119,7 +134,7 @@ mod tests {
 
     #[test]
     fn outcomes_make_the_health() {
-        let (cell, eras) = (HealthCell::new(), Eras::new(ProtocolEra::Auto));
+        let (cell, eras) = (HealthCell::new(|| ()), Eras::new(ProtocolEra::Auto));
         assert_eq!(cell.load().health, Health::Unknown);
         let fail = |kind| cell.failed(&Error::new(&"b".into(), Phase::Call, kind), &eras);
         let status = |code| ErrorKind::Status { status: StatusCode::from_u16(code).unwrap(), retry_after: None };
@@ -145,7 +160,7 @@ mod tests {
     }
     #[test]
     fn one_bad_list_is_not_the_health_and_no_list_is() {
-        let (cell, eras) = (HealthCell::new(), Eras::new(ProtocolEra::Auto));
+        let (cell, eras) = (HealthCell::new(|| ()), Eras::new(ProtocolEra::Auto));
         let error = Error::new(&"b".into(), Phase::ListOf(ListKind::Prompts), ErrorKind::Timeout(Duration::ZERO));
         cell.answered("b");
         cell.failed(&error, &eras);
@@ -153,5 +168,23 @@ mod tests {
         cell.failed_to_list(&error, &eras);
         assert_eq!(cell.load().health, Health::Unhealthy);
         assert_eq!(cell.load().last_error.as_deref(), Some("backend `b`: prompts/list timed out after 0s"));
+    }
+    #[test]
+    fn being_well_again_after_a_failure_is_a_comeback_and_nothing_else_is() {
+        let comebacks = Arc::<AtomicU8>::default();
+        let count = Arc::clone(&comebacks);
+        let cell = HealthCell::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let fail = |kind| cell.failed(&Error::new(&"b".into(), Phase::Call, kind), &Eras::new(ProtocolEra::Auto));
+        cell.answered("b");
+        fail(ErrorKind::Status { status: StatusCode::UNAUTHORIZED, retry_after: None });
+        cell.answered("b");
+        assert_eq!(comebacks.load(Ordering::Relaxed), 0);
+        fail(ErrorKind::Connect("refused".to_owned()));
+        fail(ErrorKind::Timeout(Duration::ZERO));
+        cell.answered("b");
+        cell.answered("b");
+        assert_eq!(comebacks.load(Ordering::Relaxed), 1);
     }
 }

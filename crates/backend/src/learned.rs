@@ -1,7 +1,6 @@
 //! What is learned about a backend while talking to it.
 
-use crate::{Backend, Speaks, ViewScope};
-use http::HeaderName;
+use crate::{Backend, ErrorKind, Speaks, ViewScope};
 use std::sync::{Arc, atomic::Ordering};
 use vmcp_auth::Identity;
 use vmcp_core::{Era, Revision, catalogue::ListKind};
@@ -41,11 +40,15 @@ impl Backend {
         text
     }
 
-    /// Says which credential headers change too often for sessions to be kept.
-    pub(crate) fn report_churn(&self) {
-        let names: Vec<&str> =
-            self.policy().outgoing().filter(|row| row.credential).filter_map(|row| row.inbound).map(HeaderName::as_str).collect();
-        tracing::warn!(backend = &**self.name(), headers = ?names, "too many different credentials in one client session");
+    /// The error of a request whose credentials are too many in its client session. The log says so too, seldom.
+    pub(crate) fn too_many_credentials(&self) -> ErrorKind {
+        let names = self.policy().outgoing().filter(|row| row.credential).filter_map(|row| row.inbound);
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let error = ErrorKind::ChangingCredentials(names.join(", "));
+        if self.churn.may() {
+            tracing::warn!(backend = &**self.name(), "a request {error}");
+        }
+        error
     }
 
     /// Passes on that a list is another one now. `false` when the notification says something else.

@@ -36,6 +36,9 @@ struct Slot {
     used: Instant,
 }
 
+/// Too many keys at once, or one after the other.
+struct TooMany;
+
 impl CallerSessions {
     /// No sessions yet.
     #[must_use]
@@ -103,15 +106,12 @@ impl CallerSessions {
         if let Some(cell) = evicted {
             cell.retire(backend, None);
         }
-        if found.is_err() {
-            backend.report_churn();
-        }
-        found
+        found.map_err(|TooMany| backend.too_many_credentials())
     }
 }
 
 impl Inner {
-    fn find(&mut self, backend: &Arc<Backend>, key: SessionKey, evicted: &mut Option<Arc<SessionCell>>) -> Result<CellUse, ErrorKind> {
+    fn find(&mut self, backend: &Arc<Backend>, key: SessionKey, evicted: &mut Option<Arc<SessionCell>>) -> Result<CellUse, TooMany> {
         if self.ended {
             let cell = Arc::new(SessionCell::default());
             let used = CellUse::new(&cell, backend);
@@ -129,7 +129,7 @@ impl Inner {
         }
         if own >= KEYS {
             let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.backend == backend.id() && slot.cell.is_idle());
-            let (oldest, _) = idle.min_by_key(|(_, slot)| slot.used).ok_or(ErrorKind::Overloaded)?;
+            let (oldest, _) = idle.min_by_key(|(_, slot)| slot.used).ok_or(TooMany)?;
             *evicted = Some(self.slots.swap_remove(oldest).cell);
         }
         let cell = Arc::new(SessionCell::default());
@@ -139,14 +139,14 @@ impl Inner {
         Ok(used)
     }
 
-    fn spend(&mut self, now: Instant) -> Result<(), ErrorKind> {
+    fn spend(&mut self, now: Instant) -> Result<(), TooMany> {
         let earned = self.counted.map_or(0, |counted| now.duration_since(counted).as_millis() / REFILL.as_millis());
         if earned > 0 || self.counted.is_none() {
             self.spent = self.spent.saturating_sub(u8::try_from(earned).unwrap_or(u8::MAX));
             self.counted = Some(now);
         }
         if self.spent >= BURST {
-            return Err(ErrorKind::Overloaded);
+            return Err(TooMany);
         }
         self.spent += 1;
         Ok(())

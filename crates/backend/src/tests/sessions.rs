@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
-use vmcp_core::{Era, config::ListScope, config::ProtocolEra};
+use vmcp_core::{Era, Origin, Retry, config::ListScope, config::ProtocolEra};
 
 fn legacy_setup() -> Setup {
     Setup::new().keyed().era(ProtocolEra::Legacy)
@@ -158,11 +158,17 @@ async fn keys_that_keep_changing_are_held_up() {
     for key in 0..60 {
         let caller = under.caller("ann", &[("x-key", &key.to_string())]);
         if let Err(error) = under.call(Era::Legacy, &caller, Some(&sessions)).await {
-            assert!(matches!(error.kind(), ErrorKind::Overloaded), "{error}");
+            assert_eq!(
+                error.to_string(),
+                "backend `b`: initialize found too many different credentials in `x-key` within one client session; send the same ones \
+                 throughout a session, and list a header that is no credential with `credential: false`"
+            );
+            assert_eq!((error.origin(), error.retry()), (Origin::Client, Retry::Safe));
             refused += 1;
         }
     }
     assert!(refused > 0);
+    assert!(!under.backend.churn.may(), "the log has been told, once");
     assert_eq!(sessions.len(), 2);
 }
 

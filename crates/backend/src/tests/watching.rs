@@ -150,3 +150,23 @@ async fn a_backend_is_not_watched_for_who_lacks_a_header_that_it_requires() {
     server.wait_for("GET").await;
     assert!(server.seen().iter().all(|seen| seen.header("x-key") == Some("k")));
 }
+
+#[tokio::test]
+async fn a_backend_that_comes_back_may_have_other_lists() {
+    let first = Server::start(legacy()).await;
+    let (address, setup) = (first.address, Setup::new().era(ProtocolEra::Legacy));
+    let ears = Arc::clone(&setup.heard);
+    let under = setup.at(&first);
+    under.modern_call().await;
+    drop(first);
+    while under.call_once().await.is_ok() {}
+    assert!(ears.0.lock().unwrap().is_empty());
+    let _second = loop {
+        // The port is free once the first server is gone for good.
+        if let Ok(server) = Server::try_start_at(address, legacy()).await {
+            break server;
+        }
+    };
+    while under.call_once().await.is_err() {}
+    assert_eq!(heard(&ears).await, (ViewScope::Shared, None));
+}
