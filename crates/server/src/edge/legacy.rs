@@ -266,6 +266,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     }
     let session = find(incoming)?;
     let (number, events) = session.open_stream();
+    tracing::debug!("a client listens for changes");
     if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
         session.close_stream(number);
@@ -283,6 +284,7 @@ pub(crate) fn delete(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     check_version(incoming)?;
     let session = find(incoming)?;
     if let Some(session) = incoming.inner.sessions.remove(&session.id) {
+        tracing::debug!("a client ended its session");
         session.cancel_all();
         incoming.inner.end_as(&session, &incoming.identity);
     }

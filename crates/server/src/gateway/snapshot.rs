@@ -107,7 +107,8 @@ impl Snapshot {
     pub(super) async fn stop(&self) {
         self.shared.shutdown().cancel();
         // At the same time, so that a dead one takes nothing of the others' time.
-        for backend in self.backends.iter().cloned() {
+        for backend in &self.backends {
+            let backend = Arc::clone(backend);
             self.shared.tracker().spawn(async move { backend.close().await });
         }
         self.shared.tracker().close();
