@@ -261,6 +261,12 @@ async fn what_is_too_big_is_refused_by_its_size() -> Result<()> {
     assert_eq!(conn.head().await?.status, 413, "chunk by chunk");
     let head = client.caller.request(&Rpc::tool("b_echo", "{}"), "1").header("x-padding", "p".repeat(80 * 1024));
     assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&head).await?.status(), 431, "a head beyond 64 KiB");
+    let lines = |count: usize| {
+        let call = client.caller.request(&Rpc::tool("b_echo", "{}"), "1");
+        (0..count).fold(call, |call, number| call.header(&format!("x-line-{number}"), "1"))
+    };
+    assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&lines(300)).await?.status(), 431, "a head of 300 lines");
     assert_eq!(fixture.calls().len(), 0);
+    assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&lines(80)).await?.status(), 200, "a head of 80 lines");
     unharmed(&vmcp).await
 }
