@@ -199,14 +199,15 @@ impl ClientSession {
         locked(&self.viewed).seen.take_changed(now)
     }
 
-    /// Undoes [`Self::take_changed`] for a change that could not be told.
-    pub(crate) fn untold(&self, (kind, seen): Change) {
-        locked(&self.viewed).seen.set(kind, seen);
+    /// The kinds that the client saw and that are out of date now, all those of one notification together. They are not told of again
+    /// until the client has seen them anew.
+    pub(crate) fn outdate(&self, kind: Option<ListKind>) -> Vec<Change> {
+        locked(&self.viewed).seen.outdate(kind)
     }
 
-    /// Whether the client ever listed this kind.
-    pub(crate) fn has_seen(&self, kind: ListKind) -> bool {
-        locked(&self.viewed).seen.has(kind)
+    /// Undoes [`Self::take_changed`] or [`Self::outdate`] for a change that could not be told.
+    pub(crate) fn untold(&self, (kind, seen): Change) {
+        locked(&self.viewed).seen.set(kind, seen);
     }
 }
 

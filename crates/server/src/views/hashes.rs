@@ -40,6 +40,25 @@ impl KindHashes {
         }
         changed
     }
+
+    /// The kinds that were shown and are told to be out of date now, with what was shown: all those that one notification stands for
+    /// together. They are not told of again until they are shown anew.
+    pub(crate) fn outdate(&mut self, kind: Option<ListKind>) -> Vec<(ListKind, [u8; 16])> {
+        let is_meant = |one: ListKind| kind.is_none_or(|kind| kind.changed_notification() == one.changed_notification());
+        let outdated = ListKind::ALL.into_iter().filter(|one| is_meant(*one) && self.has(*one));
+        let outdated: Vec<_> = outdated.map(|kind| (kind, self.get(kind))).collect();
+        for (kind, _) in &outdated {
+            self.set(*kind, [0; 16]);
+        }
+        outdated
+    }
+
+    /// Takes kinds that count as not shown for shown as they are now.
+    pub(crate) fn fill(&mut self, now: &Self) {
+        for kind in ListKind::ALL.into_iter().filter(|kind| !self.has(*kind)).collect::<Vec<_>>() {
+            self.set(kind, now.get(kind));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -56,5 +75,20 @@ mod tests {
         now.set(ListKind::Resources, [4; 16]);
         assert_eq!(seen.take_changed(&now), [(ListKind::Tools, [1; 16])]);
         assert_eq!(seen.take_changed(&now), []);
+    }
+    #[test]
+    fn what_is_told_to_be_out_of_date_is_told_once_until_it_is_shown_anew() {
+        let mut seen = KindHashes::default();
+        seen.set(ListKind::Resources, [1; 16]);
+        seen.set(ListKind::ResourceTemplates, [2; 16]);
+        let both = [(ListKind::Resources, [1; 16]), (ListKind::ResourceTemplates, [2; 16])];
+        assert_eq!(seen.outdate(Some(ListKind::Tools)), []);
+        assert_eq!(seen.outdate(Some(ListKind::Resources)), both, "one notification stands for both");
+        assert_eq!(seen.outdate(Some(ListKind::ResourceTemplates)), []);
+        let mut now = KindHashes::default();
+        now.set(ListKind::Resources, [3; 16]);
+        assert_eq!(seen.take_changed(&now), [], "that is what was told");
+        seen.fill(&now);
+        assert_eq!(seen.outdate(None), [(ListKind::Resources, [3; 16])]);
     }
 }

@@ -75,15 +75,21 @@ impl Listener {
         self.send(frame::notification("notifications/subscriptions/acknowledged", Some(&params)));
     }
 
-    /// Tells of the kinds that differ from what was told last.
+    /// Tells of the kinds that differ from what was told last. What was told of ahead of this is as it is now.
     pub(super) fn tell(&self, now: &KindHashes) {
-        let changed = self.told.lock().unwrap_or_else(PoisonError::into_inner).take_changed(now);
+        let changed = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = told.take_changed(now);
+            told.fill(now);
+            changed
+        };
         self.notify(changed.into_iter().map(|(kind, _)| kind));
     }
 
-    /// Tells that this kind has changed, or every kind.
+    /// Tells ahead of the list itself that this kind has changed, or every kind.
     pub(super) fn tell_of(&self, kind: Option<ListKind>) {
-        self.notify(ListKind::ALL.into_iter().filter(|one| kind.is_none_or(|kind| kind == *one)));
+        let outdated = self.told.lock().unwrap_or_else(PoisonError::into_inner).outdate(kind);
+        self.notify(outdated.into_iter().map(|(kind, _)| kind));
     }
 
     fn notify(&self, kinds: impl Iterator<Item = ListKind>) {
@@ -133,5 +139,35 @@ pub(crate) struct Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         self.views.listeners.open.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vmcp_core::{CapabilitySet, Era};
+
+    #[test]
+    fn a_change_that_was_told_ahead_is_not_told_again_when_the_list_comes() {
+        let (events, mut receiver) = mpsc::channel(QUEUE);
+        let viewer = ViewerKey { era: Era::Modern, capabilities: CapabilitySet::NONE, scopes: Default::default() };
+        let all = |hash: u8| {
+            let mut hashes = KindHashes::default();
+            ListKind::ALL.into_iter().for_each(|kind| hashes.set(kind, [hash; 16]));
+            hashes
+        };
+        let wanted = Wanted { tools: true, prompts: false, resources: true };
+        let listener = Listener { number: 0, viewer, wanted, id: "1".into(), events, told: Mutex::new(all(1)) };
+        let mut count = || std::iter::from_fn(|| receiver.try_recv().ok()).count();
+        listener.tell_of(Some(ListKind::Resources));
+        listener.tell_of(Some(ListKind::ResourceTemplates));
+        listener.tell_of(Some(ListKind::Resources));
+        assert_eq!(count(), 1, "one notification stands for resources and templates, and it has been sent");
+        let mut now = all(1);
+        now.set(ListKind::Resources, [2; 16]);
+        listener.tell(&now);
+        assert_eq!(count(), 0);
+        listener.tell(&all(3));
+        assert_eq!(count(), 2, "later changes are told");
     }
 }

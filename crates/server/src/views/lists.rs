@@ -139,6 +139,11 @@ impl Slot {
         })
     }
 
+    /// The backend is back: what failed until now may be tried again soon.
+    pub(super) fn come_back(&self) {
+        self.state(|state| (state.failures, state.is_dead) = (state.failures.min(1), false));
+    }
+
     /// Whether the caller of this is the one that lists now.
     pub(super) fn start(&self) -> bool {
         let first = !self.refreshing.swap(true, Ordering::AcqRel);
@@ -325,6 +330,15 @@ impl Lists {
         }
     }
 
+    /// The slots of one backend, everybody's and each caller's.
+    pub(super) fn of_all(&self, backend: usize) -> Vec<(ListKey, Arc<Slot>)> {
+        let mut all = self.of(backend, ViewScope::Shared);
+        for (_, lists) in self.callers.iter().filter(|(key, _)| key.0 == backend) {
+            all.extend(lists.all());
+        }
+        all
+    }
+
     /// All shared slots.
     pub(super) fn shared(&self) -> Vec<(ListKey, Arc<Slot>)> {
         self.shared.iter().map(|entry| (*entry.key(), Arc::clone(&entry))).collect()
@@ -410,5 +424,23 @@ pub(super) mod tests {
         // What was known once stays known, while no list at all can be had.
         slot.finish(Err("gone".into()), || {});
         assert!(slot.knows(ListKind::Prompts) && slot.wait_until(Duration::ZERO).is_none());
+    }
+    #[test]
+    fn a_dead_backends_list_is_due_as_soon_as_it_is_back() {
+        let slot = Slot::new();
+        assert!(slot.start());
+        slot.finish(Ok(whole(None)), || {});
+        for _ in 0..9 {
+            assert!(slot.start());
+            slot.finish(Err("refused".into()), || {});
+        }
+        slot.mark_changed(None);
+        slot.state(|state| {
+            state.last_start = Instant::now().checked_sub(CHANGE_PAUSE);
+            state.last_failure = Instant::now().checked_sub(CHANGE_PAUSE);
+        });
+        assert!(!slot.change_due() && !slot.retry_due(), "nobody asks a dead backend again and again");
+        slot.come_back();
+        assert!(slot.change_due() && slot.retry_due());
     }
 }

@@ -1,9 +1,12 @@
 //! Telling clients that their view changed: those whose view it is, and nobody else.
 
-use super::{current::Views, hashes::KindHashes, listeners::Listener};
+use super::{current::Views, hashes::KindHashes, keys::ViewerKey, listeners::Listener};
 use crate::{edge::sse, session::ClientSession};
 use bytes::Bytes;
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock, Weak},
+};
 use vmcp_backend::{Observer, ViewScope};
 use vmcp_core::{catalogue::ListKind, frame};
 
@@ -52,30 +55,61 @@ impl Views {
         }
     }
 
-    /// A backend said that its list changed.
+    /// The gateway has looked at a list again and found it the same: who was told ahead that it changed is to hear of the next change.
+    pub(super) fn confirm(&self, backend: usize, scope: ViewScope) {
+        for listener in self.listeners.all() {
+            if listener.viewer.looks_through(backend, scope) {
+                self.tell_listener(&listener);
+            }
+        }
+    }
+
+    /// A backend said that its list changed. For everybody and without a kind it is back, and any of its lists may be another one.
     fn backend_changed(self: &Arc<Self>, backend: usize, scope: ViewScope, kind: Option<ListKind>) {
-        let mut news = false;
-        for (key, slot) in self.lists.of(backend, scope) {
-            news |= slot.mark_changed(kind);
+        let is_back = (scope, kind) == (ViewScope::Shared, None);
+        let mut news = HashSet::new();
+        for (key, slot) in if is_back { self.lists.of_all(backend) } else { self.lists.of(backend, scope) } {
+            if slot.mark_changed(kind) {
+                news.insert(key.scope);
+            }
+            if is_back {
+                slot.come_back();
+            }
             if slot.change_due() {
                 self.refresh(key, &slot, None);
             }
         }
-        if let (ViewScope::Caller(_), true) = (scope, news) {
-            // Only the caller's own next request can fetch it, so the client is told at once.
-            for session in self.sessions.all() {
-                if session.has_stream() && session.viewer().is_some_and(|viewer| viewer.looks_through(backend, scope)) {
-                    let kinds = ListKind::ALL.into_iter().filter(|one| kind.is_none_or(|kind| kind == *one) && session.has_seen(*one));
-                    for kind in kinds {
-                        session.send(&list_changed_message(kind));
-                    }
-                }
+        // A caller's list only the caller's own next request can fetch, so the client is told at once.
+        news.remove(&ViewScope::Shared);
+        if news.is_empty() {
+            return;
+        }
+        let looks = |viewer: &ViewerKey| viewer.scopes.get(backend).copied().flatten().is_some_and(|scope| news.contains(&scope));
+        for session in self.sessions.all() {
+            if session.has_stream() && session.viewer().is_some_and(|viewer| looks(&viewer)) {
+                tell_ahead(&session, kind);
             }
-            for listener in self.listeners.all() {
-                if listener.viewer.looks_through(backend, scope) {
-                    listener.tell_of(kind);
-                }
+        }
+        for listener in self.listeners.all() {
+            if looks(&listener.viewer) {
+                listener.tell_of(kind);
             }
+        }
+    }
+}
+
+/// Tells a session that what it saw of this kind, or of every kind, is out of date.
+fn tell_ahead(session: &Arc<ClientSession>, kind: Option<ListKind>) {
+    let mut sent = Vec::new();
+    for change in session.outdate(kind) {
+        let method = change.0.changed_notification();
+        if sent.contains(&method) {
+            continue;
+        }
+        if session.send(&list_changed_message(change.0)) {
+            sent.push(method);
+        } else {
+            session.untold(change);
         }
     }
 }

@@ -119,6 +119,8 @@ impl Views {
                 self.keep(key, &list).await;
             }
             self.announce(key.backend, key.scope);
+        } else if list.is_some() && matches!(key.scope, ViewScope::Caller(_)) {
+            self.confirm(key.backend, key.scope);
         }
     }
 
