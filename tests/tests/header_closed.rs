@@ -100,8 +100,10 @@ const IMPERSONATION: [&str; 22] = [
     "sec-fetch-site",
 ];
 
+type Spelling = fn(&str) -> String;
+
 /// Ways to write one name that servers cannot tell apart.
-const SPELLINGS: [(&str, fn(&str) -> String); 6] = [
+const SPELLINGS: [(&str, Spelling); 6] = [
     ("as it is", str::to_owned),
     ("in capitals", str::to_ascii_uppercase),
     ("with underscores", |name| name.replace('-', "_")),
@@ -111,12 +113,12 @@ const SPELLINGS: [(&str, fn(&str) -> String); 6] = [
 ];
 
 /// The closed names, in one spelling, each with the words of its reason.
-fn closed(spelling: fn(&str) -> String) -> Vec<(String, &'static str)> {
+fn closed(spelling: Spelling) -> Vec<(String, &'static str)> {
     CLOSED.iter().flat_map(|(reason, names)| names.iter().map(|name| (spelling(name), *reason))).collect()
 }
 
 /// The names that need `impersonation: true`, in one spelling.
-fn impersonation(spelling: fn(&str) -> String) -> Vec<String> {
+fn impersonation(spelling: Spelling) -> Vec<String> {
     IMPERSONATION.iter().map(|name| spelling(name)).collect()
 }
 
