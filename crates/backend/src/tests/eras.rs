@@ -126,8 +126,10 @@ async fn a_backend_that_comes_back_in_another_era_is_found_out() {
     under.legacy_call(&sessions).await;
 }
 
+type Refusal = fn(&Seen) -> Answer;
+
 /// A legacy server, with session ids or without, that refuses the next calls in this way.
-fn refusing(refusals: &Arc<AtomicU32>, ids: bool, refusal: fn(&Seen) -> Answer) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+fn refusing(refusals: &Arc<AtomicU32>, ids: bool, refusal: Refusal) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
     let (left, base) = (Arc::clone(refusals), legacy());
     move |seen| match seen.rpc().as_str() {
         "initialize" if !ids => Answer::result(seen, r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}"#),
@@ -139,7 +141,7 @@ fn refusing(refusals: &Arc<AtomicU32>, ids: bool, refusal: fn(&Seen) -> Answer) 
 
 #[tokio::test]
 async fn one_refused_call_costs_a_legacy_backend_nothing_but_another_handshake() {
-    let cases: [(bool, fn(&Seen) -> Answer); 4] = [
+    let cases: [(bool, Refusal); 4] = [
         (false, |_| Answer::status(400)),
         (false, |_| Answer::status(404).with("content-type", "text/html").data("<html>")),
         (false, |_| Answer::status(405)),

@@ -139,8 +139,10 @@ async fn lists_that_make_no_sense_are_errors() {
     }
 }
 
+type Reply = fn(&Seen) -> Answer;
+
 /// A legacy server with tools and all the rest, whose list of resources is answered in this way.
-fn with_resources(resources: fn(&Seen) -> Answer) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+fn with_resources(resources: Reply) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
     let base = legacy();
     move |seen| match seen.rpc().as_str() {
         "initialize" => Answer::result(seen, r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"resources":{},"prompts":{}}}"#)
@@ -159,7 +161,7 @@ fn request() -> ListRequest<'static> {
 
 #[tokio::test]
 async fn one_bad_list_costs_the_others_nothing_and_is_named() {
-    let cases: [(fn(&Seen) -> Answer, &str); 5] = [
+    let cases: [(Reply, &str); 5] = [
         (|seen| Answer::error(200, &seen.id(), -32603), "was refused with JSON-RPC error -32603"),
         (|_| Answer::status(500), "was answered with HTTP status 500"),
         (|seen| Answer::result(seen, r#"{"resources":null}"#), "got a malformed answer: the result has no array of items"),

@@ -1,6 +1,6 @@
 //! What the log says of lists that cannot be had: each change, once; and of callers' own lists not every one.
 
-use super::{keys::ListKey, lists::Slot};
+use super::{keys::ListKey, slot::Slot};
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -65,7 +65,7 @@ impl Complaints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Gateway, views::lists::tests::whole};
+    use crate::{Gateway, views::slot::tests::whole};
     use vmcp_auth::Identity;
     use vmcp_core::{
         CapabilitySet, Era,

@@ -6,7 +6,8 @@ use super::{
     findings::Findings,
     keys::{ListKey, Viewer, ViewerKey},
     listeners::Listeners,
-    lists::{Freshness, Lists, Slot},
+    lists::Lists,
+    slot::{Freshness, Slot},
 };
 use crate::session::SessionTable;
 use arc_swap::ArcSwapOption;

@@ -14,6 +14,7 @@ mod listeners;
 mod lists;
 mod notify;
 mod refresh;
+mod slot;
 
 pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use hashes::KindHashes;

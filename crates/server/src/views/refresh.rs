@@ -3,7 +3,7 @@
 use super::{
     current::Views,
     keys::{ListKey, Viewer},
-    lists::{Fetched, Slot, bits},
+    slot::{Fetched, Slot, bits},
 };
 use std::{
     sync::{
