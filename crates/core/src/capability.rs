@@ -22,6 +22,12 @@ impl CapabilitySet {
     /// No capability at all.
     pub const NONE: Self = Self(0);
 
+    /// Reads the JSON text of a `ClientCapabilities` object, as [`Self::from_json`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "{}" { Some(Self::NONE) } else { Self::from_json(&serde_json::from_str(text).ok()?) }
+    }
+
     /// Reads a `ClientCapabilities` object; members that vmcp cannot relay are left out. `None` when it is not an object.
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {

@@ -21,7 +21,7 @@ use http::{HeaderValue, StatusCode};
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 use vmcp_auth::Identity;
-use vmcp_core::{Era, Revision};
+use vmcp_core::{Era, Revision, frame::ResultTraits};
 
 /// One request in flight at a backend. It owns its place among the backend's requests, and the session that it uses.
 ///
@@ -43,6 +43,7 @@ pub struct Exchange {
     status: StatusCode,
     /// The session id that the answer to `initialize` gave.
     given_session: Option<HeaderValue>,
+    traits: ResultTraits,
 }
 
 /// How a backend is spoken to.
@@ -119,6 +120,7 @@ impl Exchange {
             pending: false,
             status: StatusCode::OK,
             given_session: None,
+            traits: ResultTraits::default(),
         }
     }
 
@@ -138,6 +140,12 @@ impl Exchange {
     #[must_use]
     pub fn era(&self) -> Era {
         self.speech.era()
+    }
+
+    /// What the result had in it; of meaning after [`Event::Result`].
+    #[must_use]
+    pub fn result_traits(&self) -> ResultTraits {
+        self.traits
     }
 
     pub(crate) fn status(&self) -> StatusCode {

@@ -102,6 +102,7 @@ impl Exchange {
         if !response.id.is_number(self.id) {
             return Err(ErrorKind::Malformed("a result that answers another request".into()));
         }
+        self.traits = response.traits;
         Ok(Event::Result(self.reservation.hold(body.slice_ref(response.result.as_bytes()))))
     }
 

@@ -41,12 +41,12 @@ pub(crate) fn request_body(id: u64, method: &str, params: &RawObject<'_>, set: &
 /// The new `_meta`; `None` where nothing is left to say.
 fn write_meta(id: u64, params: &RawObject<'_>, meta: Meta<'_>, progress: bool) -> Option<String> {
     // A `_meta` that is no object, or in which a key stands twice, says nothing that could be passed on.
-    let inbound = params.get_object("_meta");
+    let inbound = params.meta();
     if let (None, Meta::Legacy, false) = (&inbound, meta, progress) {
         return None;
     }
-    let empty = RawObject::parse("{}").ok();
-    let inbound = inbound.or(empty)?;
+    let empty = RawObject::empty();
+    let inbound = inbound.unwrap_or(&empty);
     let token = if progress { id.to_string() } else { String::new() };
     let progress_token = if progress { Edit::Set(PROGRESS_TOKEN, &token) } else { Edit::Remove(PROGRESS_TOKEN) };
     let mut out = Vec::with_capacity(256 + inbound.text().len());

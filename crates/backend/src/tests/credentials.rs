@@ -70,7 +70,8 @@ async fn a_callers_credentials_are_on_every_request_for_it_and_on_no_other() {
     let (ann, sessions) = (under.caller("ann", &[]), CallerSessions::new());
     text(under.call(Era::Legacy, &ann, Some(&sessions)).await);
     text(under.call(Era::Modern, &ann, None).await);
-    let request = ListRequest { era: Era::Legacy, capabilities: CapabilitySet::NONE, caller: Some(&ann), sessions: Some(&sessions), early: None };
+    let request =
+        ListRequest { era: Era::Legacy, capabilities: CapabilitySet::NONE, caller: Some(&ann), sessions: Some(&sessions), early: None };
     let _ = under.backend.list(request).await;
     assert!(server.seen().iter().all(|seen| seen.header("authorization") == Some("Bearer ann")));
     sessions.close(&[Arc::clone(&under.backend)]);

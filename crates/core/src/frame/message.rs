@@ -1,7 +1,7 @@
 //! The four kinds of message.
 
 use super::{
-    FrameError, Id, RawObject, decode_string,
+    FrameError, Id, RawObject, ResultTraits, decode_string,
     scan::{Keys, Scanner},
 };
 use smallvec::SmallVec;
@@ -47,6 +47,8 @@ pub struct Response<'a> {
     pub id: Id<'a>,
     /// The text of the result: an object in every revision of MCP, in which no key stands twice.
     pub result: &'a str,
+    /// What members it has that differ between the eras.
+    pub traits: ResultTraits,
 }
 
 /// A JSON-RPC error.
@@ -77,7 +79,7 @@ struct Envelope<'a> {
     id: Option<&'a str>,
     method: Option<&'a str>,
     params: Option<Part<'a, RawObject<'a>>>,
-    result: Option<Part<'a, &'a str>>,
+    result: Option<Part<'a, (&'a str, ResultTraits)>>,
     error: Option<Part<'a, RawObject<'a>>>,
 }
 
@@ -99,7 +101,7 @@ impl<'a> Envelope<'a> {
                 "id" => envelope.id.replace(scanner.value(depth)?).is_none(),
                 "method" => envelope.method.replace(scanner.value(depth)?).is_none(),
                 "params" => envelope.params.replace(Part::scan(scanner, depth, Scanner::object)?).is_none(),
-                "result" => envelope.result.replace(Part::scan(scanner, depth, Scanner::object_text)?).is_none(),
+                "result" => envelope.result.replace(Part::scan(scanner, depth, result)?).is_none(),
                 "error" => envelope.error.replace(Part::scan(scanner, depth, Scanner::object)?).is_none(),
                 _ => {
                     scanner.value(depth)?;
@@ -111,6 +113,13 @@ impl<'a> Envelope<'a> {
         })?;
         if is_unique { Ok(envelope) } else { Err(FrameError::DuplicateKey(start)) }
     }
+}
+
+/// Passes over a result and notes what is in it: it may be long, and is not read again for that.
+fn result<'a>(scanner: &mut Scanner<'a>, depth: usize) -> Result<(&'a str, ResultTraits), FrameError> {
+    let mut traits = ResultTraits::default();
+    let text = scanner.object_text(depth, |key, value| traits.note(key, value))?;
+    Ok((text, traits))
 }
 
 impl<'a, T> Part<'a, T> {
@@ -201,8 +210,8 @@ impl<'a> Message<'a> {
         match (envelope.result, envelope.error) {
             (Some(result), None) => {
                 let id = id.and_then(Id::parse).ok_or(FrameError::NotAMessage("a result has to have an `id`"))?;
-                let Part::Object(result) = result else { return Err(FrameError::NotAMessage("`result` has to be an object")) };
-                Ok(Self::Response(Response { id, result }))
+                let Part::Object((result, traits)) = result else { return Err(FrameError::NotAMessage("`result` has to be an object")) };
+                Ok(Self::Response(Response { id, result, traits }))
             }
             (None, Some(error)) => {
                 let Part::Object(object) = error else { return Err(FrameError::NotAMessage("`error` has to be an object")) };

@@ -8,6 +8,7 @@ mod error;
 mod id;
 mod message;
 mod object;
+mod result_traits;
 mod scan;
 mod write;
 
@@ -16,6 +17,7 @@ pub use error::FrameError;
 pub use id::Id;
 pub use message::{ErrorObject, Message, Notification, Request, Response};
 pub use object::{Edit, Member, RawObject};
+pub use result_traits::{ResultKind, ResultTraits};
 pub use scan::{MAX_DEPTH, decode_string, is_json};
 pub use write::{error_object, error_response, json_string, notification, request, response_head, single_line};
 

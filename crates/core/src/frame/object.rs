@@ -8,6 +8,8 @@ use std::{borrow::Cow, collections::HashSet};
 pub struct RawObject<'a> {
     text: &'a str,
     members: Vec<Member<'a>>,
+    /// `_meta`, taken apart in the same pass: several look into it, of every modern request.
+    meta: Option<Box<RawObject<'a>>>,
 }
 
 /// One member of a [`RawObject`].
@@ -53,14 +55,20 @@ impl Edit<'_> {
 const PAIRWISE: usize = 12;
 
 impl<'a> RawObject<'a> {
-    pub(super) fn new(text: &'a str, members: Vec<Member<'a>>) -> Option<Self> {
+    pub(super) fn new(text: &'a str, members: Vec<Member<'a>>, meta: Option<Box<Self>>) -> Option<Self> {
         let unique = if members.len() <= PAIRWISE {
             members.iter().enumerate().all(|(i, member)| members[..i].iter().all(|other| other.key != member.key))
         } else {
             let mut seen = HashSet::with_capacity(members.len());
             members.iter().all(|member| seen.insert(member.key.as_ref()))
         };
-        unique.then_some(Self { text, members })
+        unique.then_some(Self { text, members, meta })
+    }
+
+    /// `{}`.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { text: "{}", members: Vec::new(), meta: None }
     }
 
     /// Reads `text`, which has to be one object with nothing but space around it.
@@ -106,6 +114,12 @@ impl<'a> RawObject<'a> {
     #[must_use]
     pub fn get_object(&self, key: &str) -> Option<RawObject<'a>> {
         RawObject::parse(self.get(key)?).ok()
+    }
+
+    /// The member `_meta`, as [`Self::get_object`] gives it.
+    #[must_use]
+    pub fn meta(&self) -> Option<&RawObject<'a>> {
+        self.meta.as_deref()
     }
 
     /// Writes the object with changes. Members that no edit names keep key and value byte for byte, and their order.

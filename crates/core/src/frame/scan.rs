@@ -115,23 +115,35 @@ impl<'a> Scanner<'a> {
     /// Passes over an object and lists its members.
     pub(super) fn object(&mut self, depth: usize) -> Result<RawObject<'a>, FrameError> {
         let start = self.at;
-        let mut members = Vec::with_capacity(4);
+        let (mut members, mut meta) = (Vec::with_capacity(4), None);
         self.members(depth, |scanner, raw_key, is_plain| {
             let key = scanner.key(raw_key, is_plain)?;
-            let value = scanner.value(depth)?;
+            let value = if key == "_meta" && scanner.starts_with(b'{') {
+                let start = scanner.at;
+                meta = match scanner.object(depth + 1) {
+                    Ok(object) => Some(Box::new(object)),
+                    // It is passed over all the same.
+                    Err(FrameError::DuplicateKey(_)) => None,
+                    Err(error) => return Err(error),
+                };
+                &scanner.text[start..scanner.at]
+            } else {
+                scanner.value(depth)?
+            };
             members.push(Member { raw_key, key, value });
             Ok(())
         })?;
-        RawObject::new(&self.text[start..self.at], members).ok_or(FrameError::DuplicateKey(start))
+        RawObject::new(&self.text[start..self.at], members, meta).ok_or(FrameError::DuplicateKey(start))
     }
 
-    /// Passes over an object in which no key may stand twice, and returns its text.
-    pub(super) fn object_text(&mut self, depth: usize) -> Result<&'a str, FrameError> {
+    /// Passes over an object in which no key may stand twice, and returns its text. `each` gets every key and its value's text.
+    pub(super) fn object_text(&mut self, depth: usize, mut each: impl FnMut(&str, &str)) -> Result<&'a str, FrameError> {
         let (start, mut keys, mut is_unique) = (self.at, Keys::default(), true);
         self.members(depth, |scanner, raw_key, is_plain| {
             let key = scanner.key(raw_key, is_plain)?;
+            each(&key, scanner.value(depth)?);
             is_unique &= keys.insert(key);
-            scanner.value(depth).map(drop)
+            Ok(())
         })?;
         if is_unique { Ok(&self.text[start..self.at]) } else { Err(FrameError::DuplicateKey(start)) }
     }

@@ -120,6 +120,24 @@ fn a_key_that_stands_twice_is_refused_however_it_is_written() {
 }
 
 #[test]
+fn meta_is_taken_apart_with_its_object_and_a_meta_that_says_one_thing_twice_is_none() {
+    let meta = |text: &str| {
+        let object = RawObject::parse(text).unwrap();
+        let found = object.meta().map(|meta| meta.text().to_owned());
+        assert_eq!(found, object.get_object("_meta").map(|meta| meta.text().to_owned()), "{text}");
+        found
+    };
+    assert_eq!(meta(r#"{"a":{"_meta":{}},"_m\u0065ta":{ "b":[1] } }"#).as_deref(), Some(r#"{ "b":[1] }"#));
+    for none in [r#"{}"#, r#"{"_meta":[]}"#, r#"{"_meta":null}"#, r#"{"_meta":{"a":1,"a":2},"b":1}"#] {
+        assert_eq!(meta(none), None, "{none}");
+    }
+    assert_eq!(meta(r#"{"_meta":{"_meta":{"a":1,"a":2}}}"#).as_deref(), Some(r#"{"_meta":{"a":1,"a":2}}"#));
+    assert!(RawObject::parse(r#"{"_meta":{"a":1,}}"#).is_err() && RawObject::parse(r#"{"_meta":{},"_meta":{}}"#).is_err());
+    let deep = format!("{}{}", r#"{"_meta":"#.repeat(MAX_DEPTH + 1), "}".repeat(MAX_DEPTH + 1));
+    assert!(RawObject::parse(&deep).is_err());
+}
+
+#[test]
 fn many_keys_cost_no_quadratic_time_and_duplicates_are_still_found() {
     let keys: Vec<String> = (0..50_000).map(|i| format!("\"k{i}\":1")).collect();
     let text = format!("{{{}}}", keys.join(","));

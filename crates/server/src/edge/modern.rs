@@ -100,13 +100,9 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply, journ
 fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r RawObject<'a>, CapabilitySet), Failure> {
     let missing = |what: &str| Failure::invalid_meta(&format!("every request has to carry `{what}` (2026-07-28, basic/index)"));
     let params = request.params.as_ref().ok_or_else(|| missing("params._meta"))?;
-    let meta = params.get_object("_meta").ok_or_else(|| missing("params._meta"))?;
+    let meta = params.meta().ok_or_else(|| missing("params._meta"))?;
     let version = meta.get_str(META_VERSION).ok_or_else(|| missing(META_VERSION))?;
-    let capabilities = meta
-        .get(META_CAPABILITIES)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .and_then(|value| CapabilitySet::from_json(&value))
-        .ok_or_else(|| missing(META_CAPABILITIES))?;
+    let capabilities = meta.get(META_CAPABILITIES).and_then(CapabilitySet::parse).ok_or_else(|| missing(META_CAPABILITIES))?;
     match incoming.version()? {
         Some(header) if header == version => {}
         Some(_) => return Err(Failure::header_mismatch("MCP-Protocol-Version differs from the version in `_meta`")),

@@ -102,5 +102,5 @@ fn has_modern_meta(message: &Message<'_>) -> bool {
         Message::Notification(notification) => notification.params.as_ref(),
         Message::Response(_) | Message::Error(..) => None,
     };
-    params.and_then(|params: &RawObject<'_>| params.get_object("_meta")).is_some_and(|meta| meta.get(modern::META_VERSION).is_some())
+    params.and_then(RawObject::meta).is_some_and(|meta| meta.get(modern::META_VERSION).is_some())
 }

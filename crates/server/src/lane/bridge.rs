@@ -3,73 +3,76 @@
 use super::carried::Carried;
 use crate::failure::{Failure, code};
 use bytes::Bytes;
+use smallvec::SmallVec;
 use vmcp_core::{
     Era,
-    frame::{Edit, RawObject},
+    frame::{Edit, RawObject, ResultKind, ResultTraits},
 };
 
 /// The result as the caller's era wants it. Untouched where nothing has to change.
-pub(crate) fn result(carried: Carried, caller: Era, backend: Era, result: Bytes) -> Result<Bytes, Failure> {
+pub(crate) fn result(carried: Carried, caller: Era, backend: Era, traits: ResultTraits, result: Bytes) -> Result<Bytes, Failure> {
     if caller == Era::Legacy && backend == Era::Legacy {
+        return Ok(result);
+    }
+    let edits = match caller {
+        Era::Modern => to_modern(carried, traits)?,
+        Era::Legacy => to_legacy(traits)?,
+    };
+    if edits.is_empty() {
         return Ok(result);
     }
     let unreadable = || Failure::new(code::INTERNAL, "the backend's result is not a JSON object");
     let object = std::str::from_utf8(&result).ok().and_then(|text| RawObject::parse(text).ok()).ok_or_else(unreadable)?;
-    let kind = object.get_str("resultType");
-    match caller {
-        Era::Modern => to_modern(carried, &object, kind.as_deref()).map(|edited| edited.map_or_else(|| result.clone(), Bytes::from)),
-        Era::Legacy => to_legacy(&object, kind.as_deref()).map(|edited| edited.map_or_else(|| result.clone(), Bytes::from)),
-    }
+    let mut out = Vec::with_capacity(object.text().len() + 64);
+    object.write(&edits, &mut out);
+    Ok(out.into())
 }
+
+type Edits = SmallVec<[Edit<'static>; 4]>;
 
 /// 2026-07-28, schema: `resultType` is required, and `ttlMs` and `cacheScope` on what may be cached. Older servers send none of
 /// them; then the result is complete and promises nothing.
-fn to_modern(carried: Carried, object: &RawObject<'_>, kind: Option<&str>) -> Result<Option<Vec<u8>>, Failure> {
-    if !matches!(kind, None | Some("complete" | "input_required")) {
-        return Err(Failure::new(code::INTERNAL, "the backend's result is of a type that was not negotiated"));
+fn to_modern(carried: Carried, traits: ResultTraits) -> Result<Edits, Failure> {
+    let mut missing = Edits::new();
+    match traits.kind {
+        ResultKind::Absent => missing.push(Edit::Set("resultType", "\"complete\"")),
+        ResultKind::Complete | ResultKind::InputRequired => {}
+        ResultKind::Other => return Err(Failure::new(code::INTERNAL, "the backend's result is of a type that was not negotiated")),
     }
-    let mut missing = Vec::new();
-    if kind.is_none() {
-        missing.push(Edit::Set("resultType", "\"complete\""));
-    }
-    if carried == Carried::ResourcesRead && kind != Some("input_required") {
-        if object.get("ttlMs").is_none() {
+    if carried == Carried::ResourcesRead && traits.kind != ResultKind::InputRequired {
+        if !traits.has_ttl {
             missing.push(Edit::Set("ttlMs", "0"));
         }
-        if object.get("cacheScope").is_none() {
+        if !traits.has_cache_scope {
             missing.push(Edit::Set("cacheScope", "\"private\""));
         }
     }
-    Ok(edited(object, &missing))
+    Ok(missing)
 }
 
 /// Before 2026-07-28 none of these members exists, and structured content is an object (2025-11-25, schema `CallToolResult`).
-fn to_legacy(object: &RawObject<'_>, kind: Option<&str>) -> Result<Option<Vec<u8>>, Failure> {
-    if !matches!(kind, None | Some("complete")) {
+fn to_legacy(traits: ResultTraits) -> Result<Edits, Failure> {
+    if !matches!(traits.kind, ResultKind::Absent | ResultKind::Complete) {
         return Err(Failure::new(code::INTERNAL, "the backend asks for input that cannot be relayed to this caller"));
     }
-    let mut forbidden: Vec<Edit<'_>> =
-        ["resultType", "ttlMs", "cacheScope"].into_iter().filter(|key| object.get(key).is_some()).map(Edit::Remove).collect();
-    if object.get("structuredContent").is_some_and(|content| !content.starts_with('{')) {
-        forbidden.push(Edit::Remove("structuredContent"));
-    }
-    Ok(edited(object, &forbidden))
-}
-
-fn edited(object: &RawObject<'_>, edits: &[Edit<'_>]) -> Option<Vec<u8>> {
-    (!edits.is_empty()).then(|| {
-        let mut out = Vec::with_capacity(object.text().len() + 64);
-        object.write(edits, &mut out);
-        out
-    })
+    let forbidden = [
+        ("resultType", traits.kind != ResultKind::Absent),
+        ("ttlMs", traits.has_ttl),
+        ("cacheScope", traits.has_cache_scope),
+        ("structuredContent", traits.has_bare_content),
+    ];
+    Ok(forbidden.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| Edit::Remove(key)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vmcp_core::frame::Message;
 
     fn bridged(carried: Carried, caller: Era, backend: Era, text: &'static str) -> Result<String, i64> {
-        result(carried, caller, backend, Bytes::from_static(text.as_bytes()))
+        let message = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{text}}}"#);
+        let Ok(Message::Response(response)) = Message::parse(message.as_bytes()) else { return Err(code::INTERNAL) };
+        result(carried, caller, backend, response.traits, Bytes::from_static(text.as_bytes()))
             .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
             .map_err(|failure| failure.code())
     }

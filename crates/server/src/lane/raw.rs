@@ -57,7 +57,7 @@ impl Snapshot {
             return Err(Failure::invalid_params("`arguments` has to be an object"));
         }
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
-        let token = params.get_object("_meta").and_then(|meta| meta.get("progressToken"));
+        let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let viewer = caller.viewer();
         let key = viewer.key(&self.backends);
         let mut renewed = false;
@@ -92,7 +92,7 @@ impl Snapshot {
             tracing::trace!(method = carried.method(), backend = &**backend.name(), era = %exchange.era(), "an answer has begun");
             loop {
                 match exchange.next().await.map_err(|error| Failure::backend(&error))? {
-                    Event::Result(result) => return bridge::result(carried, caller.era, exchange.era(), result),
+                    Event::Result(result) => return bridge::result(carried, caller.era, exchange.era(), exchange.result_traits(), result),
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
                         // The tool's schema has changed since it was listed: the request was not run.
                         renewed = true;
