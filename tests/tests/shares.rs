@@ -35,8 +35,12 @@ async fn a_session_has_a_share_of_calls_and_those_without_a_connection_count() -
     vmcp.client(Era::Legacy).await?.call("b_echo", "{}").await?.result()?;
     // Modern callers are not told apart here, so that none of them can use up the others' share.
     let mut modern = vmcp.client(Era::Modern).await?;
-    for _ in 0..3 {
-        modern.sibling().await?.begin(&Rpc::tool("b_slow", "{}")).await?;
+    let mut siblings = Vec::new();
+    for begun in 3..=5 {
+        let mut sibling = modern.sibling().await?;
+        sibling.begin(&Rpc::tool("b_slow", "{}")).await?;
+        siblings.push(sibling);
+        fixture.until("a modern call", |f| f.started() == begun).await?;
     }
     modern.call("b_echo", "{}").await?.result()?;
     fixture.release(10);
