@@ -20,6 +20,8 @@ FIELDS = ["description", "license", "readme", "repository", "rust_version", "key
 EXPECTED = re.compile(r"Cargo\.(toml|toml\.orig|lock)|LICENSE|README\.md|\.cargo_vcs_info\.json|(src|tests|examples|benches)/.+\.(rs|json|yaml|toml|txt|md)")
 OUTSIDE = re.compile(r"""include(?:_str|_bytes)?!\(\s*(?:concat!\([^)]*?)?"([^"]+)\"""")
 LARGEST = 512 * 1024
+# A front page says what the crate owns and must not do: less than this is a title.
+SHORTEST_README = 500
 
 
 def cargo(*args):
@@ -51,6 +53,8 @@ def contents_problems(name, archive):
             yield f"{name}: {file} is a link in the package"
         if member.size > LARGEST:
             yield f"{name}: {file} has {member.size} bytes"
+    if "README.md" in files and files["README.md"].size < SHORTEST_README:
+        yield f"{name}: its README.md has {files['README.md'].size} bytes; it is the crate's front page"
     if "LICENSE" in files and files["LICENSE"].size != (ROOT / "LICENSE").stat().st_size:
         yield f"{name}: its LICENSE is not the workspace's"
 
