@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::Context;
 use clap::Args;
-use std::{io, net::SocketAddr, num::NonZeroUsize, thread};
+use std::{io, net::SocketAddr, num::NonZeroUsize};
 use tokio::net::TcpListener;
 use vmcp_core::config::Config;
 use vmcp_server::{Gateway, Workers};
@@ -24,7 +24,7 @@ pub(crate) struct Serve {
     listener: ListenerArgs,
     #[command(flatten)]
     log: LogArgs,
-    /// Threads that serve connections, each its own, from 1 to 1024; by default one for each core
+    /// Threads that serve connections, each its own, from 1 to 1024; by default one for each core, and at least four
     #[arg(long, value_name = "N", value_parser = values::workers)]
     workers: Option<NonZeroUsize>,
 }
@@ -48,7 +48,7 @@ impl Serve {
 }
 
 fn run(config: Config, workers: Option<NonZeroUsize>) -> anyhow::Result<()> {
-    let count = workers.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let count = workers.unwrap_or_else(Workers::usual);
     let workers = Workers::start(count).context("cannot start the threads that serve connections")?;
     // Accepting and what belongs to no connection is little work.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(NO_RUNTIME)?;

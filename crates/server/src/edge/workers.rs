@@ -30,6 +30,16 @@ struct Worker {
 pub(super) struct Place(Arc<AtomicUsize>);
 
 impl Workers {
+    /// How many threads are mostly right: one for each core, and at least four.
+    ///
+    /// Where cores are few, clients and backends mostly run on them too. A thread that has to give way to one of those takes its
+    /// connections along; with more threads than cores there is nearly always one that can go on.
+    #[must_use]
+    pub fn usual() -> NonZeroUsize {
+        const FOUR: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+        thread::available_parallelism().map_or(FOUR, |cores| cores.max(FOUR))
+    }
+
     /// Starts this many threads.
     ///
     /// # Errors
