@@ -1,7 +1,10 @@
 //! Sessions that nobody waits for any more: the backend must not be left with them.
 
 use crate::{CallerSessions, testing::*};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use vmcp_core::{Era, config::ProtocolEra};
 
 fn legacy_setup() -> Setup {
@@ -65,4 +68,32 @@ async fn what_is_opened_after_the_end_of_a_client_session_is_closed_after_its_re
     under.legacy_call(&sessions).await;
     assert_eq!(server.wait_for("DELETE").await.session(), Some("s0"));
     assert!(sessions.is_empty());
+}
+
+#[tokio::test]
+async fn of_too_many_leased_sessions_the_one_that_waited_longest_is_closed() {
+    let mut server = Server::start(legacy()).await;
+    let under = legacy_setup().at(&server);
+    for key in 0..65 {
+        text(under.call(Era::Modern, &under.caller("ann", &[("x-key", &key.to_string())]), None).await);
+    }
+    let deleted = server.wait_for("DELETE").await;
+    assert_eq!((deleted.session(), deleted.header("x-key"), deleted.header("x-static")), (Some("s0"), None, Some("fixed")));
+    under.settle_errands().await;
+    assert_eq!((server.count("DELETE"), under.backend.status().pooled_sessions), (1, 64));
+}
+
+#[tokio::test]
+async fn a_leased_session_that_nobody_uses_for_long_is_closed() {
+    let mut server = Server::start(legacy()).await;
+    let under = legacy_setup().at(&server);
+    under.modern_call().await;
+    assert_eq!(under.backend.status().pooled_sessions, 1);
+    // Only for the leap: on a clock that stands still, waiting for a socket would make it run.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5 * 60)).await;
+    tokio::time::resume();
+    assert_eq!(server.wait_for("DELETE").await.session(), Some("s0"));
+    under.settle_errands().await;
+    assert_eq!((under.backend.status().pooled_sessions, under.backend.status().open_sessions), (0, 0));
 }

@@ -43,3 +43,24 @@ async fn who_waits_for_one_probe_is_told_at_once_that_it_hangs() {
     assert_eq!((server.count("server/discover"), server.count("initialize")), (1, 1));
     assert_eq!(under.backend.status().health, Health::Unhealthy);
 }
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_is_cancelled_at_the_backend() {
+    let base = legacy();
+    let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
+    let under = Setup::new().era(ProtocolEra::Legacy).at(&server);
+    let (caller, sessions) = (under.caller("", &[]), CallerSessions::new());
+    let silence = async {
+        let call = server.wait_for("tools/call").await;
+        // Only for the leap: on a clock that stands still, waiting for a socket would make it run.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        tokio::time::resume();
+        call
+    };
+    let (told, call) = tokio::join!(under.call(Era::Legacy, &caller, Some(&sessions)), silence);
+    assert_eq!(failure(told), "backend `b`: call timed out after 10s");
+    let note = server.wait_for("notifications/cancelled").await;
+    assert!(note.body.contains(&format!(r#""requestId":{},"#, call.id())), "{}", note.body);
+    assert_eq!(note.session(), call.session());
+}
