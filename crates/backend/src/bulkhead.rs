@@ -101,4 +101,16 @@ mod tests {
         drop(waiting);
         assert_eq!(bulkhead.waiting.load(Ordering::Relaxed), 0);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_ten_seconds_or_than_the_backend_may_be_silent() {
+        for (silence, wait) in [(120, 10), (3, 3)].map(|(silence, wait)| (Duration::from_secs(silence), Duration::from_secs(wait))) {
+            let bulkhead = Bulkhead::new(1, silence);
+            let _first = bulkhead.enter().await.unwrap();
+            let start = tokio::time::Instant::now();
+            assert!(matches!(bulkhead.enter().await, Err(ErrorKind::Overloaded)));
+            // A timer rings at the millisecond after its time.
+            assert_eq!(start.elapsed().as_secs(), wait.as_secs());
+        }
+    }
 }

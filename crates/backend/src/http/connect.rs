@@ -121,4 +121,15 @@ mod tests {
         let Err(kind) = Connector::plain(limit).connect(uri, limit).await else { panic!("connected") };
         assert!(kind.to_string().contains("refused"), "{kind}");
     }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_a_connection_and_says_nothing_is_no_connection() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("https://127.0.0.1:{}/", silent.local_addr().unwrap().port()).parse().unwrap();
+        let trusted = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        let tls = Connector::tls(Some(trusted.as_bytes()), false, Duration::from_secs(60)).unwrap();
+        let connecting = tls.connect(uri, Duration::from_millis(50));
+        let Err(kind) = timeout(Duration::from_secs(30), connecting).await.unwrap() else { panic!("connected") };
+        assert!(kind.to_string().contains("no connection within 50ms"), "{kind}");
+    }
 }

@@ -344,3 +344,29 @@ async fn plugins_fetch_without_redirects_and_within_bounds() {
     slow.timeout = Duration::from_millis(20);
     assert!(matches!(fetch.fetch(slow).await, Err(FetchError::Timeout { .. })));
 }
+
+#[tokio::test]
+async fn a_connection_that_the_backend_may_be_about_to_close_is_not_used_again() {
+    async fn leap(milliseconds: u64) {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_millis(milliseconds)).await;
+        // Whoever looks after idle connections has its turn.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::resume();
+    }
+
+    let server = Server::start(modern()).await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    under.modern_call().await;
+    leap(1000).await;
+    under.modern_call().await;
+    let before = server.connections();
+    // In steps, so that the last look at the idle ones finds it still good.
+    for step in [1100, 2000, 1200] {
+        leap(step).await;
+    }
+    under.modern_call().await;
+    assert_eq!(server.connections(), before + 1);
+}
