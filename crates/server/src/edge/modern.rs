@@ -165,4 +165,18 @@ mod tests {
         tokio::join!(closed(&reply), client);
         assert!(start.elapsed() < KEEP_ALIVE);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
+        for events in [true, false] {
+            let slot = Arc::new(ReplySlot::default());
+            let reply = Reply::new(Arc::clone(&slot), Accepts { json: true, events });
+            let mut waiting = std::pin::pin!(closed(&reply));
+            let second = std::time::Duration::from_secs(1);
+            assert!(tokio::time::timeout(KEEP_ALIVE - second, &mut waiting).await.is_err());
+            assert!(slot.take_early().is_none(), "a quick answer needs no stream");
+            assert!(tokio::time::timeout(2 * second, &mut waiting).await.is_err());
+            assert_eq!(slot.take_early().is_some(), events);
+        }
+    }
 }

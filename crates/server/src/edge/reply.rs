@@ -182,3 +182,28 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{future::poll_fn, sync::atomic::AtomicUsize};
+
+    #[test]
+    fn a_request_is_polled_when_it_was_woken_and_not_whenever_its_connection_is() {
+        let (polls, waker) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None::<Waker>)));
+        let (counted, kept) = (Arc::clone(&polls), Arc::clone(&waker));
+        let request = poll_fn(move |cx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            *kept.lock().unwrap() = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        let mut future = PostFuture::new(request, Arc::default(), TaskTracker::new());
+        for wakes in 1..=3 {
+            for _ in 0..3 {
+                assert!(Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            assert_eq!(polls.load(Ordering::Relaxed), wakes);
+            waker.lock().unwrap().take().unwrap().wake();
+        }
+    }
+}

@@ -110,4 +110,13 @@ mod tests {
         let (all, ()) = tokio::join!(body.collect(), writer);
         assert_eq!(all, ":\n\nevent: message\ndata: {}\n\n");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_when_the_time_of_its_caller_is_over() {
+        let (_events, receiver) = mpsc::channel(4);
+        let start = Instant::now();
+        let body = response(receiver, Some(KEEP_ALIVE + Duration::from_secs(5)), ()).into_body();
+        let all = tokio::time::timeout(4 * KEEP_ALIVE, body.collect()).await.expect("it goes on");
+        assert_eq!((all.as_ref(), start.elapsed().as_secs()), (&b":\n\n"[..], 20));
+    }
 }

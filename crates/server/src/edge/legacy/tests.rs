@@ -1,6 +1,12 @@
-use crate::{Body, Gateway};
+use super::stream_when_slow;
+use crate::{
+    Body, Gateway,
+    edge::{Reply, ReplySlot, negotiate::Accepts, sse::KEEP_ALIVE},
+};
 use http::{Request, Response};
 use http_body_util::Empty;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use vmcp_core::config::{Backend, Config};
 
@@ -66,4 +72,18 @@ async fn a_session_id_that_stands_twice_is_said_to_stand_twice() {
         assert!(status == 400 && text.contains("twice") && !text.contains("missing") && !text.contains(&id), "{verb}: {status} {text}");
     }
     gateway.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
+    for events in [true, false] {
+        let slot = Arc::new(ReplySlot::default());
+        let reply = Reply::new(Arc::clone(&slot), Accepts { json: true, events });
+        let mut waiting = std::pin::pin!(stream_when_slow(&reply));
+        let second = Duration::from_secs(1);
+        assert!(timeout(KEEP_ALIVE - second, &mut waiting).await.is_err());
+        assert!(slot.take_early().is_none(), "a quick answer needs no stream");
+        assert!(timeout(2 * second, &mut waiting).await.is_err());
+        assert_eq!(slot.take_early().is_some(), events);
+    }
 }
