@@ -198,3 +198,16 @@ fn a_stream_that_is_not_read_is_ended_instead_of_growing() {
     while stream.try_recv().is_ok() {}
     assert!(stream.is_closed());
 }
+
+#[test]
+fn ended_sessions_make_room_for_new_ones() {
+    let table = table(2);
+    for _ in 0..5 {
+        let id = open(&table, "alice").id.clone();
+        assert!(table.remove(&id).is_some());
+    }
+    let (first, second) = (open(&table, "alice"), open(&table, "alice"));
+    for session in [first, second] {
+        assert!(table.find(&session.id, &user("alice"), None).is_ok(), "neither had to give way to the other");
+    }
+}
