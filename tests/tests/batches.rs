@@ -78,3 +78,22 @@ async fn a_batch_is_answered_with_what_its_client_reads() -> Result<()> {
     assert_eq!((response.status(), response.text().as_str()), (202, ""));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_batch_has_64_messages_at_most() -> Result<()> {
+    let (_fixture, vmcp) = scene(Era::Legacy).await?;
+    let mut client = client(&vmcp).await?;
+    for (count, fits) in [(64, true), (65, false)] {
+        let pings: Vec<String> = (1..=count).map(|id| Rpc::new("ping", "").text(Era::Legacy, Some(&id.to_string()))).collect();
+        let mut request = client.caller.request(&Rpc::new("ping", ""), "1");
+        request.body = format!("[{}]", pings.join(",")).into_bytes();
+        let answer = client.conn.exchange(&request).await?;
+        let told = answer.json()?;
+        if fits {
+            assert_eq!((answer.status(), told.as_array().map(Vec::len)), (200, Some(count)), "{told}");
+        } else {
+            assert_eq!((answer.status(), &told["error"]["code"]), (400, &json!(-32600)), "{told}");
+        }
+    }
+    Ok(())
+}

@@ -213,6 +213,26 @@ async fn connections_beyond_the_cap_wait_or_are_refused_and_the_first_ones_work(
 }
 
 #[tokio::test]
+async fn a_connection_beyond_the_cap_is_served_as_soon_as_another_one_has_gone() -> Result<()> {
+    let (fixture, vmcp) = scene(Era::Modern, json!({}), json!({ "limits": { "maxConnections": 2 } })).await?;
+    let (mut stays, mut goes) = (vmcp.client(Era::Modern).await?, vmcp.client(Era::Modern).await?);
+    for client in [&mut stays, &mut goes] {
+        client.call("b_echo", "{}").await?.result()?;
+    }
+    let mut beyond = vmcp.client(Era::Modern).await?;
+    beyond.begin(&Rpc::tool("b_slow", "{}")).await?;
+    for _ in 0..20 {
+        stays.call("b_echo", "{}").await?.result()?;
+    }
+    assert_eq!(fixture.started(), 0, "it is not even read while there are as many as may be");
+    drop(goes);
+    fixture.until("the call of the one that waited", |f| f.started() == 1).await?;
+    fixture.release(1);
+    beyond.finish().await?.result()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_endless_list_is_cut_off() -> Result<()> {
     let endless = Fixture::start(Spec::modern("endless").paged(15_000, 100)).await?;
     let good = Fixture::start(Spec::modern("good")).await?;
