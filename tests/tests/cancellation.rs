@@ -135,3 +135,25 @@ async fn the_end_of_a_session_cancels_what_runs_in_it() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn of_two_calls_in_a_session_the_one_that_is_named_is_cancelled() -> Result<()> {
+    for backend in Era::BOTH {
+        let (fixture, vmcp) = scene(backend).await?;
+        let client = vmcp.client(Era::Legacy).await?;
+        let (mut stays, mut goes, mut other) = (client.sibling().await?, client.sibling().await?, client.sibling().await?);
+        let kept = stays.begin(&Rpc::tool("b_slow", "{}")).await?;
+        fixture.until("the first call", |f| f.started() == 1).await?;
+        // Each counts by itself: without this both calls had one id.
+        goes.send(&Rpc::new("ping", "")).await?.result()?;
+        let id = goes.begin(&Rpc::tool("b_slow", "{}")).await?;
+        assert_ne!(id, kept);
+        fixture.until("the second call", |f| f.started() == 2).await?;
+        let note = Rpc::new("notifications/cancelled", format!(r#""requestId":{id}"#));
+        assert_eq!(other.conn.exchange(&other.caller.notification(&note)).await?.status(), 202);
+        cancelled(&fixture, backend).await?;
+        fixture.release(2);
+        stays.finish().await?.result().with_context(|| format!("{backend:?}: the other call goes on"))?;
+    }
+    Ok(())
+}

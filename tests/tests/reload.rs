@@ -15,6 +15,7 @@ use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
     client::{Client, Rpc, Stream},
+    eventually,
     fixture::{Fixture, Recorded, Spec},
 };
 
@@ -164,6 +165,33 @@ async fn calls_in_flight_end_under_the_old_configuration() -> Result<()> {
         assert_eq!(last["result"]["content"][0]["text"], "progressed", "{at}: {last}");
         one.until("what the old configuration had at its backend is gone", |f| f.live_sessions() == 0 && f.streams() == 0).await?;
         assert_eq!(one.violations(), Vec::<String>::new(), "{at}");
+        served.end().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_for_its_turn_gets_it_under_the_old_configuration() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let at = format!("{caller:?} caller, {backend:?} backend");
+        let (one, two) = (Fixture::start(Spec::new("one", backend)).await?, Fixture::start(Spec::new("two", backend)).await?);
+        let served = Served::with(serde_json::from_value(json!({ "backends": [one.entry(json!({ "maxConcurrent": 1 }))] }))?).await?;
+        let mut client = served.client(caller).await?;
+        client.tools().await?;
+        let (mut first, mut second) = (client.sibling().await?, client.sibling().await?);
+        first.begin(&Rpc::tool("one_slow", "{}")).await?;
+        one.until("the first call", |f| f.started() == 1).await?;
+        second.begin(&Rpc::tool("one_slow", "{}")).await?;
+        eventually("the second call waits", async || served.gateway.status()["requests_in_flight"] == 2).await?;
+
+        served.gateway.reload(config(&[&two], "x-new")?)?;
+        client.call("two_echo", "{}").await?.result().with_context(|| at.clone())?;
+        assert_eq!(one.started(), 1, "{at}: one at a time");
+        one.release(2);
+        for call in [&mut first, &mut second] {
+            assert_eq!(call.finish().await?.result().with_context(|| at.clone())?["content"][0]["text"], "released", "{at}");
+        }
+        one.until("what the old configuration had at its backend is gone", |f| f.live_sessions() == 0).await?;
         served.end().await?;
     }
     Ok(())
