@@ -132,5 +132,11 @@ async fn a_connection_that_nobody_uses_any_more_is_closed() -> Result<()> {
         assert_eq!(answer.status(), 200, "{era:?}");
         assert!(conn.closes().await.with_context(|| format!("{era:?}: kept"))?, "{era:?}: something follows the answer");
     }
+    for target in ["/health", "/nowhere"] {
+        let mut conn = Conn::open(vmcp.addr()).await?;
+        conn.write(format!("GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes()).await?;
+        conn.response().await?;
+        assert!(conn.closes().await.with_context(|| format!("{target}: kept"))?, "{target}: something follows the answer");
+    }
     Ok(())
 }

@@ -49,6 +49,15 @@ pin_project! {
     }
 }
 
+impl Patience {
+    fn towards(self, awaited: Awaited) -> Duration {
+        match awaited {
+            Awaited::Request => self.idle,
+            Awaited::Head => self.head,
+        }
+    }
+}
+
 /// What is to be read next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Awaited {
@@ -102,8 +111,7 @@ impl AsyncRead for PatientStream {
             return Poll::Pending;
         }
         if std::mem::take(this.anew) {
-            let limit = if *this.awaited == Awaited::Head { this.patience.head } else { this.patience.idle };
-            this.silence.set(Instant::now() + limit);
+            this.silence.set(Instant::now() + this.patience.towards(*this.awaited));
         }
         ready!(Pin::new(this.silence).poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer has sent nothing for too long")))
@@ -128,7 +136,20 @@ impl AsyncWrite for PatientStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().stream.poll_flush(cx)
+        let this = self.project();
+        // A response that was there at once is flushed without another look for the next request, so the wait for it begins here.
+        let requests = this.attending.requests();
+        if std::mem::replace(this.requests, requests) != requests {
+            (*this.awaited, *this.anew) = (Awaited::Request, true);
+        }
+        if *this.anew && !this.attending.is_busy() {
+            *this.anew = false;
+            this.silence.set(Instant::now() + this.patience.towards(*this.awaited));
+            if Pin::new(this.silence).poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+        this.stream.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
