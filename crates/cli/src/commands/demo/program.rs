@@ -39,10 +39,10 @@ mod tests {
     #[test]
     fn it_is_called_by_its_name_only_where_that_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let own = || Some(PathBuf::from("/work/target/release/vmcp"));
+        let own = || Some(PathBuf::from("/src/vmcp/target/release/vmcp"));
         let path = env::join_paths([Path::new("/nonexistent"), folder.path()]).unwrap();
-        assert_eq!(word(None, own()), "/work/target/release/vmcp");
-        assert_eq!(word(Some(&path), own()), "/work/target/release/vmcp");
+        assert_eq!(word(None, own()), "/src/vmcp/target/release/vmcp");
+        assert_eq!(word(Some(&path), own()), "/src/vmcp/target/release/vmcp");
         fs::write(folder.path().join(format!("vmcp{}", env::consts::EXE_SUFFIX)), "").unwrap();
         assert_eq!(word(Some(&path), own()), "vmcp");
         assert_eq!(word(None, None), "vmcp");
