@@ -37,25 +37,21 @@ pin_project! {
         #[pin]
         stream: TcpStream,
         patience: Patience,
-        attending: Attending,
-        awaited: Awaited,
-        // How many requests there were when something was last awaited.
-        requests: usize,
-        // The next wait is a new one, with the whole time before it.
-        anew: bool,
-        silence: Alarm,
+        silence: Silence,
         // Made on the first write that has to wait: most connections never do.
         stalled: Option<Alarm>,
     }
 }
 
-impl Patience {
-    fn towards(self, awaited: Awaited) -> Duration {
-        match awaited {
-            Awaited::Request => self.idle,
-            Awaited::Head => self.head,
-        }
-    }
+/// The wait for what the peer sends next.
+struct Silence {
+    attending: Attending,
+    awaited: Awaited,
+    /// How many requests there were at the last look.
+    requests: usize,
+    /// The next wait is a new one, with the whole time before it.
+    anew: bool,
+    alarm: Alarm,
 }
 
 /// What is to be read next.
@@ -67,23 +63,54 @@ enum Awaited {
     Head,
 }
 
+impl Silence {
+    fn look(&mut self) {
+        let requests = self.attending.requests();
+        if std::mem::replace(&mut self.requests, requests) != requests {
+            self.await_anew(Awaited::Request);
+        }
+    }
+
+    fn heard(&mut self) {
+        if self.awaited == Awaited::Request {
+            self.await_anew(Awaited::Head);
+        }
+    }
+
+    fn await_anew(&mut self, awaited: Awaited) {
+        (self.awaited, self.anew) = (awaited, true);
+    }
+
+    /// Ready when it has lasted for too long.
+    fn poll(&mut self, patience: Patience, cx: &mut Context<'_>) -> Poll<()> {
+        if self.attending.is_busy() {
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut self.anew) {
+            let limit = if self.awaited == Awaited::Head { patience.head } else { patience.idle };
+            self.alarm.set(Instant::now() + limit);
+        }
+        Pin::new(&mut self.alarm).poll(cx)
+    }
+}
+
 impl PatientStream {
     pub(crate) fn new(stream: TcpStream, patience: Patience, attending: Attending) -> TokioIo<Self> {
-        let silence = Alarm::at(Instant::now());
-        TokioIo::new(Self { stream, patience, attending, awaited: Awaited::Head, requests: 0, anew: true, silence, stalled: None })
+        let silence = Silence { attending, awaited: Awaited::Head, requests: 0, anew: true, alarm: Alarm::at(Instant::now()) };
+        TokioIo::new(Self { stream, patience, silence, stalled: None })
     }
 
     /// Passes progress on, and turns waiting for too long into an error.
     fn watch<T>(
         limit: Duration,
         stalled: &mut Option<Alarm>,
-        anew: &mut bool,
+        silence: &mut Silence,
         cx: &mut Context<'_>,
         write: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if write.is_ready() {
             *stalled = None;
-            *anew = true;
+            silence.anew = true;
             return write;
         }
         let stalled = stalled.get_or_insert_with(|| Alarm::at(Instant::now() + limit));
@@ -97,23 +124,14 @@ impl AsyncRead for PatientStream {
         let this = self.project();
         let before = buffer.filled().len();
         let read = this.stream.poll_read(cx, buffer);
-        let requests = this.attending.requests();
-        if std::mem::replace(this.requests, requests) != requests {
-            (*this.awaited, *this.anew) = (Awaited::Request, true);
-        }
+        this.silence.look();
         if read.is_ready() {
-            if *this.awaited == Awaited::Request && buffer.filled().len() > before {
-                (*this.awaited, *this.anew) = (Awaited::Head, true);
+            if buffer.filled().len() > before {
+                this.silence.heard();
             }
             return read;
         }
-        if this.attending.is_busy() {
-            return Poll::Pending;
-        }
-        if std::mem::take(this.anew) {
-            this.silence.set(Instant::now() + this.patience.towards(*this.awaited));
-        }
-        ready!(Pin::new(this.silence).poll(cx));
+        ready!(this.silence.poll(*this.patience, cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer has sent nothing for too long")))
     }
 }
@@ -122,13 +140,13 @@ impl AsyncWrite for PatientStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
         let write = this.stream.poll_write(cx, buffer);
-        Self::watch(this.patience.write, this.stalled, this.anew, cx, write)
+        Self::watch(this.patience.write, this.stalled, this.silence, cx, write)
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let this = self.project();
         let write = this.stream.poll_write_vectored(cx, buffers);
-        Self::watch(this.patience.write, this.stalled, this.anew, cx, write)
+        Self::watch(this.patience.write, this.stalled, this.silence, cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -138,16 +156,9 @@ impl AsyncWrite for PatientStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         // A response that was there at once is flushed without another look for the next request, so the wait for it begins here.
-        let requests = this.attending.requests();
-        if std::mem::replace(this.requests, requests) != requests {
-            (*this.awaited, *this.anew) = (Awaited::Request, true);
-        }
-        if *this.anew && !this.attending.is_busy() {
-            *this.anew = false;
-            this.silence.set(Instant::now() + this.patience.towards(*this.awaited));
-            if Pin::new(this.silence).poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
+        this.silence.look();
+        if this.silence.anew && this.silence.poll(*this.patience, cx).is_ready() {
+            cx.waker().wake_by_ref();
         }
         this.stream.poll_flush(cx)
     }
