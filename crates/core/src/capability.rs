@@ -17,10 +17,31 @@ const ELICITATION_FORM: u16 = 1 << 4;
 const ELICITATION_URL: u16 = 1 << 5;
 const ROOTS: u16 = 1 << 6;
 const ROOTS_LIST_CHANGED: u16 = 1 << 7;
+const TASKS: u16 = 1 << 8;
+const APPS: u16 = 1 << 9;
+
+/// The Tasks extension (SEP-2663).
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+/// MCP Apps (SEP-1865).
+const APPS_EXTENSION: &str = "io.modelcontextprotocol/ui";
+/// What a host of MCP Apps can show; the only kind that there is.
+const APP_PAGE: &str = "text/html;profile=mcp-app";
 
 impl CapabilitySet {
     /// No capability at all.
     pub const NONE: Self = Self(0);
+    /// `roots`.
+    pub const ROOTS: Self = Self(ROOTS);
+    /// `roots.listChanged`.
+    pub const ROOTS_LIST_CHANGED: Self = Self(ROOTS | ROOTS_LIST_CHANGED);
+    /// `sampling`.
+    pub const SAMPLING: Self = Self(SAMPLING);
+    /// `elicitation.url` (2025-11-25, client/elicitation).
+    pub const ELICITATION_URL: Self = Self(ELICITATION | ELICITATION_URL);
+    /// The extension `io.modelcontextprotocol/tasks`.
+    pub const TASKS: Self = Self(TASKS);
+    /// The extension `io.modelcontextprotocol/ui`, for a host that shows `text/html;profile=mcp-app`.
+    pub const APPS: Self = Self(APPS);
 
     /// Reads the JSON text of a `ClientCapabilities` object, as [`Self::from_json`].
     #[must_use]
@@ -48,6 +69,11 @@ impl CapabilitySet {
             let list_changed = roots.get("listChanged").and_then(Value::as_bool).unwrap_or(false);
             bits |= if list_changed { ROOTS_LIST_CHANGED } else { 0 };
         }
+        if let Some(extensions) = object.get("extensions") {
+            bits |= if extensions.get(TASKS_EXTENSION).is_some_and(Value::is_object) { TASKS } else { 0 };
+            let pages = extensions.get(APPS_EXTENSION).and_then(|apps| apps.get("mimeTypes")?.as_array());
+            bits |= if pages.is_some_and(|pages| pages.iter().any(|page| page == APP_PAGE)) { APPS } else { 0 };
+        }
         Some(Self(bits))
     }
 
@@ -68,7 +94,52 @@ impl CapabilitySet {
                 r#""roots":{}"#.to_owned()
             });
         }
+        let tasks = (self.0 & TASKS != 0).then(|| format!("\"{TASKS_EXTENSION}\":{{}}"));
+        let apps = (self.0 & APPS != 0).then(|| format!("\"{APPS_EXTENSION}\":{{\"mimeTypes\":[\"{APP_PAGE}\"]}}"));
+        let extensions: Vec<String> = tasks.into_iter().chain(apps).collect();
+        if !extensions.is_empty() {
+            members.push(format!("\"extensions\":{{{}}}", extensions.join(",")));
+        }
         format!("{{{}}}", members.join(","))
+    }
+
+    /// Whether all of another set is in this one.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Without extensions: what revisions before 2026-07-28 know of.
+    #[must_use]
+    pub fn without_extensions(self) -> Self {
+        Self(self.0 & !(TASKS | APPS))
+    }
+
+    /// Whether a peer that declared this set may be asked this (2025-11-25, client/*; 2026-07-28, client/*): `method` is that of the
+    /// request, `mode` the `mode` of an elicitation. An `elicitation` that names no mode is form mode.
+    #[must_use]
+    pub fn allows(self, method: &str, mode: Option<&str>) -> bool {
+        match (method, mode) {
+            ("sampling/createMessage", _) => self.0 & SAMPLING != 0,
+            ("roots/list", _) => self.0 & ROOTS != 0,
+            ("elicitation/create", Some("url")) => self.0 & ELICITATION_URL != 0,
+            ("elicitation/create", _) => {
+                self.0 & ELICITATION != 0 && (self.0 & ELICITATION_FORM != 0 || self.0 & ELICITATION_URL == 0)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether there is anything in it that a server can ask for.
+    #[must_use]
+    pub fn can_be_asked(self) -> bool {
+        self.0 & (SAMPLING | ELICITATION | ROOTS) != 0
     }
 
     /// The set as bits, for a sealed session id. [`Self::from_bits`] reads it back.
@@ -113,6 +184,29 @@ mod tests {
         let set = CapabilitySet::from_json(&json!({"extensions": {"io.example/x": {}}, "tasks": {}})).unwrap();
         assert!(set.is_empty());
         assert_eq!(set.to_json(), "{}");
+    }
+
+    #[test]
+    fn known_extensions_are_part_of_the_set() {
+        let apps = json!({"mimeTypes": ["text/html;profile=mcp-app"]});
+        let declared = json!({"extensions": {"io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": apps}});
+        let set = CapabilitySet::from_json(&declared).unwrap();
+        assert!(set.contains(CapabilitySet::TASKS) && set.contains(CapabilitySet::APPS) && !set.can_be_asked());
+        assert_eq!(serde_json::from_str::<Value>(&set.to_json()).unwrap(), declared);
+        assert!(set.without_extensions().is_empty());
+        let other = json!({"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["image/png"]}}});
+        assert!(CapabilitySet::from_json(&other).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_peer_is_asked_only_what_it_declared() {
+        let set = |text| CapabilitySet::parse(text).unwrap();
+        let any = set(r#"{"elicitation":{}}"#);
+        assert!(any.allows("elicitation/create", None) && any.allows("elicitation/create", Some("form")));
+        assert!(!any.allows("elicitation/create", Some("url")) && !any.allows("roots/list", None) && !any.allows("tools/call", None));
+        let url = set(r#"{"elicitation":{"url":{}},"sampling":{},"roots":{}}"#);
+        assert!(url.allows("elicitation/create", Some("url")) && !url.allows("elicitation/create", None));
+        assert!(url.allows("sampling/createMessage", None) && url.allows("roots/list", None));
     }
 
     #[test]

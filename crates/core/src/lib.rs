@@ -6,9 +6,11 @@ pub mod config;
 mod fault;
 pub mod frame;
 pub mod header;
+mod logging_level;
 pub mod plugin;
 mod revision;
 
 pub use capability::CapabilitySet;
 pub use fault::{Origin, Retry};
+pub use logging_level::LoggingLevel;
 pub use revision::{Era, Revision};

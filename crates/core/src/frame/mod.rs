@@ -19,7 +19,7 @@ pub use message::{ErrorObject, Message, Notification, Request, Response};
 pub use object::{Edit, Member, RawObject};
 pub use result_traits::{ResultKind, ResultTraits};
 pub use scan::{MAX_DEPTH, decode_string, is_json};
-pub use write::{error_object, error_response, json_string, notification, request, response_head, single_line};
+pub use write::{error_object, error_response, json_string, notification, request, request_text, response_head, single_line};
 
 #[cfg(test)]
 mod tests;

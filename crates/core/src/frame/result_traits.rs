@@ -25,6 +25,8 @@ pub enum ResultKind {
     Complete,
     /// `input_required`.
     InputRequired,
+    /// `task` (the Tasks extension, SEP-2663).
+    Task,
     /// Something else.
     Other,
 }
@@ -36,6 +38,7 @@ impl ResultTraits {
                 self.kind = match decode_string(value).as_deref() {
                     Some("complete") => ResultKind::Complete,
                     Some("input_required") => ResultKind::InputRequired,
+                    Some("task") => ResultKind::Task,
                     _ => ResultKind::Other,
                 };
             }
@@ -67,7 +70,7 @@ mod tests {
         let all = r#"{ "r\u0065sultType" : "input_required","ttlMs":null,"cacheScope":"x","structuredContent":[] }"#;
         let expected = ResultTraits { kind: ResultKind::InputRequired, has_ttl: true, has_cache_scope: true, has_bare_content: true };
         assert_eq!(traits(all), expected);
-        for (value, kind) in [(r#""complete""#, ResultKind::Complete), ("1", ResultKind::Other), (r#""task""#, ResultKind::Other)] {
+        for (value, kind) in [(r#""complete""#, ResultKind::Complete), ("1", ResultKind::Other), (r#""task""#, ResultKind::Task), (r#""x""#, ResultKind::Other)] {
             assert_eq!(traits(&format!(r#"{{"resultType":{value}}}"#)).kind, kind);
         }
     }

@@ -34,6 +34,22 @@ pub fn request(id: u64, method: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"params\":");
 }
 
+/// A whole request; `id` and `params` are JSON text.
+#[must_use]
+pub fn request_text(id: &str, method: &str, params: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + id.len() + params.map_or(0, str::len));
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(b",\"method\":");
+    json_string(method, &mut out);
+    if let Some(params) = params {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params.as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
 /// A whole notification; `params` is JSON text.
 #[must_use]
 pub fn notification(method: &str, params: Option<&str>) -> Vec<u8> {
