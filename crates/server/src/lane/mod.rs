@@ -4,13 +4,14 @@ mod bridge;
 mod carried;
 mod journal;
 mod raw;
+mod requester;
 mod share;
 mod typed;
 mod unambiguous;
 
 pub(crate) use carried::Carried;
 pub(crate) use journal::Journal;
-pub(crate) use raw::Requester;
+pub(crate) use requester::{Given, Requester, Unanswered};
 pub(crate) use share::Shares;
 pub(crate) use typed::{ServerFacts, list_kind};
 

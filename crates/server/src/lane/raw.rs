@@ -1,6 +1,6 @@
 //! The raw lane: find the owner, send the parameters as they are, pass on what comes back.
 
-use super::{Caller, Journal, bridge, carried::Carried, unambiguous::check_unambiguous};
+use super::{Caller, Journal, Requester, bridge, carried::Carried, unambiguous::check_unambiguous};
 use crate::{
     failure::{Failure, code},
     gateway::Snapshot,
@@ -14,17 +14,6 @@ use vmcp_core::{
     catalogue::{ParamHeader, Unlisted},
     frame::{Edit, RawObject, json_string, notification},
 };
-
-/// The caller's side of a request that is carried.
-pub(crate) trait Requester {
-    /// Takes a message that the backend sends ahead of its answer.
-    async fn notified(&self, message: Bytes);
-
-    /// Compares the headers that repeat arguments with the arguments, where the caller's revision has such headers.
-    fn check_mirrored(&self, _params: &RawObject<'_>, _repeated: &[ParamHeader]) -> Result<(), Failure> {
-        Ok(())
-    }
-}
 
 /// Where a request goes.
 struct Route {
