@@ -129,9 +129,7 @@ impl CapabilitySet {
             ("sampling/createMessage", _) => self.0 & SAMPLING != 0,
             ("roots/list", _) => self.0 & ROOTS != 0,
             ("elicitation/create", Some("url")) => self.0 & ELICITATION_URL != 0,
-            ("elicitation/create", _) => {
-                self.0 & ELICITATION != 0 && (self.0 & ELICITATION_FORM != 0 || self.0 & ELICITATION_URL == 0)
-            }
+            ("elicitation/create", _) => self.0 & ELICITATION != 0 && (self.0 & ELICITATION_FORM != 0 || self.0 & ELICITATION_URL == 0),
             _ => false,
         }
     }

@@ -18,6 +18,8 @@ pub struct Caller {
     pub path: String,
     /// Headers on every request.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The client capabilities that it declares: a JSON text.
+    pub capabilities: String,
     pub(super) next: u64,
 }
 
@@ -25,7 +27,15 @@ impl Caller {
     /// A user without a session.
     #[must_use]
     pub fn new(era: Era) -> Self {
-        Self { era, revision: era.revision().to_owned(), session: None, path: "/mcp".to_owned(), headers: Vec::new(), next: 0 }
+        Self {
+            era,
+            revision: era.revision().to_owned(),
+            session: None,
+            path: "/mcp".to_owned(),
+            headers: Vec::new(),
+            capabilities: "{}".to_owned(),
+            next: 0,
+        }
     }
 
     /// Adds a header to every later request.
@@ -72,7 +82,7 @@ impl Caller {
     /// The HTTP request for a JSON-RPC request with this raw id.
     #[must_use]
     pub fn request(&self, rpc: &Rpc, id: &str) -> Request {
-        self.dressed(Request::post(rpc.text(self.era, Some(id))), Some(rpc))
+        self.dressed(Request::post(rpc.declaring(self.era, Some(id), &self.capabilities)), Some(rpc))
     }
 
     /// The HTTP request for a notification.
@@ -101,7 +111,10 @@ impl Caller {
         if self.era == Era::Modern {
             return Ok(Value::Null);
         }
-        let members = format!(r#""protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"tests","version":"1"}}"#, self.revision);
+        let members = format!(
+            r#""protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":"tests","version":"1"}}"#,
+            self.revision, self.capabilities
+        );
         let reply = self.send(conn, &Rpc::new("initialize", members)).await?;
         let result = reply.result().context("initialize")?;
         self.revision = result["protocolVersion"].as_str().context("initialize without protocolVersion")?.to_owned();

@@ -56,6 +56,13 @@ impl Rpc {
         Self { name: Some(name.to_owned()), ..Self::new("prompts/get", members) }
     }
 
+    /// The same with more raw members of `params`.
+    #[must_use]
+    pub fn with(mut self, members: &str) -> Self {
+        self.members = format!("{},{members}", self.members);
+        self
+    }
+
     /// Adds raw members to `_meta`.
     #[must_use]
     pub fn meta(mut self, members: &str) -> Self {
@@ -73,16 +80,22 @@ impl Rpc {
     /// The message's text in this era; without an id it is a notification.
     #[must_use]
     pub fn text(&self, era: Era, id: Option<&str>) -> String {
+        self.declaring(era, id, "{}")
+    }
+
+    /// As [`Self::text`], with these client capabilities, which a modern request declares.
+    #[must_use]
+    pub fn declaring(&self, era: Era, id: Option<&str>, capabilities: &str) -> String {
         let required = match era {
-            Era::Legacy => "",
-            Era::Modern => {
-                r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"tests","version":"1"}"#
-            }
+            Era::Legacy => String::new(),
+            Era::Modern => format!(
+                r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{capabilities},"io.modelcontextprotocol/clientInfo":{{"name":"tests","version":"1"}}"#
+            ),
         };
         let join = |left: &str, right: &str| {
             if left.is_empty() || right.is_empty() { format!("{left}{right}") } else { format!("{left},{right}") }
         };
-        let meta = join(required, &self.meta);
+        let meta = join(&required, &self.meta);
         let params = if meta.is_empty() { self.members.clone() } else { join(&self.members, &format!(r#""_meta":{{{meta}}}"#)) };
         let id = id.map(|id| format!(r#","id":{id}"#)).unwrap_or_default();
         format!(r#"{{"jsonrpc":"2.0"{id},"method":"{}","params":{{{params}}}}}"#, self.method)

@@ -26,6 +26,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Declares these client capabilities: a JSON text.
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: &str) -> Self {
+        capabilities.clone_into(&mut self.caller.capabilities);
+        self
+    }
+
     /// Asks for this revision.
     #[must_use]
     pub fn revision(mut self, revision: &str) -> Self {

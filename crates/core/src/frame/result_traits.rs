@@ -70,7 +70,12 @@ mod tests {
         let all = r#"{ "r\u0065sultType" : "input_required","ttlMs":null,"cacheScope":"x","structuredContent":[] }"#;
         let expected = ResultTraits { kind: ResultKind::InputRequired, has_ttl: true, has_cache_scope: true, has_bare_content: true };
         assert_eq!(traits(all), expected);
-        for (value, kind) in [(r#""complete""#, ResultKind::Complete), ("1", ResultKind::Other), (r#""task""#, ResultKind::Task), (r#""x""#, ResultKind::Other)] {
+        for (value, kind) in [
+            (r#""complete""#, ResultKind::Complete),
+            ("1", ResultKind::Other),
+            (r#""task""#, ResultKind::Task),
+            (r#""x""#, ResultKind::Other),
+        ] {
             assert_eq!(traits(&format!(r#"{{"resultType":{value}}}"#)).kind, kind);
         }
     }

@@ -155,6 +155,7 @@ async fn outcome(
         identity: incoming.identity.clone(),
         era: Era::Legacy,
         capabilities: CapabilitySet::NONE,
+        log_level: None,
         session: Some(Arc::clone(session)),
     };
     if let Some(carried) = Carried::from_method(method) {

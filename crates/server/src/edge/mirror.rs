@@ -18,14 +18,19 @@ pub(crate) fn check_mirrored(headers: &HeaderMap, method: &str, params: &RawObje
     if single(headers, &METHOD)? != method {
         return Err(Failure::header_mismatch("Mcp-Method differs from the method in the body"));
     }
-    if let Some(carried) = Carried::from_method(method) {
+    if let Some(mirrored) = mirrored(method) {
         let header = single(headers, &NAME)?;
         let name = decode(header).ok_or_else(|| Failure::header_mismatch("Mcp-Name is not valid base64 in its `=?base64?…?=` form"))?;
-        if params.get_str(carried.key()).is_none_or(|body| body != name) {
-            return Err(Failure::header_mismatch(&format!("Mcp-Name differs from `{}` in the body", carried.key())));
+        if params.get_str(mirrored).is_none_or(|body| body != name) {
+            return Err(Failure::header_mismatch(&format!("Mcp-Name differs from `{mirrored}` in the body")));
         }
     }
     Ok(())
+}
+
+/// The parameter that `Mcp-Name` repeats (2026-07-28, basic/transports/streamable-http; SEP-2663 for tasks).
+fn mirrored(method: &str) -> Option<&'static str> {
+    if method.starts_with("tasks/") { Some("taskId") } else { Carried::from_method(method)?.mirrored() }
 }
 
 /// Compares the headers that repeat arguments (`x-mcp-header` in the tool's schema) with the arguments.

@@ -15,14 +15,15 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio::time::Instant;
 use vmcp_backend::Alarm;
 use vmcp_core::{
-    CapabilitySet, Era, Revision,
+    CapabilitySet, Era, LoggingLevel, Revision,
     catalogue::ParamHeader,
-    frame::{Message, RawObject, Request, response_head},
+    frame::{Message, RawObject, Request, decode_string, response_head},
 };
 
 /// `_meta` keys of every request (2026-07-28, basic/index).
 pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 
 /// Serves one message of a modern client.
 pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Reply) -> Response<Body> {
@@ -84,7 +85,8 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply, journ
         return Err(Failure::unknown_method(method));
     }
     let (params, capabilities) = check(incoming, request)?;
-    let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, session: None };
+    let log_level = log_level(params)?;
+    let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, log_level, session: None };
     match (carried, list) {
         (Some(carried), _) => {
             let requester = Modern { reply, headers: &incoming.headers };
@@ -115,6 +117,17 @@ fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r R
     }
     check_mirrored(&incoming.headers, &request.method, params)?;
     Ok((params, capabilities))
+}
+
+/// From which level on this request is told log messages (2026-07-28, server/utilities/logging).
+fn log_level(params: &RawObject<'_>) -> Result<Option<LoggingLevel>, Failure> {
+    let Some(said) = params.meta().and_then(|meta| meta.get(META_LOG_LEVEL)) else { return Ok(None) };
+    let level = decode_string(said).and_then(|name| LoggingLevel::parse(&name));
+    let wrong = || {
+        let levels = LoggingLevel::ALL.map(LoggingLevel::as_str).join(", ");
+        Failure::invalid_params(&format!("`{META_LOG_LEVEL}` has to be one of {levels}"))
+    };
+    level.map(Some).ok_or_else(wrong)
 }
 
 /// A modern caller: what it is told goes on its stream, and its headers repeat its arguments.

@@ -111,7 +111,7 @@ impl Direct {
     }
 
     fn caller(&self) -> Caller {
-        Caller { identity: self.caller.clone(), era: Era::Modern, capabilities: CapabilitySet::NONE, session: None }
+        Caller { identity: self.caller.clone(), era: Era::Modern, capabilities: CapabilitySet::NONE, log_level: None, session: None }
     }
 }
 

@@ -37,7 +37,9 @@ fn to_modern(carried: Carried, traits: ResultTraits) -> Result<Edits, Failure> {
     match traits.kind {
         ResultKind::Absent => missing.push(Edit::Set("resultType", "\"complete\"")),
         ResultKind::Complete | ResultKind::InputRequired => {}
-        ResultKind::Task | ResultKind::Other => return Err(Failure::new(code::INTERNAL, "the backend's result is of a type that was not negotiated")),
+        ResultKind::Task | ResultKind::Other => {
+            return Err(Failure::new(code::INTERNAL, "the backend's result is of a type that was not negotiated"));
+        }
     }
     if carried == Carried::ResourcesRead && traits.kind != ResultKind::InputRequired {
         if !traits.has_ttl {

@@ -8,6 +8,7 @@ mod requester;
 mod share;
 mod typed;
 mod unambiguous;
+mod way;
 
 pub(crate) use carried::Carried;
 pub(crate) use journal::Journal;
@@ -18,7 +19,7 @@ pub(crate) use typed::{ServerFacts, list_kind};
 use crate::{session::ClientSession, views::Viewer};
 use std::sync::Arc;
 use vmcp_auth::Identity;
-use vmcp_core::{CapabilitySet, Era};
+use vmcp_core::{CapabilitySet, Era, LoggingLevel};
 
 /// Who asks, and how: an explicit value from the edge to the backend.
 pub(crate) struct Caller {
@@ -26,6 +27,8 @@ pub(crate) struct Caller {
     pub(crate) era: Era,
     /// Of a modern caller: what the request declares. Of a legacy one: nothing, since nothing can be relayed to it yet.
     pub(crate) capabilities: CapabilitySet,
+    /// From which level on the caller wants log messages: what a modern request asks for, or a legacy session. `None`: nothing is said.
+    pub(crate) log_level: Option<LoggingLevel>,
     /// Of a legacy caller.
     pub(crate) session: Option<Arc<ClientSession>>,
 }

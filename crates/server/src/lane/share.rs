@@ -73,7 +73,7 @@ mod tests {
 
     fn modern(subject: &str) -> Caller {
         let identity = Identity::new(Authenticated::new(principal(subject)));
-        Caller { identity, era: Era::Modern, capabilities: CapabilitySet::NONE, session: None }
+        Caller { identity, era: Era::Modern, capabilities: CapabilitySet::NONE, log_level: None, session: None }
     }
 
     fn legacy(subject: &str) -> Caller {

@@ -3,7 +3,7 @@
 use super::Caller;
 use crate::{failure::Failure, gateway::Snapshot};
 use bytes::Bytes;
-use rmcp::model::{CacheScope, DiscoverResult, Implementation, InitializeResult, ServerCapabilities};
+use rmcp::model::{CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ServerCapabilities};
 use serde::Serialize;
 use vmcp_core::{
     CapabilitySet, Era, Revision,
@@ -40,6 +40,9 @@ impl ServerFacts {
 /// How long `server/discover` may be kept: it only changes with the configuration and the backends' instructions.
 const DISCOVER_TTL_MS: u64 = 60_000;
 
+/// The extensions that are carried where a backend has them (2026-07-28, basic/index): Tasks (SEP-2663) and MCP Apps (SEP-1865).
+const EXTENSIONS: [&str; 2] = ["io.modelcontextprotocol/tasks", "io.modelcontextprotocol/ui"];
+
 /// What `initialize` settled.
 pub(crate) struct Initialized {
     pub(crate) revision: Revision,
@@ -56,7 +59,7 @@ impl Snapshot {
         let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
         let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
         let revision = negotiate(&requested);
-        let mut result = InitializeResult::new(offered());
+        let mut result = InitializeResult::new(offered(Era::Legacy));
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
         result.instructions = self.instructions(Era::Legacy);
@@ -66,7 +69,7 @@ impl Snapshot {
     /// Answers `server/discover`.
     pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
-        let mut result = DiscoverResult::new(versions, offered());
+        let mut result = DiscoverResult::new(versions, offered(Era::Modern));
         result.instructions = self.instructions(Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
         result.cache_scope = CacheScope::Public;
@@ -102,16 +105,24 @@ impl Snapshot {
     }
 }
 
-/// The fixed set of what vmcp implements, whatever the backends have.
-fn offered() -> ServerCapabilities {
-    ServerCapabilities::builder()
+/// The fixed set of what vmcp implements in an era, whatever the backends have.
+fn offered(era: Era) -> ServerCapabilities {
+    let mut offered = ServerCapabilities::builder()
         .enable_tools()
         .enable_tool_list_changed()
         .enable_resources()
         .enable_resources_list_changed()
+        .enable_resources_subscribe()
         .enable_prompts()
         .enable_prompts_list_changed()
-        .build()
+        .enable_completions()
+        .build();
+    offered.logging = Some(JsonObject::new());
+    if era == Era::Modern {
+        let extensions = EXTENSIONS.into_iter().map(|name| (name.to_owned(), JsonObject::new()));
+        offered.extensions = Some(extensions.collect());
+    }
+    offered
 }
 
 /// The revision asked for where it is served with sessions, else the newest one that is (2025-11-25, basic/lifecycle).

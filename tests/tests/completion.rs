@@ -1,0 +1,85 @@
+//! `completion/complete`: asked of whoever owns what is completed, under its own name there.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use vmcp_tests::{
+    Era,
+    client::Rpc,
+    fixture::{Fixture, Spec},
+    process::Vmcp,
+};
+
+const ARGUMENT: &str = r#""argument":{"name":"who","value":"a"}"#;
+
+fn complete(reference: &Value) -> Rpc {
+    Rpc::new("completion/complete", format!(r#""ref":{reference},{ARGUMENT}"#))
+}
+
+#[tokio::test]
+async fn a_completion_goes_to_the_owner_of_the_prompt_or_resource_under_its_own_name() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let one = Fixture::start(Spec::new("one", backend)).await?;
+        let two = Fixture::start(Spec::new("two", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "backends": [one.entry(json!({})), two.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        for (reference, original) in [
+            (json!({"type": "ref/prompt", "name": "two_greet"}), json!({"type": "ref/prompt", "name": "greet"})),
+            (
+                json!({"type": "ref/resource", "uri": "fixture://two/item/{id}"}),
+                json!({"type": "ref/resource", "uri": "fixture://two/item/{id}"}),
+            ),
+            (json!({"type": "ref/resource", "uri": "fixture://two/text"}), json!({"type": "ref/resource", "uri": "fixture://two/text"})),
+        ] {
+            let reply = client.send(&complete(&reference)).await?;
+            let completed = reply.result()?;
+            let asked: Value = serde_json::from_str(completed["completion"]["values"][0].as_str().unwrap_or_default())?;
+            assert_eq!(asked, original, "{caller:?} {backend:?}");
+            assert!(reply.raw_result()?.contains(r#""total":1.0"#), "byte for byte: {}", reply.message);
+            assert_eq!(completed.get("resultType").is_some(), caller == Era::Modern);
+        }
+        assert_eq!((one.requests_of("completion/complete").len(), two.requests_of("completion/complete").len()), (0, 3));
+        assert_eq!((one.violations(), two.violations()), (vec![], vec![]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backend_that_completes_nothing_has_no_completions_and_what_nobody_owns_is_an_error() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let mut spec = Spec::new("b", backend);
+        spec.completions = false;
+        let fixture = Fixture::start(spec).await?;
+        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(caller).await?;
+        client.list("prompts/list").await?;
+        let reply = client.send(&complete(&json!({"type": "ref/prompt", "name": "b_greet"}))).await?;
+        assert_eq!(reply.result()?["completion"], json!({ "values": [] }), "{caller:?} {backend:?}");
+        for nobodys in [
+            json!({"type": "ref/prompt", "name": "b_nothing"}),
+            json!({"type": "ref/resource", "uri": "other://x"}),
+            json!({"type": "ref/tool", "name": "b_echo"}),
+            json!(1),
+        ] {
+            // A name that no list has is the backend's to refuse, which completes nothing.
+            let reply = client.send(&complete(&nobodys)).await?;
+            assert_eq!(reply.error()?.code, -32602, "{caller:?} {backend:?} {nobodys}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn completions_logging_and_subscriptions_are_offered_in_both_eras() -> Result<()> {
+    let fixture = Fixture::start(Spec::both("b")).await?;
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let legacy = vmcp.client(Era::Legacy).await?.opened["capabilities"].clone();
+    let modern = vmcp.client(Era::Modern).await?.send(&Rpc::new("server/discover", "")).await?.result()?["capabilities"].clone();
+    for offered in [&legacy, &modern] {
+        assert_eq!(offered["completions"], json!({}), "{offered}");
+        assert_eq!(offered["logging"], json!({}), "{offered}");
+        assert_eq!(offered["resources"], json!({ "subscribe": true, "listChanged": true }), "{offered}");
+    }
+    assert_eq!(modern["extensions"], json!({ "io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {} }));
+    assert_eq!(legacy.get("extensions"), None);
+    Ok(())
+}
