@@ -13,7 +13,7 @@ use crate::{
     options::process_secret,
     outgoing::Bases,
     seldom::Seldom,
-    session::{SessionCell, SessionPool},
+    session::{OwnedSessions, SessionPool},
 };
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, HeaderName};
@@ -58,7 +58,7 @@ pub struct Backend {
     learned: Notify,
     /// The legacy revision that the last handshake agreed on; see there.
     pub(crate) legacy_revision: AtomicU8,
-    owned: Arc<SessionCell>,
+    owned: OwnedSessions,
     pool: SessionPool,
     open_sessions: Arc<AtomicU32>,
     pub(crate) instructions: ArcSwapOption<Arc<str>>,
@@ -125,7 +125,7 @@ impl Backend {
             eras: Eras::new(options.protocol_era),
             learned: Notify::new(),
             legacy_revision: AtomicU8::new(0),
-            owned: Arc::default(),
+            owned: OwnedSessions::default(),
             pool: SessionPool::default(),
             open_sessions: Arc::default(),
             instructions: ArcSwapOption::empty(),
@@ -250,7 +250,7 @@ impl Backend {
         &self.learned
     }
 
-    pub(crate) fn owned(&self) -> &Arc<SessionCell> {
+    pub(crate) fn owned(&self) -> &OwnedSessions {
         &self.owned
     }
 

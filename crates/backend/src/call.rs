@@ -4,12 +4,12 @@ use crate::{
     Backend, CallerSessions, Error, ErrorKind, Exchange, Phase, Speaks,
     exchange::{Ask, Opened, Speech},
     outgoing::Audience,
-    session::{Lease, Wanted},
+    session::{Lease, Session, Wanted},
 };
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use vmcp_auth::Identity;
 use vmcp_core::{
-    CapabilitySet, Era, Revision,
+    CapabilitySet, Era, LoggingLevel, Revision,
     catalogue::ParamHeader,
     frame::{Edit, RawObject},
 };
@@ -31,12 +31,14 @@ pub struct Call<'a> {
     pub caller: &'a Identity,
     /// The era that the caller speaks.
     pub caller_era: Era,
-    /// What a modern caller declared with this request.
+    /// What the caller declared: a modern one with this request, a legacy one with `initialize`.
     pub capabilities: CapabilitySet,
     /// The backend sessions of a legacy caller's session.
     pub sessions: Option<&'a Arc<CallerSessions>>,
     /// Whether the caller wants progress notifications.
     pub progress: bool,
+    /// Which log messages the caller wants. `None`: a modern caller wants none, a legacy one has set it for its session or not at all.
+    pub log_level: Option<LoggingLevel>,
 }
 
 /// Whose request it is, as far as eras and sessions are concerned.
@@ -45,6 +47,8 @@ pub(crate) struct Seat<'a> {
     pub(crate) audience: Audience<'a>,
     pub(crate) era: Era,
     pub(crate) sessions: Option<&'a Arc<CallerSessions>>,
+    /// What is declared in a session that is opened for this.
+    pub(crate) capabilities: CapabilitySet,
 }
 
 impl Backend {
@@ -55,7 +59,12 @@ impl Backend {
     pub async fn call(self: &Arc<Self>, call: Call<'_>) -> Result<Exchange, Error> {
         self.check(Some(call.caller), Phase::Call)?;
         let permit = self.bulkhead().enter().await.map_err(|kind| self.error(Phase::Call, kind))?;
-        let seat = Seat { audience: Audience::Caller(call.caller), era: call.caller_era, sessions: call.sessions };
+        let seat = Seat {
+            audience: Audience::Caller(call.caller),
+            era: call.caller_era,
+            sessions: call.sessions,
+            capabilities: call.capabilities,
+        };
         let ask = Ask {
             method: call.method,
             params: call.params,
@@ -64,8 +73,15 @@ impl Backend {
             param_headers: call.param_headers,
             capabilities: call.capabilities,
             progress: call.progress,
+            log_level: call.log_level,
         };
         let (speech, lease) = self.prepare(&seat).await?;
+        if let Some(level) = call.log_level
+            && let Speech::Legacy(session) = &speech
+            && lease.as_ref().is_some_and(Lease::is_exclusive)
+        {
+            Box::pin(self.set_level(seat.audience, session, level)).await;
+        }
         let mut exchange = Exchange::new(self, seat.audience, Phase::Call, speech, self.limits());
         exchange.own(lease, permit);
         match exchange.open(&ask).await? {
@@ -108,11 +124,12 @@ impl Backend {
 
     /// Whose session a request uses at a legacy backend.
     pub(crate) fn wanted<'a>(&self, seat: &Seat<'a>) -> Wanted<'a> {
-        let Audience::Caller(caller) = seat.audience else { return Wanted::Owned };
+        let capabilities = seat.capabilities.without_extensions();
+        let Audience::Caller(caller) = seat.audience else { return Wanted::Owned(capabilities) };
         let key = self.session_key(caller);
         match seat.sessions {
             Some(sessions) => Wanted::Caller(sessions, key),
-            None => Wanted::Exclusive { key, pooled: self.may_pool(caller) },
+            None => Wanted::Exclusive { key: (key, capabilities), pooled: self.may_pool(caller) },
         }
     }
 
@@ -123,6 +140,19 @@ impl Backend {
             // An empty value tells nobody apart.
             || self.policy().credential_material(caller.forwarded()).any(|(_, value)| !value.is_empty())
             || self.strategy().subject_key(&caller.strategy_context(self.name())).is_some()
+    }
+
+    /// Has a session send the log messages that this call's caller wants. A backend that refuses sends what it likes.
+    async fn set_level(self: &Arc<Self>, audience: Audience<'_>, session: &Arc<Session>, level: LoggingLevel) {
+        if !session.offers.logs() || session.level.swap(level.number(), Ordering::Relaxed) == level.number() {
+            return;
+        }
+        let params = format!("{{\"level\":\"{level}\"}}");
+        let Ok(params) = RawObject::parse(&params) else { return };
+        let mut exchange = Exchange::new(self, audience, Phase::Setup, Speech::Legacy(Arc::clone(session)), self.limits());
+        if let Ok(Opened::Answering) = exchange.open(&Ask::plain("logging/setLevel", &params)).await {
+            let _ = exchange.answer().await;
+        }
     }
 
     /// Repeats a request that was provably not run, once.

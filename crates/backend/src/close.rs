@@ -19,7 +19,10 @@ impl Backend {
     /// and closes idle connections. Takes at most five seconds. New requests are refused from the start.
     pub async fn close(self: &Arc<Self>) {
         self.stopping().cancel();
-        let sessions: Vec<Arc<Session>> = self.owned().take().into_iter().chain(self.pool().drain()).collect();
+        let sessions: Vec<Arc<Session>> = {
+            let owned = self.owned().all();
+            owned.iter().filter_map(|cell| cell.take()).chain(self.pool().drain()).collect()
+        };
         let _ = timeout(LIMIT, async {
             for some in sessions.chunks(AT_ONCE) {
                 let deletes = some.iter().map(|session| Box::pin(self.deleted(session)) as Boxed<'_, _>).collect();

@@ -14,6 +14,8 @@ pub(crate) struct Deadline {
     alarm: Alarm,
     /// Something was heard since the last wait began: the silence is counted from the next one. Between the two is only work of our own.
     heard: bool,
+    /// Silence is no sign of anything: only the whole counts.
+    resting: bool,
     silence: Duration,
     ends: Instant,
     whole: Duration,
@@ -29,7 +31,7 @@ impl Deadline {
     pub(crate) fn new(silence: Duration, whole: Duration) -> Self {
         let now = Instant::now();
         let ends = after(now, whole);
-        Self { alarm: Alarm::at(after(now, silence).min(ends)), heard: false, silence, ends, whole }
+        Self { alarm: Alarm::at(after(now, silence).min(ends)), heard: false, resting: false, silence, ends, whole }
     }
 
     /// The backend gave a sign of life.
@@ -37,14 +39,21 @@ impl Deadline {
         self.heard = true;
     }
 
+    /// Whether silence counts from now on.
+    pub(crate) fn rest(&mut self, resting: bool) {
+        self.resting = resting;
+        self.heard = true;
+    }
+
     /// Ready when a limit has passed. To be asked whenever a wait begins.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
         if std::mem::take(&mut self.heard) {
-            self.alarm.set(after(Instant::now(), self.silence).min(self.ends));
+            let silence = if self.resting { self.ends } else { after(Instant::now(), self.silence) };
+            self.alarm.set(silence.min(self.ends));
         }
         ready!(Pin::new(&mut self.alarm).poll(cx));
         // Where the two limits are one, it is silence that people think of.
-        let whole = self.silence != self.whole && Instant::now() >= self.ends;
+        let whole = (self.resting || self.silence != self.whole) && Instant::now() >= self.ends;
         Poll::Ready(if whole { ErrorKind::MaxDuration(self.whole) } else { ErrorKind::Timeout(self.silence) })
     }
 

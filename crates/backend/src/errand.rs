@@ -1,11 +1,11 @@
 //! Small requests that nobody waits for: in tracked tasks, bounded in number and time.
 
 use crate::{
-    Backend, ErrorKind, SessionKey,
+    Backend, ErrorKind,
     content::Content,
     http::Reply,
     outgoing::{Audience, Mirrors, Outgoing, Protocol},
-    session::{Lease, Session},
+    session::{Lease, PoolKey, Session, Wish},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -24,6 +24,10 @@ use tokio::{
     time::{sleep, sleep_until, timeout},
 };
 use vmcp_auth::Identity;
+use vmcp_core::{
+    LoggingLevel,
+    frame::{json_string, request_text},
+};
 
 /// How many run at once at one backend, and how many may wait.
 const AT_ONCE: usize = 16;
@@ -86,11 +90,43 @@ impl Backend {
 
     /// Posts a message that has no answer.
     pub(crate) async fn tell(&self, audience: Audience<'_>, session: &Session, body: Bytes) -> Result<StatusCode, ErrorKind> {
+        if let Some(pipe) = &session.pipe {
+            return pipe.send(body, audience).await.map(|()| StatusCode::ACCEPTED);
+        }
         let outgoing =
             Outgoing { method: Method::POST, audience, protocol: Protocol::Legacy(session), last_event_id: None, body, is_stream: false };
         let (parts, mut reply) = self.transmit(&outgoing).await?;
         let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
         Ok(parts.status)
+    }
+
+    /// Tells a session which log messages are wanted in it, where its backend has any.
+    pub(crate) fn send_level(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, level: LoggingLevel) {
+        if session.offers.logs() {
+            session.level.store(level.number(), Ordering::Relaxed);
+            let params = format!("{{\"level\":\"{level}\"}}");
+            self.send_beside(caller, session, None, request_text(&self.next_id().to_string(), "logging/setLevel", Some(&params)).into());
+        }
+    }
+
+    /// Tells a new session what its holder told the one before: the log level, and the resources that it subscribed to.
+    pub(crate) fn tell_wishes(self: &Arc<Self>, audience: Audience<'_>, session: &Arc<Session>) {
+        let caller = || match audience {
+            Audience::Caller(caller) => Some(caller.clone()),
+            Audience::Gateway => None,
+        };
+        if let Some(level) = session.holder().level() {
+            self.send_level(caller(), session, level);
+        }
+        for wish in session.holder().wishes(self.id()) {
+            let Wish::Resource(uri) = wish else { continue };
+            let mut params = b"{\"uri\":".to_vec();
+            json_string(&uri, &mut params);
+            params.push(b'}');
+            let params = String::from_utf8_lossy(&params);
+            let body = request_text(&self.next_id().to_string(), "resources/subscribe", Some(&params));
+            self.send_beside(caller(), session, None, body.into());
+        }
     }
 
     /// Ends a session, with static and service credentials only: its caller's are gone.
@@ -100,6 +136,10 @@ impl Backend {
 
     /// Ends a session on behalf of its caller, where a request of theirs asks for it.
     pub(crate) fn close_session_of(self: &Arc<Self>, caller: Option<Identity>, session: Arc<Session>) {
+        if let Some(pipe) = &session.pipe {
+            session.lose();
+            return pipe.close();
+        }
         if session.is_gone() || session.id.is_none() {
             return;
         }
@@ -107,6 +147,10 @@ impl Backend {
     }
 
     pub(crate) async fn delete(&self, audience: Audience<'_>, session: &Session) {
+        if let Some(pipe) = &session.pipe {
+            session.lose();
+            return pipe.close();
+        }
         if session.is_gone() || session.id.is_none() {
             return;
         }
@@ -126,7 +170,7 @@ impl Backend {
     }
 
     /// Puts a session of a modern caller aside for its next call.
-    pub(crate) fn pool_session(self: &Arc<Self>, key: SessionKey, session: Arc<Session>) {
+    pub(crate) fn pool_session(self: &Arc<Self>, key: PoolKey, session: Arc<Session>) {
         if self.is_stopping() {
             return self.close_session(session);
         }

@@ -31,6 +31,8 @@ pub enum Phase {
     List,
     /// One of the lists.
     ListOf(ListKind),
+    /// A small request that a caller's own needs first, or that keeps something up for it.
+    Setup,
     /// A caller's request.
     Call,
     /// The stream that tells of changes.
@@ -79,6 +81,8 @@ pub enum ErrorKind {
     Budget,
     /// Too many requests at this backend.
     Overloaded,
+    /// What the backend said during the call came faster than the caller took it.
+    TooFast,
     /// Too many different credentials in one client session. Holds the names of the headers that they come in, if they do.
     ChangingCredentials(String),
     /// The backend forgot the session, and the one opened in its place too.
@@ -189,6 +193,7 @@ impl Phase {
             Self::Initialize => "initialize",
             Self::List => "list",
             Self::ListOf(kind) => kind.method(),
+            Self::Setup => "set-up",
             Self::Call => "call",
             Self::Stream => "event stream",
             Self::Close => "close",
@@ -215,6 +220,7 @@ impl fmt::Display for ErrorKind {
             Self::Refused { code, .. } => write!(f, "was refused with JSON-RPC error {code}"),
             Self::TooLarge(limit) => write!(f, "got an answer of more than {limit} bytes"),
             Self::Budget => f.write_str("got an answer for which there is no memory left; retry later"),
+            Self::TooFast => f.write_str("got messages faster than the caller read them"),
             Self::Overloaded => f.write_str("found too many requests waiting; retry later"),
             Self::ChangingCredentials(headers) => {
                 let come_in = if headers.is_empty() { "" } else { " in " };

@@ -1,5 +1,6 @@
 //! What comes back from a backend.
 
+use crate::AskId;
 use bytes::Bytes;
 use std::fmt;
 
@@ -22,6 +23,30 @@ pub enum Event {
         /// The JSON text of the `params` object, or `{}`.
         params: Bytes,
     },
+    /// What a legacy backend asks of the caller during the call: `sampling/createMessage`, `elicitation/create` or `roots/list`, as far
+    /// as the declared capabilities allow it. To be answered with [`Exchange::respond`](crate::Exchange::respond); until then the backend
+    /// may be silent.
+    Request {
+        /// Which request.
+        id: AskId,
+        /// Its method.
+        method: String,
+        /// The JSON text of the `params` object, or `{}`.
+        params: Bytes,
+    },
+    /// The backend took a request back.
+    Withdrawn {
+        /// Which request.
+        id: AskId,
+    },
+}
+
+impl Event {
+    /// Whether it ends the exchange.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Result(_) | Self::Error { .. })
+    }
 }
 
 impl fmt::Debug for Event {
@@ -29,6 +54,8 @@ impl fmt::Debug for Event {
         match self {
             Self::Result(text) => write!(f, "Result({} bytes)", text.len()),
             Self::Error { code, object } => write!(f, "Error({code}, {} bytes)", object.len()),
+            Self::Request { method, params, .. } => write!(f, "Request({method}, {} bytes)", params.len()),
+            Self::Withdrawn { .. } => f.write_str("Withdrawn"),
             Self::Notification { method, params } => write!(f, "Notification({method}, {} bytes)", params.len()),
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::{Backend, ErrorKind, Speaks, ViewScope};
 use std::sync::{Arc, atomic::Ordering};
-use vmcp_auth::Identity;
 use vmcp_core::{Era, Revision, catalogue::ListKind};
 
 /// The revisions that `legacy_revision` counts, from 1.
@@ -52,9 +51,8 @@ impl Backend {
     }
 
     /// Passes on that a list is another one now. `false` when the notification says something else.
-    pub(crate) fn hear_change(&self, method: &str, caller: Option<&Identity>) -> bool {
+    pub(crate) fn hear_change(&self, method: &str, scope: ViewScope) -> bool {
         let Some(kind) = ListKind::ALL.into_iter().find(|kind| kind.changed_notification() == method) else { return false };
-        let scope = caller.map_or(ViewScope::Shared, |caller| self.scope(caller));
         self.shared().options.observer.list_changed(self.index(), scope, Some(kind));
         if kind == ListKind::Resources {
             self.shared().options.observer.list_changed(self.index(), scope, Some(ListKind::ResourceTemplates));

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod alarm;
+mod ask;
 mod backend;
 mod budget;
 mod bulkhead;
@@ -23,11 +24,13 @@ mod list;
 mod offers;
 mod options;
 mod outgoing;
+mod pipe;
 mod probe;
 mod seldom;
 mod session;
 mod sse;
 mod status;
+mod subscribe;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -37,6 +40,7 @@ mod transmit;
 mod watch;
 
 pub use alarm::Alarm;
+pub use ask::{Answer, AskId, Asked, Ear};
 pub use backend::Backend;
 pub use call::Call;
 pub use era::Speaks;
@@ -50,4 +54,5 @@ pub use list::{Early, ListRequest, Listed};
 pub use options::{BackendOptions, Observer, Shared, SharedOptions};
 pub use session::CallerSessions;
 pub use status::BackendStatus;
+pub use subscribe::{Subscribed, Subscription};
 pub use watch::WatchGuard;

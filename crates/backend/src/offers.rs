@@ -8,6 +8,7 @@ use vmcp_core::{catalogue::ListKind, frame::RawObject};
 pub(crate) struct Offers {
     lists: u8,
     announced: u8,
+    logs: bool,
 }
 
 /// Instructions are cut here, before they are kept for every session.
@@ -32,12 +33,18 @@ impl Offers {
                 offers.announced |= u8::from(announced) << kind.index();
             }
         }
+        offers.logs = capabilities.get("logging").is_some();
         offers
+    }
+
+    /// Whether it has log messages to send.
+    pub(crate) fn logs(self) -> bool {
+        self.logs
     }
 
     /// Every list, none of them announced.
     pub(crate) fn all() -> Self {
-        Self { lists: u8::MAX, announced: 0 }
+        Self { lists: u8::MAX, announced: 0, logs: false }
     }
 
     pub(crate) fn has(self, kind: ListKind) -> bool {

@@ -7,13 +7,17 @@ use crate::{
     errand::method_only,
     http::Reply,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
-    session::{Lease, Session},
+    session::{Holder, Lease},
     sse::SseReader,
+    subscribe::{declared, wanted},
 };
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::{
+    future::{Future, poll_fn},
     pin::pin,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::Duration,
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -22,7 +26,7 @@ use vmcp_auth::Identity;
 use vmcp_core::{
     CapabilitySet, Era, Revision,
     catalogue::ListKind,
-    frame::{Message, RawObject, error_object, error_response, response_head},
+    frame::{Message, Notification, RawObject, error_object, error_response, response_head},
 };
 
 /// How long to leave a backend alone that has no such stream, unless something is learned about it.
@@ -47,6 +51,8 @@ enum End {
     None,
     /// It failed before it began.
     Failed,
+    /// Other things are to be heard of now.
+    Changed,
     /// It ended after a while.
     Ended(Instant),
 }
@@ -107,6 +113,7 @@ impl Watch {
                     let _ = timeout(QUIET, learned).await;
                     continue;
                 }
+                End::Changed => continue,
                 End::Ended(start) if start.elapsed() >= GOOD => pause = SHORTEST,
                 End::Ended(_) | End::Failed => {}
             }
@@ -133,47 +140,82 @@ impl Watch {
 
     async fn listen(&mut self, era: Era) -> End {
         let backend = Arc::clone(&self.backend);
-        let seat = Seat { audience: self.audience(), era, sessions: self.sessions.as_ref() };
+        let capabilities = self.sessions.as_ref().map_or(CapabilitySet::NONE, |sessions| sessions.holder().capabilities);
+        let seat = Seat { audience: self.audience(), era, sessions: self.sessions.as_ref(), capabilities };
         let Ok(mut lease) = Lease::get(&backend, backend.wanted(&seat), seat.audience).await else { return End::Failed };
         let session = Arc::clone(lease.session());
-        if !session.offers.announces_any() {
+        if !session.offers.announces_any() && self.sessions.is_none() {
             return End::None;
         }
-        let opened = timeout(backend.silence(), backend.listen(self.audience(), &session, None)).await;
-        let reply = match opened {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(ErrorKind::SessionLost)) => {
+        if session.pipe.is_some() {
+            // What is said comes through the pipe, as long as the session is kept.
+            self.comes_back();
+            session.switch.ended().await;
+            return End::Ended(Instant::now());
+        }
+        let mut used = match backend.use_stream(self.audience(), &session).await {
+            Ok(used) => used,
+            Err(ErrorKind::SessionLost) => {
                 let renewed = lease.renew(self.audience()).await;
                 self.was_open |= renewed.is_ok();
                 return End::Failed;
             }
             // Most servers without such a stream say 405; whatever else is refused will be refused again.
-            Ok(Err(ErrorKind::Status { status, .. })) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+            Err(ErrorKind::Status { status, .. }) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
                 return End::None;
             }
-            Ok(Err(_)) | Err(_) => return End::Failed,
+            Err(_) => return End::Failed,
         };
-        self.hear(reply, Some(&session)).await
+        let start = Instant::now();
+        self.comes_back();
+        used.ended().await;
+        End::Ended(start)
+    }
+
+    /// Between two streams something may have been said that nobody heard.
+    fn comes_back(&mut self) {
+        if std::mem::replace(&mut self.was_open, true) {
+            let scope = self.scope();
+            self.backend.shared().options.observer.list_changed(self.backend.index(), scope, None);
+        }
+    }
+
+    fn scope(&self) -> ViewScope {
+        self.caller.as_ref().map_or(ViewScope::Shared, |caller| self.backend.scope(caller))
     }
 
     async fn subscribe(&mut self) -> End {
         let backend = Arc::clone(&self.backend);
-        let told = match backend.discover(self.audience()).await {
-            Ok(told) if told.offers.announces_any() => told,
-            Ok(_) => return End::None,
+        let holder = self.sessions.as_ref().map(|sessions| Arc::clone(sessions.holder()));
+        let mut changes = holder.as_ref().map(|holder| holder.changes());
+        let change = changes.as_mut().map_or(0, |changes| *changes.borrow_and_update());
+        let wishes = holder.as_ref().map_or_else(Vec::new, |holder| holder.wishes(backend.id()));
+        // What everybody is told is heard on a stream of the gateway's own.
+        let lists = self.caller.is_none() || !backend.is_shared();
+        let offers = match backend.discover(self.audience()).await {
+            Ok(told) => told.offers,
             Err(_) => return End::Failed,
         };
-        let announced = |kind, member: &str| if told.offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
+        if wishes.is_empty() && !(lists && offers.announces_any()) {
+            let Some(mut changes) = changes else { return End::None };
+            // There is nothing to take up for whoever waits for this.
+            if let Some(holder) = &holder {
+                holder.take_up(change);
+            }
+            return if timeout(QUIET, changes.changed()).await.is_ok_and(|changed| changed.is_ok()) { End::Changed } else { End::None };
+        }
+        let announced = |kind, member: &str| if lists && offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
         let filter = [
             announced(ListKind::Tools, "toolsListChanged"),
             announced(ListKind::Prompts, "promptsListChanged"),
             announced(ListKind::Resources, "resourcesListChanged"),
+            wanted(&wishes),
         ]
         .concat();
         let params = format!("{{\"notifications\":{{{}}}}}", filter.trim_end_matches(','));
         let Ok(params) = RawObject::parse(&params) else { return End::None };
         let revision = Revision::LATEST_MODERN;
-        let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: CapabilitySet::NONE };
+        let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: declared(&wishes), log_level: None };
         let method = "subscriptions/listen";
         let outgoing = Outgoing {
             method: Method::POST,
@@ -185,24 +227,35 @@ impl Watch {
         };
         let Ok(Ok((parts, reply))) = timeout(backend.silence(), backend.transmit(&outgoing)).await else { return End::Failed };
         match parts.status {
-            StatusCode::OK if Content::of(&parts.headers) == Content::Events => self.hear(reply, None).await,
+            StatusCode::OK if Content::of(&parts.headers) == Content::Events => {
+                let hearing = Hearing { holder, change };
+                match changes {
+                    None => self.hear(reply, &hearing).await,
+                    Some(mut changes) => {
+                        let mut changed = pin!(changes.changed());
+                        let mut hear = pin!(self.hear(reply, &hearing));
+                        poll_fn(|cx| match hear.as_mut().poll(cx) {
+                            Poll::Ready(end) => Poll::Ready(end),
+                            Poll::Pending => changed.as_mut().poll(cx).map(|_| End::Changed),
+                        })
+                        .await
+                    }
+                }
+            }
             status if status.is_success() || status.is_client_error() => End::None,
             _ => End::Failed,
         }
     }
 
     /// Hears until the stream ends.
-    async fn hear(&mut self, mut reply: Reply, session: Option<&Arc<Session>>) -> End {
+    async fn hear(&mut self, mut reply: Reply, hearing: &Hearing) -> End {
         let start = Instant::now();
-        if std::mem::replace(&mut self.was_open, true) {
-            let scope = self.caller.as_ref().map_or(ViewScope::Shared, |caller| self.backend.scope(caller));
-            self.backend.shared().options.observer.list_changed(self.backend.index(), scope, None);
-        }
+        self.comes_back();
         let mut reader = SseReader::new(MAX_EVENT);
         loop {
             match reader.next() {
                 Err(_) => return End::Ended(start),
-                Ok(Some(event)) if event.is_message && !event.data.is_empty() => self.message(&event.data, session),
+                Ok(Some(event)) if event.is_message && !event.data.is_empty() => self.message(&event.data, hearing),
                 Ok(Some(_)) => {}
                 Ok(None) => match reply.data().await {
                     Some(Ok(piece)) => reader.push(piece),
@@ -212,22 +265,26 @@ impl Watch {
         }
     }
 
-    fn message(&self, data: &[u8], session: Option<&Arc<Session>>) {
-        let Ok((messages, _)) = Message::parse_batch(data, 64) else { return };
-        for message in messages {
-            match message {
-                Message::Notification(notification) => {
-                    self.backend.hear_change(&notification.method, self.caller.as_ref());
-                }
-                Message::Request(request) => {
-                    let Some(session) = session else { continue };
-                    let body = answer_to(&request.method, request.id.raw());
-                    self.backend.send_beside(self.caller.clone(), session, None, body.into());
-                }
-                Message::Response(_) | Message::Error(..) => {}
+    fn message(&self, data: &Bytes, hearing: &Hearing) {
+        // A modern server sends no requests on it, and one message in each event.
+        let Ok(Message::Notification(Notification { method, params })) = Message::parse(data) else { return };
+        if method == "notifications/subscriptions/acknowledged" {
+            if let Some(holder) = &hearing.holder {
+                holder.take_up(hearing.change);
             }
+        } else if !self.backend.hear_change(&method, self.scope())
+            && let Some(ear) = hearing.holder.as_ref().and_then(|holder| holder.ear())
+        {
+            let params = params.map_or(Bytes::from_static(b"{}"), |params| data.slice_ref(params.text().as_bytes()));
+            ear.notified(self.backend.index(), &method, params);
         }
     }
+}
+
+/// For whom a subscription is heard, and which change of its wishes it has taken up.
+struct Hearing {
+    holder: Option<Arc<Holder>>,
+    change: u64,
 }
 
 /// The answer to what a backend asks: `ping` gets one, everything else is not offered. `id` is JSON text.

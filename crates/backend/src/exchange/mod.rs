@@ -1,6 +1,8 @@
 //! One request in flight, from its first byte to its answer's last.
 
+mod asked;
 mod collect;
+mod listening;
 mod open;
 mod read;
 mod side;
@@ -9,12 +11,13 @@ pub(crate) use collect::Collect;
 pub(crate) use open::{Ask, Opened};
 
 use crate::{
-    Backend, Error, ErrorKind, Event, Phase,
+    AskId, Backend, Error, ErrorKind, Event, Phase,
+    ask::nobody_answers,
     budget::Reservation,
     deadline::Deadline,
     http::Reply,
     outgoing::{Audience, Mirrors, Protocol},
-    session::{Lease, Session},
+    session::{Inbox, Lease, Session},
     sse::SseReader,
 };
 use http::{HeaderValue, StatusCode};
@@ -38,6 +41,12 @@ pub struct Exchange {
     deadline: Deadline,
     reservation: Reservation,
     state: State,
+    /// Told, and not yet taken.
+    ready: VecDeque<Event>,
+    /// What comes for this request beside its own answer, where anything can.
+    inbox: Option<Inbox>,
+    /// What the backend asked and was not answered yet.
+    asked: Vec<AskId>,
     /// Sent, and not answered.
     pending: bool,
     status: StatusCode,
@@ -59,6 +68,10 @@ pub(crate) enum Speech {
 enum State {
     /// No head yet.
     Waiting,
+    /// No head yet, and the backend asks something meanwhile.
+    Sending(Sending),
+    /// Everything comes through the inbox.
+    Piped,
     /// What was found out from the head alone.
     Known(Event),
     Json {
@@ -69,7 +82,6 @@ enum State {
     Events {
         reply: Reply,
         reader: SseReader,
-        ready: VecDeque<Event>,
         tries: u32,
     },
     Resuming {
@@ -80,6 +92,7 @@ enum State {
     Over,
 }
 
+type Sending = Pin<Box<dyn Future<Output = Result<(http::response::Parts, Reply), ErrorKind>> + Send>>;
 type Resuming = Pin<Box<dyn Future<Output = Result<Reply, ErrorKind>> + Send>>;
 
 impl Speech {
@@ -117,6 +130,9 @@ impl Exchange {
             deadline: Deadline::new(limits.0, limits.1),
             reservation: backend.shared().budget.reserve(),
             state: State::Waiting,
+            ready: VecDeque::new(),
+            inbox: None,
+            asked: Vec::new(),
             pending: false,
             status: StatusCode::OK,
             given_session: None,
@@ -166,7 +182,7 @@ impl Exchange {
         let event = poll_fn(|cx| self.poll_event(cx)).await;
         match event {
             Ok(event) => {
-                if !matches!(event, Event::Notification { .. }) {
+                if event.is_final() {
                     self.finish();
                 }
                 Ok(event)
@@ -179,8 +195,10 @@ impl Exchange {
     pub(crate) async fn answer(&mut self) -> Result<Event, Error> {
         loop {
             match self.next().await? {
-                Event::Notification { .. } => {}
-                event => return Ok(event),
+                event if event.is_final() => return Ok(event),
+                // Nobody is there to be asked for the gateway's own requests.
+                Event::Request { id, .. } => self.respond(&id, &nobody_answers(), None),
+                _ => {}
             }
         }
     }
@@ -212,6 +230,7 @@ impl Exchange {
     }
 
     fn release(&mut self) {
+        self.inbox = None;
         self.lease = None;
         self.permit = None;
     }

@@ -11,9 +11,9 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, response::Parts};
-use std::{collections::VecDeque, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 use vmcp_core::{
-    CapabilitySet, Era, Revision,
+    CapabilitySet, Era, LoggingLevel, Revision,
     catalogue::ParamHeader,
     frame::{Edit, Message, RawObject},
 };
@@ -32,12 +32,22 @@ pub(crate) struct Ask<'a> {
     pub(crate) param_headers: &'a [ParamHeader],
     pub(crate) capabilities: CapabilitySet,
     pub(crate) progress: bool,
+    pub(crate) log_level: Option<LoggingLevel>,
 }
 
 impl<'a> Ask<'a> {
     /// A request without parts of interest.
     pub(crate) fn plain(method: &'a str, params: &'a RawObject<'a>) -> Self {
-        Self { method, params, set: &[], name: None, param_headers: &[], capabilities: CapabilitySet::NONE, progress: false }
+        Self {
+            method,
+            params,
+            set: &[],
+            name: None,
+            param_headers: &[],
+            capabilities: CapabilitySet::NONE,
+            progress: false,
+            log_level: None,
+        }
     }
 }
 
@@ -71,10 +81,16 @@ impl Exchange {
         let meta = match self.speech {
             Speech::Opening | Speech::Legacy(_) => Meta::Legacy,
             Speech::Modern(revision) => {
-                Meta::Modern { revision, client_info: &self.backend.shared().client_info, capabilities: ask.capabilities }
+                let client_info = &self.backend.shared().client_info;
+                Meta::Modern { revision, client_info, capabilities: ask.capabilities, log_level: ask.log_level }
             }
         };
         let body = request_body(self.id, ask.method, ask.params, ask.set, meta, ask.progress).into();
+        if let Speech::Legacy(session) = &self.speech
+            && (session.pipe.is_some() || ask.log_level.is_some() || session.holder().capabilities.can_be_asked())
+        {
+            return Box::pin(self.send_with_side(ask, body)).await;
+        }
         let arguments = if ask.param_headers.is_empty() { None } else { ask.params.get_object("arguments") };
         let mirrors = Mirrors { method: ask.method, name: ask.name, params: ask.param_headers, arguments: arguments.as_ref() };
         let outgoing = Outgoing {
@@ -88,15 +104,36 @@ impl Exchange {
         // `initialize` is never cancelled (2025-11-25, basic/utilities/cancellation); the gateway's own requests end by themselves.
         self.pending = self.phase == Phase::Call;
         let (parts, reply) = self.deadline.hold(pin!(self.backend.transmit(&outgoing))).await??;
+        self.answered(&parts, reply).await
+    }
+
+    /// Sends where something may come beside the answer.
+    async fn send_with_side(&mut self, ask: &Ask<'_>, body: Bytes) -> Result<Opened, ErrorKind> {
+        self.listen(ask).await?;
+        self.pending = self.phase == Phase::Call;
+        if let Speech::Legacy(session) = &self.speech
+            && let Some(pipe) = session.pipe.clone()
+        {
+            self.send_piped(&*pipe, body).await?;
+            return Ok(Opened::Answering);
+        }
+        match self.send_listening(body).await? {
+            Some((parts, reply)) => self.answered(&parts, reply).await,
+            None => Ok(Opened::Answering),
+        }
+    }
+
+    /// What the answer's head says.
+    async fn answered(&mut self, parts: &Parts, reply: Reply) -> Result<Opened, ErrorKind> {
         self.deadline.heard();
         self.status = parts.status;
         if self.phase == Phase::Initialize {
             self.given_session = parts.headers.get(SESSION_ID).cloned();
         }
-        if parts.status.is_success() { self.accept(&parts, reply) } else { Box::pin(self.refused(&parts, reply)).await }
+        if parts.status.is_success() { self.accept(parts, reply) } else { Box::pin(self.refused(parts, reply)).await }
     }
 
-    fn accept(&mut self, parts: &Parts, reply: Reply) -> Result<Opened, ErrorKind> {
+    pub(super) fn accept(&mut self, parts: &Parts, reply: Reply) -> Result<Opened, ErrorKind> {
         if matches!(parts.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
             return Err(ErrorKind::Malformed("it accepted the request without answering it".into()));
         }
@@ -109,7 +146,7 @@ impl Exchange {
                 }
                 State::Json { reply, announced, body: Collect::default() }
             }
-            Content::Events => State::Events { reply, reader: SseReader::new(limit), ready: VecDeque::new(), tries: 0 },
+            Content::Events => State::Events { reply, reader: SseReader::new(limit), tries: 0 },
             Content::Other => return Err(ErrorKind::Malformed("it is neither JSON nor an event stream".into())),
         };
         Ok(Opened::Answering)

@@ -1,10 +1,10 @@
 //! Reading the answer: one JSON body, or events until the answer is among them.
 
 use super::{Exchange, Speech, State};
-use crate::{ErrorKind, Event, sse::SseEvent, sse::SseReader};
+use crate::{ErrorKind, Event, ViewScope, content::Content, http::Reply, sse::SseEvent, sse::SseReader};
 use bytes::Bytes;
+use http::response::Parts;
 use std::{
-    collections::VecDeque,
     mem,
     task::{Context, Poll},
 };
@@ -29,7 +29,30 @@ impl Exchange {
     /// Moves the answer on until something is there to be told. All progress is kept in `self`.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, ErrorKind>> {
         loop {
+            if let Some(event) = self.ready.pop_front() {
+                if event.is_final()
+                    && let State::Events { reply, .. } = mem::replace(&mut self.state, State::Over)
+                {
+                    self.backend.drain(reply, cx);
+                }
+                return Poll::Ready(Ok(event));
+            }
+            if self.inbox.is_some()
+                && let Poll::Ready(heard) = self.poll_inbox(cx)
+            {
+                heard?;
+                continue;
+            }
             match &mut self.state {
+                State::Piped => return self.deadline.poll(cx).map(Err),
+                State::Sending(sending) => match sending.as_mut().poll(cx) {
+                    Poll::Pending => return self.deadline.poll(cx).map(Err),
+                    Poll::Ready(sent) => {
+                        let (parts, reply) = sent?;
+                        self.begin_late(&parts, reply)?;
+                        continue;
+                    }
+                },
                 State::Json { reply, announced, body } => match reply.poll_data(cx) {
                     Poll::Pending => return self.deadline.poll(cx).map(Err),
                     Poll::Ready(Some(piece)) => {
@@ -42,15 +65,7 @@ impl Exchange {
                     }
                     Poll::Ready(None) => {}
                 },
-                State::Events { reply, reader, ready, tries } => {
-                    if let Some(event) = ready.pop_front() {
-                        if !matches!(event, Event::Notification { .. })
-                            && let State::Events { reply, .. } = mem::replace(&mut self.state, State::Over)
-                        {
-                            self.backend.drain(reply, cx);
-                        }
-                        return Poll::Ready(Ok(event));
-                    }
+                State::Events { reply, reader, tries } => {
                     if let Some(event) = reader.next().map_err(|_| ErrorKind::TooLarge(self.backend.shared().options.max_response_bytes))? {
                         *tries = 0;
                         self.hear(&event)?;
@@ -115,14 +130,29 @@ impl Exchange {
         if event.data.is_empty() || !event.is_message {
             return Ok(());
         }
-        self.reservation.cover(event.data.len())?;
+        self.hear_message(&event.data)
+    }
+
+    /// Takes in what one event or line holds.
+    pub(super) fn hear_message(&mut self, data: &Bytes) -> Result<(), ErrorKind> {
+        self.reservation.cover(data.len())?;
         let batches = matches!(&self.speech, Speech::Legacy(session) if session.revision.has_batches());
         if !batches {
-            let message = Message::parse(&event.data).map_err(malformed)?;
-            return self.message(&event.data, &message);
+            let message = Message::parse(data).map_err(malformed)?;
+            return self.message(data, &message);
         }
-        let (messages, _) = Message::parse_batch(&event.data, BATCH).map_err(malformed)?;
-        messages.iter().try_for_each(|message| self.message(&event.data, message))
+        let (messages, _) = Message::parse_batch(data, BATCH).map_err(malformed)?;
+        messages.iter().try_for_each(|message| self.message(data, message))
+    }
+
+    /// The head of an answer that began after the backend had asked something: it was run, so nothing is tried another way.
+    fn begin_late(&mut self, parts: &Parts, reply: Reply) -> Result<(), ErrorKind> {
+        self.deadline.heard();
+        self.status = parts.status;
+        if parts.status.is_success() || Content::of(&parts.headers) == Content::Json {
+            return self.accept(parts, reply).map(drop);
+        }
+        Err(ErrorKind::Status { status: parts.status, retry_after: None })
     }
 
     fn message(&mut self, data: &Bytes, message: &Message<'_>) -> Result<(), ErrorKind> {
@@ -134,22 +164,22 @@ impl Exchange {
             // Somebody else's answer has no business here, and does no harm.
             Message::Response(_) | Message::Error(..) => return Ok(()),
             Message::Request(request) => {
-                self.answer_request(request);
+                self.take_request(data, request);
                 return Ok(());
             }
+            Message::Notification(notification) if self.take_withdrawal(notification) => return Ok(()),
             Message::Notification(notification) => match self.notification(data, notification) {
                 Some(event) => event,
                 None => return Ok(()),
             },
         };
-        if let State::Events { ready, .. } = &mut self.state {
-            ready.push_back(event);
-        }
+        self.ready.push_back(event);
         Ok(())
     }
 
     fn notification(&self, data: &Bytes, notification: &Notification<'_>) -> Option<Event> {
-        if self.backend.hear_change(&notification.method, self.caller.as_ref()) {
+        let scope = || self.caller.as_ref().map_or(ViewScope::Shared, |caller| self.backend.scope(caller));
+        if notification.method.ends_with("/list_changed") && self.backend.hear_change(&notification.method, scope()) {
             return None;
         }
         if notification.method == PROGRESS && notification.params.as_ref().is_some_and(|params| self.is_of_another(params)) {
@@ -183,12 +213,12 @@ impl Exchange {
         Ok(())
     }
 
-    fn resumed(&mut self, stream: Result<crate::http::Reply, ErrorKind>) -> Result<(), ErrorKind> {
+    fn resumed(&mut self, stream: Result<Reply, ErrorKind>) -> Result<(), ErrorKind> {
         let State::Resuming { reader, tries, .. } = mem::replace(&mut self.state, State::Over) else { return Err(ended()) };
         match stream {
             Ok(reply) => {
                 self.deadline.heard();
-                self.state = State::Events { reply, reader, ready: VecDeque::new(), tries };
+                self.state = State::Events { reply, reader, tries };
                 Ok(())
             }
             Err(ErrorKind::Connect(_) | ErrorKind::Lost(_)) => self.resume_from(&reader, tries),

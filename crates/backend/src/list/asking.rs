@@ -246,7 +246,7 @@ impl Asker<'_> {
             Event::Result(result) => Ok(Some(result)),
             Event::Error { code: METHOD_NOT_FOUND, .. } => Ok(None),
             Event::Error { code, object } => Err(self.error(kind, ErrorKind::Refused { code, object })),
-            Event::Notification { .. } => Err(self.malformed(kind, "it is not a response")),
+            _ => Err(self.malformed(kind, "it is not a response")),
         }
     }
 

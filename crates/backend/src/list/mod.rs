@@ -77,7 +77,7 @@ impl Backend {
         self.check(list.caller, Phase::List)?;
         let _permit = self.bulkhead().enter().await.map_err(|kind| self.error(Phase::List, kind))?;
         let asking = Asking::new(self, &list);
-        let seat = Seat { audience: Audience::from(list.caller), era: list.era, sessions: list.sessions };
+        let seat = Seat { audience: Audience::from(list.caller), era: list.era, sessions: list.sessions, capabilities: list.capabilities };
         let ground = match asking.in_time(self.ground(&seat)).await {
             // It may have become another server since it was asked.
             Err(error) if error.refuses_era() => asking.in_time(self.ground(&seat)).await?,

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 use vmcp_core::{
-    CapabilitySet, Revision,
+    CapabilitySet, LoggingLevel, Revision,
     frame::{Edit, RawObject, request},
 };
 
@@ -18,7 +18,7 @@ pub(crate) enum Meta<'a> {
     /// Nothing but a progress token.
     Legacy,
     /// What every modern request carries (2026-07-28, basic/index, `_meta`).
-    Modern { revision: Revision, client_info: &'a str, capabilities: CapabilitySet },
+    Modern { revision: Revision, client_info: &'a str, capabilities: CapabilitySet, log_level: Option<LoggingLevel> },
 }
 
 /// Writes a request. `progress` asks the backend for progress notifications under the request's own id.
@@ -64,14 +64,15 @@ fn write_meta(id: u64, params: &RawObject<'_>, meta: Meta<'_>, progress: bool) -
                 return None;
             }
         }
-        Meta::Modern { revision, client_info, capabilities } => {
+        Meta::Modern { revision, client_info, capabilities, log_level } => {
+            let level = log_level.map(|level| format!("\"{level}\""));
             let version = quoted(revision);
             let declared = if capabilities.is_empty() { String::new() } else { capabilities.to_json() };
             let edits = [
                 Edit::Set(PROTOCOL_VERSION, &version),
                 Edit::Set(CLIENT_INFO, client_info),
                 Edit::Set(CLIENT_CAPABILITIES, if declared.is_empty() { "{}" } else { &declared }),
-                Edit::Remove(LOG_LEVEL),
+                level.as_deref().map_or(Edit::Remove(LOG_LEVEL), |level| Edit::Set(LOG_LEVEL, level)),
                 progress_token,
             ];
             inbound.write(&edits, &mut out);
@@ -95,7 +96,7 @@ mod tests {
     const INFO: &str = r#"{"name":"vmcp","version":"1"}"#;
 
     fn modern(capabilities: CapabilitySet) -> Meta<'static> {
-        Meta::Modern { revision: Revision::LATEST_MODERN, client_info: INFO, capabilities }
+        Meta::Modern { revision: Revision::LATEST_MODERN, client_info: INFO, capabilities, log_level: None }
     }
 
     fn body(params: &str, set: &[Edit<'_>], meta: Meta<'_>, progress: bool) -> String {

@@ -1,10 +1,11 @@
 //! The backend sessions of one client session.
 
-use super::{CellUse, SessionCell};
-use crate::{Backend, ErrorKind, SessionKey};
-use std::sync::{Arc, Mutex, PoisonError};
+use super::{CellUse, Holder, SessionCell};
+use crate::{Backend, Ear, ErrorKind, SessionKey};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::time::{Duration, Instant};
 use vmcp_auth::Identity;
+use vmcp_core::{CapabilitySet, LoggingLevel, frame::notification};
 
 /// How many keys a client session has at one backend.
 const KEYS: usize = 2;
@@ -14,8 +15,8 @@ const REFILL: Duration = Duration::from_millis(250);
 
 /// The backend sessions of **one** legacy client session: at most two keys for each backend, the oldest idle one giving way, and new
 /// keys at a bounded rate. Small while empty.
-#[derive(Default)]
 pub struct CallerSessions {
+    holder: Arc<Holder>,
     inner: Mutex<Inner>,
 }
 
@@ -40,10 +41,48 @@ struct Slot {
 struct TooMany;
 
 impl CallerSessions {
-    /// No sessions yet.
+    /// No sessions yet. `capabilities` is what is declared to backends on the client's behalf, `ear` who hears what they say outside of
+    /// calls.
     #[must_use]
-    pub fn new() -> Arc<Self> {
-        Arc::default()
+    pub fn new(capabilities: CapabilitySet, ear: Option<Weak<dyn Ear>>) -> Arc<Self> {
+        Arc::new(Self { holder: Holder::new(capabilities.without_extensions(), ear), inner: Mutex::default() })
+    }
+
+    pub(crate) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
+    }
+
+    /// Tells the backends of open sessions, and of those that are opened later, which log messages are wanted (2025-11-25,
+    /// server/utilities/logging). `caller` is who asked for it.
+    pub fn set_log_level(&self, backends: &[Arc<Backend>], caller: &Identity, level: LoggingLevel) {
+        self.holder.set_level(level);
+        self.each_open(backends, caller, |backend, session| backend.send_level(Some(caller.clone()), session, level));
+    }
+
+    /// Tells the backends of open sessions that the client has other roots now (2025-11-25, client/roots).
+    pub fn roots_changed(&self, backends: &[Arc<Backend>], caller: &Identity) {
+        if !self.holder.capabilities.contains(CapabilitySet::ROOTS_LIST_CHANGED) {
+            return;
+        }
+        self.each_open(backends, caller, |backend, session| {
+            backend.send_beside(Some(caller.clone()), session, None, notification("notifications/roots/list_changed", None).into());
+        });
+    }
+
+    /// Open sessions that were opened with the values that this caller brings now.
+    fn each_open(&self, backends: &[Arc<Backend>], caller: &Identity, tell: impl Fn(&Arc<Backend>, &Arc<super::Session>)) {
+        let open: Vec<_> = {
+            let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.slots.iter().filter_map(|slot| Some((slot.backend, slot.key, slot.cell.current()?))).collect()
+        };
+        for (id, key, session) in open {
+            let backend = backends.iter().find(|backend| backend.id() == id);
+            if let Some(backend) =
+                backend.filter(|backend| backend.missing_required(caller).is_none() && backend.session_key(caller) == key)
+            {
+                tell(backend, &session);
+            }
+        }
     }
 
     /// How many backend sessions there are, opened or being opened.
@@ -102,7 +141,7 @@ impl CallerSessions {
     /// The place of the session for a key.
     pub(crate) fn at(&self, backend: &Arc<Backend>, key: SessionKey) -> Result<CellUse, ErrorKind> {
         let mut evicted = None;
-        let found = self.inner.lock().unwrap_or_else(PoisonError::into_inner).find(backend, key, &mut evicted);
+        let found = self.inner.lock().unwrap_or_else(PoisonError::into_inner).find(backend, key, &self.holder, &mut evicted);
         if let Some(cell) = evicted {
             cell.retire(backend, None);
         }
@@ -111,9 +150,15 @@ impl CallerSessions {
 }
 
 impl Inner {
-    fn find(&mut self, backend: &Arc<Backend>, key: SessionKey, evicted: &mut Option<Arc<SessionCell>>) -> Result<CellUse, TooMany> {
+    fn find(
+        &mut self,
+        backend: &Arc<Backend>,
+        key: SessionKey,
+        holder: &Arc<Holder>,
+        evicted: &mut Option<Arc<SessionCell>>,
+    ) -> Result<CellUse, TooMany> {
         if self.ended {
-            let cell = Arc::new(SessionCell::default());
+            let cell = SessionCell::new(Arc::clone(holder));
             let used = CellUse::new(&cell, backend);
             cell.retire(backend, None);
             return Ok(used);
@@ -132,7 +177,7 @@ impl Inner {
             let (oldest, _) = idle.min_by_key(|(_, slot)| slot.used).ok_or(TooMany)?;
             *evicted = Some(self.slots.swap_remove(oldest).cell);
         }
-        let cell = Arc::new(SessionCell::default());
+        let cell = SessionCell::new(Arc::clone(holder));
         let used = CellUse::new(&cell, backend);
         self.slots.reserve_exact(1);
         self.slots.push(Slot { backend: backend.id(), key, cell, used: now });

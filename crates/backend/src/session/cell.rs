@@ -1,6 +1,6 @@
 //! A place for one session, opened by the first who needs it.
 
-use super::Session;
+use super::{Holder, Session};
 use crate::{Backend, Error, ErrorKind, flight::Flight, flight::Outcome};
 use std::{
     future::Future,
@@ -12,8 +12,8 @@ use std::{
 use vmcp_auth::Identity;
 
 /// One session, shared by requests of the same key. It is opened single-flight, and again when the backend forgot it.
-#[derive(Default)]
 pub(crate) struct SessionCell {
+    holder: Arc<Holder>,
     session: Mutex<Option<Arc<Session>>>,
     opening: Flight<Result<Arc<Session>, Error>>,
     users: AtomicU32,
@@ -24,6 +24,22 @@ pub(crate) struct SessionCell {
 }
 
 impl SessionCell {
+    pub(crate) fn new(holder: Arc<Holder>) -> Arc<Self> {
+        Arc::new(Self {
+            holder,
+            session: Mutex::default(),
+            opening: Flight::default(),
+            users: AtomicU32::new(0),
+            retired: AtomicBool::new(false),
+            ended_by: Mutex::default(),
+        })
+    }
+
+    /// For whom its sessions are.
+    pub(crate) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
+    }
+
     /// The open session.
     pub(crate) fn current(&self) -> Option<Arc<Session>> {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! Opening a session: `initialize`, then `notifications/initialized` (2025-11-25, basic/lifecycle).
 
-use super::Session;
+use super::{Holder, Opened, Session, Switch};
 use crate::{
-    Backend, Error, ErrorKind, Event, Phase, Speaks,
+    Backend, Error, ErrorKind, Event, Phase, Speaks, ViewScope,
     era::{Verdict, initialize_verdict},
     exchange::{Ask, Exchange, Speech},
     offers::{Offers, instructions},
@@ -25,15 +25,15 @@ impl Backend {
     ///
     /// It is opened in a task of its own: a handshake that was begun ends, also when nobody waits for it any more. Otherwise the backend
     /// would keep a session whose id nobody learned, one for each caller who gave up.
-    pub(crate) async fn open_session(self: &Arc<Self>, audience: Audience<'_>) -> Result<Arc<Session>, Error> {
+    pub(crate) async fn open_session(self: &Arc<Self>, audience: Audience<'_>, holder: &Arc<Holder>) -> Result<Arc<Session>, Error> {
         let caller = match audience {
             Audience::Caller(caller) => Some(caller.clone()),
             Audience::Gateway => None,
         };
         let (tell, told) = oneshot::channel();
-        let backend = Arc::clone(self);
+        let (backend, holder) = (Arc::clone(self), Arc::clone(holder));
         self.shared().spawn(async move {
-            let hands = Box::pin(backend.shake_hands(Audience::from(caller.as_ref())));
+            let hands = Box::pin(backend.shake_hands(Audience::from(caller.as_ref()), holder));
             if let Some(opened) = backend.shared().shutdown().run_until_cancelled(hands).await
                 && let Err(Ok(unwanted)) = tell.send(opened)
             {
@@ -43,11 +43,12 @@ impl Backend {
         told.await.unwrap_or_else(|_| Err(self.error(Phase::Initialize, ErrorKind::ShuttingDown)))
     }
 
-    async fn shake_hands(self: &Arc<Self>, audience: Audience<'_>) -> Result<Arc<Session>, Error> {
+    async fn shake_hands(self: &Arc<Self>, audience: Audience<'_>, holder: Arc<Holder>) -> Result<Arc<Session>, Error> {
         let limit = self.silence().min(LIMIT);
         let params = format!(
-            r#"{{"protocolVersion":"{}","capabilities":{{}},"clientInfo":{}}}"#,
+            r#"{{"protocolVersion":"{}","capabilities":{},"clientInfo":{}}}"#,
             Revision::LATEST_LEGACY,
+            holder.capabilities.to_json(),
             self.shared().client_info
         );
         let fail = |kind| self.fail(Phase::Initialize, kind);
@@ -72,7 +73,9 @@ impl Backend {
                 let error = fail(ErrorKind::Refused { code, object });
                 return Err(if refused { error.refusing_era() } else { error });
             }
-            Ok(Event::Notification { .. }) => return Err(fail(ErrorKind::Malformed("it is not a response".into()))),
+            Ok(Event::Notification { .. } | Event::Request { .. } | Event::Withdrawn { .. }) => {
+                return Err(fail(ErrorKind::Malformed("it is not a response".into())));
+            }
             Err(kind) => return Err(if refused { fail(kind).refusing_era() } else { fail(kind) }),
         };
         let id = exchange.given_session().map(session_id).transpose().map_err(fail)?;
@@ -86,7 +89,13 @@ impl Backend {
         };
         self.learn_revision(revision);
         let instructions = instructions(&result).map(|text| self.intern_instructions(text));
-        let session = Session::new(id, revision, Offers::read(&result), instructions, self.open_sessions());
+        let scope = match audience {
+            Audience::Caller(caller) => self.scope(caller),
+            Audience::Gateway => ViewScope::Shared,
+        };
+        let switch = Switch::new(holder, scope, false);
+        let opened = Opened { id, revision, offers: Offers::read(&result), instructions, switch, pipe: None };
+        let session = Session::new(opened, self.open_sessions());
         let told = tokio::time::timeout(limit, self.tell(audience, &session, notification("notifications/initialized", None).into())).await;
         let failed = match told {
             Ok(Ok(status)) if status.is_success() => None,
@@ -99,6 +108,7 @@ impl Backend {
             return Err(fail(kind));
         }
         tracing::debug!(backend = &**self.name(), %revision, "opened a session");
+        self.tell_wishes(audience, &session);
         Ok(session)
     }
 }

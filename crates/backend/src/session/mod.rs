@@ -3,19 +3,26 @@
 mod caller;
 mod cell;
 mod handshake;
+mod holder;
 mod lease;
+mod owned;
 mod pool;
+mod stream;
+mod switch;
 
 pub use caller::CallerSessions;
 pub(crate) use cell::{CellUse, SessionCell};
-pub(crate) use lease::{Lease, Wanted};
+pub(crate) use holder::{Holder, Wish};
+pub(crate) use lease::{Lease, PoolKey, Wanted};
+pub(crate) use owned::OwnedSessions;
 pub(crate) use pool::SessionPool;
+pub(crate) use switch::{Inbox, Switch};
 
-use crate::offers::Offers;
+use crate::{offers::Offers, pipe::Pipe};
 use http::HeaderValue;
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
 use vmcp_core::Revision;
 
@@ -25,33 +32,47 @@ pub(crate) struct Session {
     pub(crate) revision: Revision,
     pub(crate) offers: Offers,
     pub(crate) instructions: Option<Arc<str>>,
+    /// Who hears what is said in it beside answers.
+    pub(crate) switch: Arc<Switch>,
+    /// Where messages go that go over one pipe in both directions.
+    pub(crate) pipe: Option<Arc<dyn Pipe>>,
+    /// The stream on which the backend says what belongs to no request.
+    stream: stream::Stream,
+    /// The log level that was asked for last; 0: none.
+    pub(crate) level: AtomicU8,
     gone: AtomicBool,
     doubted: AtomicBool,
     _count: Count,
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: Option<HeaderValue>,
-        revision: Revision,
-        offers: Offers,
-        instructions: Option<Arc<str>>,
-        open: &Arc<AtomicU32>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(opened: Opened, open: &Arc<AtomicU32>) -> Arc<Self> {
+        let Opened { id, revision, offers, instructions, switch, pipe } = opened;
+        let session = Arc::new(Self {
             id,
             revision,
             offers,
             instructions,
+            switch,
+            pipe,
+            stream: stream::Stream::default(),
+            level: AtomicU8::new(0),
             gone: AtomicBool::new(false),
             doubted: AtomicBool::new(false),
             _count: Count::new(open),
-        })
+        });
+        session.switch.belongs_to(&session);
+        session
+    }
+
+    pub(crate) fn holder(&self) -> &Arc<Holder> {
+        self.switch.holder()
     }
 
     /// The backend does not know it any more: nobody may use it, nobody has to close it.
     pub(crate) fn lose(&self) {
         self.gone.store(true, Ordering::Relaxed);
+        self.stream.end();
     }
 
     /// Somebody is to find out whether it is still there; `false` while somebody does.
@@ -64,7 +85,23 @@ impl Session {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+        self.gone.load(Ordering::Relaxed) || self.pipe.is_some() && self.switch.has_ended()
+    }
+}
+
+/// What a handshake brought.
+pub(crate) struct Opened {
+    pub(crate) id: Option<HeaderValue>,
+    pub(crate) revision: Revision,
+    pub(crate) offers: Offers,
+    pub(crate) instructions: Option<Arc<str>>,
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) pipe: Option<Arc<dyn Pipe>>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stream.end();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sessions of modern callers at a legacy backend, between two calls.
 
-use super::Session;
-use crate::SessionKey;
+use super::{Session, lease::PoolKey};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -27,7 +26,7 @@ struct Inner {
 }
 
 struct Idle {
-    key: SessionKey,
+    key: PoolKey,
     session: Arc<Session>,
     since: Instant,
 }
@@ -46,13 +45,13 @@ impl SessionPool {
     }
 
     /// Takes the session of this key that was used last.
-    pub(crate) fn take(&self, key: SessionKey) -> Option<Arc<Session>> {
+    pub(crate) fn take(&self, key: PoolKey) -> Option<Arc<Session>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let at = inner.idle.iter().rposition(|idle| idle.key == key && idle.since.elapsed() < IDLE)?;
         inner.idle.remove(at).map(|idle| idle.session)
     }
 
-    pub(crate) fn put(&self, key: SessionKey, session: Arc<Session>) -> Put {
+    pub(crate) fn put(&self, key: PoolKey, session: Arc<Session>) -> Put {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let evicted = if inner.idle.len() >= LIMIT { inner.idle.pop_front() } else { None };
         inner.idle.push_back(Idle { key, session, since: Instant::now() });

@@ -48,7 +48,7 @@ pub(crate) async fn listen(
     let key = viewer.key(&snapshot.backends);
     // Changes are heard of lists that are there.
     snapshot.views.gather(&viewer, &key, |_| true).await;
-    let sessions = CallerSessions::new();
+    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
     let watches = snapshot.backends.iter().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
     let (listening, events) = snapshot.views.listen(key, wanted, id);
     let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());

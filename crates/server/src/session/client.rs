@@ -95,7 +95,7 @@ impl ClientSession {
             principal,
             revision,
             peer,
-            backends: CallerSessions::new(),
+            backends: CallerSessions::new(CapabilitySet::NONE, None),
             last_used: AtomicU64::new(now),
             used: AtomicBool::new(adopted),
             busy: AtomicU32::new(0),

@@ -1,0 +1,61 @@
+//! What a backend asks during a request, and its answers.
+
+use super::{Exchange, Speech};
+use crate::{Answer, AskId, Event, watch::answer_to};
+use bytes::Bytes;
+use vmcp_auth::Identity;
+use vmcp_core::frame::{Notification, Request};
+
+/// How many requests of a backend wait for an answer during one call.
+const OPEN: usize = 64;
+
+impl Exchange {
+    /// Answers what the backend asked during this request. `caller` is who brought the answer: its headers go with it; without one those
+    /// of the request do. An answer to what was answered or withdrawn is dropped.
+    pub fn respond(&mut self, id: &AskId, answer: &Answer, caller: Option<&Identity>) {
+        let Some(at) = self.asked.iter().position(|asked| asked == id) else { return };
+        self.asked.swap_remove(at);
+        self.deadline.rest(!self.asked.is_empty());
+        if let Speech::Legacy(session) = &self.speech {
+            let caller = caller.or(self.caller.as_ref()).cloned();
+            self.backend.send_beside(caller, session, None, answer.message(id.raw()));
+        }
+    }
+
+    /// Takes what the backend asks: `ping` is answered at once, and what the session did not declare is refused.
+    pub(super) fn take_request(&mut self, data: &Bytes, request: &Request<'_>) {
+        let Speech::Legacy(session) = &self.speech else { return };
+        let raw = request.id.raw();
+        let mode = request.params.as_ref().and_then(|params| params.get_str("mode"));
+        let allowed = session.holder().capabilities.allows(&request.method, mode.as_deref()) && self.asked.len() < OPEN;
+        let Some(id) = AskId::new(raw) else { return };
+        if !allowed {
+            let body = answer_to(&request.method, raw);
+            self.backend.send_beside(self.caller.clone(), session, None, body.into());
+            return;
+        }
+        let params = match &request.params {
+            Some(params) => data.slice_ref(params.text().as_bytes()),
+            None => Bytes::from_static(b"{}"),
+        };
+        self.asked.push(id.clone());
+        // Whoever has to ask a person may take long: meanwhile silence is no sign of anything, and others may use the place.
+        self.deadline.rest(true);
+        self.permit = None;
+        self.ready.push_back(Event::Request { id, method: request.method.clone().into_owned(), params });
+    }
+
+    /// The backend takes a request back. `false` when the notification says something else.
+    pub(super) fn take_withdrawal(&mut self, notification: &Notification<'_>) -> bool {
+        if notification.method != "notifications/cancelled" {
+            return false;
+        }
+        let id = notification.params.as_ref().and_then(|params| params.get("requestId"));
+        if let Some(at) = id.and_then(|id| self.asked.iter().position(|asked| asked.raw() == id)) {
+            let id = self.asked.swap_remove(at);
+            self.deadline.rest(!self.asked.is_empty());
+            self.ready.push_back(Event::Withdrawn { id });
+        }
+        true
+    }
+}

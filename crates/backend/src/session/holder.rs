@@ -1,0 +1,101 @@
+//! For whom sessions are: what that party declared, who listens for it, and what it wants to hear of.
+
+use crate::Ear;
+use std::sync::{
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicU8, Ordering},
+};
+use tokio::sync::watch;
+use vmcp_core::{CapabilitySet, LoggingLevel};
+
+/// How many resources and tasks one holder may follow at one backend.
+const WISHES: usize = 1024;
+
+/// Who holds sessions at backends: a client session, a subscription, one call, or the gateway itself.
+pub(crate) struct Holder {
+    /// What is declared to backends on its behalf.
+    pub(crate) capabilities: CapabilitySet,
+    ear: Option<Weak<dyn Ear>>,
+    /// 0: none was set.
+    level: AtomicU8,
+    wishes: Mutex<Vec<(u64, Wish)>>,
+    /// Counts changes of the wishes.
+    changes: watch::Sender<u64>,
+    /// The change that streams have taken up last.
+    taken: watch::Sender<u64>,
+}
+
+/// One thing that a holder wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Updates of a resource, by URI.
+    Resource(Box<str>),
+    /// News of a task, by its id (SEP-2663).
+    Task(Box<str>),
+}
+
+/// There are too many wishes already.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Holder {
+    pub(crate) fn new(capabilities: CapabilitySet, ear: Option<Weak<dyn Ear>>) -> Arc<Self> {
+        Arc::new(Self {
+            capabilities,
+            ear,
+            level: AtomicU8::new(0),
+            wishes: Mutex::default(),
+            changes: watch::Sender::new(0),
+            taken: watch::Sender::new(0),
+        })
+    }
+
+    pub(crate) fn ear(&self) -> Option<Arc<dyn Ear>> {
+        self.ear.as_ref()?.upgrade()
+    }
+
+    pub(crate) fn level(&self) -> Option<LoggingLevel> {
+        LoggingLevel::from_number(self.level.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_level(&self, level: LoggingLevel) {
+        self.level.store(level.number(), Ordering::Relaxed);
+    }
+
+    /// What is wanted of one backend.
+    pub(crate) fn wishes(&self, backend: u64) -> Vec<Wish> {
+        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        wishes.iter().filter(|(of, _)| *of == backend).map(|(_, wish)| wish.clone()).collect()
+    }
+
+    /// Adds a wish, or takes it away. Gives the number of the change, or `None` where nothing changed.
+    pub(crate) fn wish(&self, backend: u64, wish: Wish, on: bool) -> Result<Option<u64>, TooMany> {
+        {
+            let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = wishes.iter().position(|(of, known)| *of == backend && *known == wish);
+            match (known, on) {
+                (Some(_), true) | (None, false) => return Ok(None),
+                (Some(at), false) => drop(wishes.swap_remove(at)),
+                (None, true) if wishes.len() >= WISHES => return Err(TooMany),
+                (None, true) => wishes.push((backend, wish)),
+            }
+        }
+        self.changes.send_modify(|change| *change += 1);
+        Ok(Some(*self.changes.borrow()))
+    }
+
+    /// Tells of changes of the wishes.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// A stream has taken up this change.
+    pub(crate) fn take_up(&self, change: u64) {
+        self.taken.send_modify(|taken| *taken = (*taken).max(change));
+    }
+
+    /// Waits until a stream has taken up this change.
+    pub(crate) async fn taken_up(&self, change: u64) {
+        let _ = self.taken.subscribe().wait_for(|taken| *taken >= change).await;
+    }
+}

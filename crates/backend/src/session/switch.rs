@@ -1,0 +1,258 @@
+//! Who hears what a backend says in a session beside the answers to requests: the calls in flight there, or the session's holder.
+
+use super::{Holder, Session};
+use crate::{
+    Backend, ErrorKind, ViewScope,
+    ask::{AskId, Asked, nobody_answers},
+};
+use bytes::Bytes;
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vmcp_core::frame::{Message, Notification, RawObject, Request, Response};
+
+/// How many messages, and how many bytes of them, wait for one call. A call that does not keep up fails; the others go on.
+const QUEUE: usize = 256;
+const QUEUED_BYTES: usize = 32 << 20;
+/// How many requests of a backend outside of calls wait for an answer in one session.
+const OPEN: usize = 64;
+/// How many messages an event or a line may hold; only revision 2025-03-26 has more than one.
+const BATCH: usize = 64;
+
+/// The switch of one session, or of one modern child process that has no sessions.
+pub(crate) struct Switch {
+    holder: Arc<Holder>,
+    /// Whose lists change when the backend says so here.
+    scope: ViewScope,
+    /// Whether answers come here too, and not as answers of HTTP requests.
+    carries_answers: bool,
+    session: OnceLock<Weak<Session>>,
+    over: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    seats: Vec<Seat>,
+    open: Vec<(AskId, CancellationToken)>,
+    ended: Option<ErrorKind>,
+}
+
+/// A call in flight.
+struct Seat {
+    id: u64,
+    messages: mpsc::Sender<Bytes>,
+    queued: Arc<AtomicUsize>,
+    /// Whether the backend may ask things during it.
+    can_be_asked: bool,
+}
+
+/// What comes for one call.
+pub(crate) struct Inbox {
+    switch: Arc<Switch>,
+    id: u64,
+    messages: mpsc::Receiver<Bytes>,
+    queued: Arc<AtomicUsize>,
+}
+
+impl Switch {
+    pub(crate) fn new(holder: Arc<Holder>, scope: ViewScope, carries_answers: bool) -> Arc<Self> {
+        Arc::new(Self { holder, scope, carries_answers, session: OnceLock::new(), over: CancellationToken::new(), state: Mutex::default() })
+    }
+
+    pub(crate) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
+    }
+
+    pub(super) fn belongs_to(&self, session: &Arc<Session>) {
+        let _ = self.session.set(Arc::downgrade(session));
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a seat for the request of this id.
+    pub(crate) fn sit(self: &Arc<Self>, id: u64, can_be_asked: bool) -> Result<Inbox, ErrorKind> {
+        let (sender, messages) = mpsc::channel(QUEUE);
+        let queued = Arc::<AtomicUsize>::default();
+        let mut state = self.state();
+        if let Some(why) = &state.ended {
+            return Err(why.clone());
+        }
+        state.seats.push(Seat { id, messages: sender, queued: Arc::clone(&queued), can_be_asked });
+        drop(state);
+        Ok(Inbox { switch: Arc::clone(self), id, messages, queued })
+    }
+
+    /// Nothing more comes: every call in flight fails.
+    pub(crate) fn end(&self, why: ErrorKind) {
+        let mut state = self.state();
+        state.ended.get_or_insert(why);
+        state.seats.clear();
+        self.over.cancel();
+        for (_, withdrawn) in state.open.drain(..) {
+            withdrawn.cancel();
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(&self) {
+        self.over.cancelled().await;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state().ended.is_some()
+    }
+
+    /// Hands on what one event or line holds. `say` sends a message back.
+    pub(crate) fn route(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes)) {
+        let Ok((messages, _)) = Message::parse_batch(data, BATCH) else { return };
+        let whole = messages.len() == 1;
+        for message in &messages {
+            // A batch goes to each call that is meant by a part of it; every call looks for its own.
+            match message {
+                Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
+                    self.give(|seat| id.is_number(seat.id), data);
+                }
+                Message::Response(_) | Message::Error(..) => {}
+                Message::Notification(notification) => self.notification(backend, data, whole, notification),
+                Message::Request(request) => self.request(backend, data, whole, request, say),
+            }
+        }
+    }
+
+    fn notification(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, notification: &Notification<'_>) {
+        let params = notification.params.as_ref();
+        match &*notification.method {
+            "notifications/progress" => {
+                let token: Option<u64> = params.and_then(|params| params.get("progressToken")?.parse().ok());
+                if let Some(token) = token {
+                    self.give(|seat| seat.id == token, data);
+                }
+            }
+            "notifications/cancelled" => {
+                let Some(id) = params.and_then(|params| params.get("requestId")) else { return };
+                self.withdraw(id);
+                self.give_all(data);
+            }
+            method if backend.hear_change(method, self.scope) => {}
+            // What belongs to a call comes on the call's own stream, where calls have one.
+            "notifications/message" if whole && (self.carries_answers || self.holder.ear().is_none()) && self.give_newest(data, false) => {}
+            method => {
+                if let Some(ear) = self.holder.ear() {
+                    ear.notified(backend.index(), method, text(data, params));
+                }
+            }
+        }
+    }
+
+    fn request(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, request: &Request<'_>, say: &dyn Fn(Bytes)) {
+        let id = request.id.raw();
+        let declared = self.holder.capabilities;
+        let mode = request.params.as_ref().and_then(|params| params.get_str("mode"));
+        if request.method == "ping" || !declared.allows(&request.method, mode.as_deref()) {
+            return say(crate::watch::answer_to(&request.method, id).into());
+        }
+        if whole && self.give_newest(data, true) {
+            return;
+        }
+        let Some(id) = AskId::new(id) else { return };
+        let session = self.session.get().and_then(Weak::upgrade);
+        if let (Some(ear), Some(session)) = (self.holder.ear(), session)
+            && let Some(withdrawn) = self.open(&id)
+        {
+            let params = text(data, request.params.as_ref());
+            ear.asked(Asked::new(Arc::clone(backend), session, id, request.method.clone().into_owned(), params, withdrawn));
+            return;
+        }
+        // Whoever lists for everybody has no roots; it declared them only to see what those see who have some.
+        let answer =
+            if request.method == "roots/list" { crate::Answer::Result(Bytes::from_static(b"{\"roots\":[]}")) } else { nobody_answers() };
+        say(answer.message(id.raw()));
+    }
+
+    fn open(&self, id: &AskId) -> Option<CancellationToken> {
+        let mut state = self.state();
+        if state.open.len() >= OPEN {
+            return None;
+        }
+        let withdrawn = CancellationToken::new();
+        state.open.push((id.clone(), withdrawn.clone()));
+        Some(withdrawn)
+    }
+
+    pub(crate) fn forget(&self, id: &AskId) {
+        self.state().open.retain(|(open, _)| open != id);
+    }
+
+    fn withdraw(&self, id: &str) {
+        self.state().open.retain(|(open, withdrawn)| {
+            let meant = open.raw() == id;
+            if meant {
+                withdrawn.cancel();
+            }
+            !meant
+        });
+    }
+
+    fn give(&self, meant: impl Fn(&Seat) -> bool, data: &Bytes) {
+        let mut state = self.state();
+        if let Some(at) = state.seats.iter().position(meant)
+            && !state.seats[at].take(data)
+        {
+            state.seats.swap_remove(at);
+        }
+    }
+
+    fn give_all(&self, data: &Bytes) {
+        self.state().seats.retain(|seat| seat.take(data));
+    }
+
+    /// To the call that began last. `false` where there is none.
+    fn give_newest(&self, data: &Bytes, asks: bool) -> bool {
+        let mut state = self.state();
+        let newest = state.seats.iter().enumerate().filter(|(_, seat)| !asks || seat.can_be_asked).max_by_key(|(_, seat)| seat.id);
+        let Some((at, _)) = newest else { return false };
+        if !state.seats[at].take(data) {
+            state.seats.swap_remove(at);
+        }
+        true
+    }
+}
+
+impl Seat {
+    /// `false` where its queue is full: the call will see its queue end.
+    fn take(&self, data: &Bytes) -> bool {
+        let before = self.queued.fetch_add(data.len(), Ordering::Relaxed);
+        (before == 0 || before + data.len() <= QUEUED_BYTES) && self.messages.try_send(data.clone()).is_ok()
+    }
+}
+
+impl Inbox {
+    /// What comes next; an error when nothing more will.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ErrorKind>> {
+        self.messages.poll_recv(cx).map(|message| match message {
+            Some(message) => {
+                self.queued.fetch_sub(message.len(), Ordering::Relaxed);
+                Ok(message)
+            }
+            None => Err(self.switch.state().ended.clone().unwrap_or(ErrorKind::TooFast)),
+        })
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.switch.state().seats.retain(|seat| seat.id != self.id);
+    }
+}
+
+/// The text of `params` within the message that it came in.
+fn text(data: &Bytes, params: Option<&RawObject<'_>>) -> Bytes {
+    params.map_or(Bytes::from_static(b"{}"), |params| data.slice_ref(params.text().as_bytes()))
+}
