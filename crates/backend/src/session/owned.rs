@@ -18,7 +18,9 @@ impl OwnedSessions {
         if let Some(known) = declaring(&cells, capabilities) {
             return known;
         }
-        let capabilities = if cells.len() < LIMIT - 1 { capabilities } else { CapabilitySet::NONE };
+        // One place is left for the session that declares nothing.
+        let room = LIMIT - usize::from(declaring(&cells, CapabilitySet::NONE).is_none());
+        let capabilities = if cells.len() < room { capabilities } else { CapabilitySet::NONE };
         if let Some(known) = declaring(&cells, capabilities) {
             return known;
         }

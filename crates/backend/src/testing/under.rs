@@ -18,6 +18,11 @@ use vmcp_core::{
     plugin::{Authenticated, BoxFuture, Credentials, OutgoingStrategy, Principal, StrategyContext, StrategyError},
 };
 
+/// A client session that declares nothing, before its first backend session.
+pub(crate) fn no_sessions() -> Arc<CallerSessions> {
+    CallerSessions::new(CapabilitySet::NONE, None)
+}
+
 /// Takes down what backends say.
 #[derive(Default)]
 pub(crate) struct Heard(pub(crate) Mutex<Vec<(ViewScope, Option<ListKind>)>>, pub(crate) tokio::sync::Notify);
@@ -197,6 +202,7 @@ pub(crate) fn plain_call(caller: &Identity) -> Call<'_> {
         capabilities: CapabilitySet::NONE,
         sessions: None,
         progress: false,
+        log_level: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sessions that nobody waits for any more: the backend must not be left with them.
 
-use crate::{CallerSessions, testing::*};
+use crate::testing::*;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -27,7 +27,7 @@ async fn a_handshake_that_its_caller_gave_up_ends_and_its_session_is_closed() {
         })
         .await;
         let under = legacy_setup().at(&server);
-        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
         {
             let mut call = Box::pin(under.open(caller_era, &caller, (caller_era == Era::Legacy).then_some(&sessions)));
             tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
@@ -46,13 +46,13 @@ async fn a_caller_who_ends_a_session_ends_it_at_the_backend_with_the_values_that
     let under = legacy_setup().at(&server);
     let backends = [Arc::clone(&under.backend)];
     for (leaving, sent) in [(vec![("x-key", "k")], Some("k")), (vec![("x-key", "other")], None), (vec![], None)] {
-        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
         drop(under.open(Era::Legacy, &caller, Some(&sessions)).await.unwrap().answer().await);
         sessions.end_as(&backends, &under.caller("ann", &leaving));
         assert_eq!(server.wait_for("DELETE").await.header("x-key"), sent, "{} headers", leaving.len());
     }
     // One that a call still uses is closed after it, on behalf of whoever ended it.
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     let call = under.open(Era::Legacy, &caller, Some(&sessions)).await.unwrap();
     sessions.end_as(&backends, &caller);
     drop(call);
@@ -63,7 +63,7 @@ async fn a_caller_who_ends_a_session_ends_it_at_the_backend_with_the_values_that
 async fn what_is_opened_after_the_end_of_a_client_session_is_closed_after_its_request() {
     let mut server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     sessions.end(&[Arc::clone(&under.backend)]);
     under.legacy_call(&sessions).await;
     assert_eq!(server.wait_for("DELETE").await.session(), Some("s0"));

@@ -1,6 +1,6 @@
 //! What a call costs and carries.
 
-use crate::{Call, CallerSessions, ErrorKind, Event, HttpFetch, testing::*};
+use crate::{Call, ErrorKind, Event, HttpFetch, testing::*};
 use http::Method;
 use std::{mem::size_of_val, sync::Arc, time::Duration};
 use vmcp_core::{
@@ -117,7 +117,7 @@ async fn a_hundred_calls_over_event_streams_are_on_one_connection_too() {
 async fn a_legacy_call_is_one_request_after_the_handshake() {
     let server = Server::start(legacy()).await;
     let under = Setup::new().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     for _ in 0..3 {
         under.legacy_call(&sessions).await;
     }
@@ -284,7 +284,7 @@ async fn dropping_a_legacy_call_cancels_it_with_its_own_headers() {
     let base = legacy();
     let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
     let under = Setup::new().keyed().at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     let called = {
         let mut call = Box::pin(under.open(Era::Legacy, &caller, Some(&sessions)));
         tokio::select! { _ = &mut call => panic!("must wait"), seen = server.wait_for("tools/call") => seen }

@@ -1,6 +1,6 @@
 //! What a strategy gives, on which requests, and what it may not give.
 
-use crate::{CallerSessions, ListRequest, ViewScope, testing::*};
+use crate::{ListRequest, ViewScope, testing::*};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{borrow::Cow, sync::Arc};
 use vmcp_core::{
@@ -67,7 +67,7 @@ fn with(strategy: impl OutgoingStrategy) -> Setup {
 async fn a_callers_credentials_are_on_every_request_for_it_and_on_no_other() {
     let mut server = Server::start(legacy()).await;
     let under = with(PerCaller).at(&server);
-    let (ann, sessions) = (under.caller("ann", &[]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (ann, sessions) = (under.caller("ann", &[]), no_sessions());
     text(under.call(Era::Legacy, &ann, Some(&sessions)).await);
     text(under.call(Era::Modern, &ann, None).await);
     let request =
@@ -112,7 +112,7 @@ async fn requests_say_who_sends_them_unless_somebody_else_says_so() {
         server.seen().iter().map(agents).collect()
     };
     let server = Server::start(legacy()).await;
-    let (under, sessions) = (Setup::new().at(&server), CallerSessions::new(CapabilitySet::NONE, None));
+    let (under, sessions) = (Setup::new().at(&server), no_sessions());
     under.modern_call().await;
     text(under.call(Era::Legacy, &under.caller("ann", &[("user-agent", "caller/1")]), Some(&sessions)).await);
     assert!(all(&server).iter().all(|agents| *agents == ["vmcp/1"]), "{:?}", all(&server));

@@ -1,6 +1,6 @@
 //! Finding out what a backend speaks.
 
-use crate::{CallerSessions, Event, Speaks, testing::*};
+use crate::{Event, Speaks, testing::*};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, Ordering},
@@ -29,7 +29,7 @@ async fn a_modern_caller_of_a_legacy_backend_is_bridged() {
 async fn a_legacy_caller_of_a_modern_backend_is_bridged() {
     let server = Server::start(modern()).await;
     let under = Setup::new().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     let result = under.legacy_call(&sessions).await;
     assert!(result.contains("io.modelcontextprotocol/protocolVersion"), "{result}");
     // The refusal of `initialize` told that it is modern.
@@ -48,7 +48,7 @@ async fn a_backend_of_both_eras_is_spoken_to_in_the_callers() {
     .await;
     let under = Setup::new().at(&server);
     assert!(under.modern_call().await.contains("_meta"));
-    assert!(!under.legacy_call(&CallerSessions::new(CapabilitySet::NONE, None)).await.contains("_meta"));
+    assert!(!under.legacy_call(&no_sessions()).await.contains("_meta"));
     assert_eq!((under.backend.known_era(Era::Modern), under.backend.known_era(Era::Legacy)), (Some(Era::Modern), Some(Era::Legacy)));
 }
 
@@ -114,7 +114,7 @@ async fn a_backend_that_comes_back_in_another_era_is_found_out() {
     })
     .await;
     let under = Setup::new().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.legacy_call(&sessions).await;
     is_new.store(true, Ordering::SeqCst);
     // Its session is gone, and so is its era: the call itself may fail, later ones do not.
@@ -151,7 +151,7 @@ async fn one_refused_call_costs_a_legacy_backend_nothing_but_another_handshake()
         let refusals = Arc::default();
         let server = Server::start(refusing(&refusals, ids, refusal)).await;
         let under = Setup::new().keyed().at(&server);
-        let (refused, other) = (CallerSessions::new(CapabilitySet::NONE, None), CallerSessions::new(CapabilitySet::NONE, None));
+        let (refused, other) = (no_sessions(), no_sessions());
         under.legacy_call(&refused).await;
         under.legacy_call(&other).await;
         under.modern_call().await;
@@ -183,7 +183,7 @@ async fn an_unknown_revision_is_no_era() {
     })
     .await;
     let under = Setup::new().era(ProtocolEra::Legacy).at(&server);
-    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&CallerSessions::new(CapabilitySet::NONE, None))).await);
+    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&no_sessions())).await);
     assert_eq!(why, "backend `b`: initialize found no protocol revision that both sides speak");
 }
 

@@ -24,7 +24,7 @@ async fn who_waits_for_one_handshake_is_told_at_once_that_it_hangs() {
     for era in [ProtocolEra::Legacy, ProtocolEra::Auto] {
         let server = Server::start(|_| Answer::never()).await;
         let under = hurried(era).at(&server);
-        for told in eight_calls(&under, Era::Legacy, Some(&CallerSessions::new(CapabilitySet::NONE, None))).await {
+        for told in eight_calls(&under, Era::Legacy, Some(&no_sessions())).await {
             assert_eq!(told, "backend `b`: initialize timed out after 100ms");
         }
         // One attempt for all: with one for each, the last of them would wait for all the others.
@@ -49,7 +49,7 @@ async fn a_call_that_takes_too_long_is_cancelled_at_the_backend() {
     let base = legacy();
     let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
     let under = Setup::new().era(ProtocolEra::Legacy).at(&server);
-    let (caller, sessions) = (under.caller("", &[]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("", &[]), no_sessions());
     let silence = async {
         let call = server.wait_for("tools/call").await;
         // Only for the leap: on a clock that stands still, waiting for a socket would make it run.

@@ -76,7 +76,7 @@ async fn shared_lists_go_over_one_session_without_anything_of_a_callers() {
 async fn a_callers_list_goes_over_its_own_session_with_its_headers() {
     let server = Server::start(paged()).await;
     let under = Setup::new().keyed().era(ProtocolEra::Legacy).at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     list(&under, Era::Legacy, Some(&caller), Some(&sessions)).await.unwrap();
     assert_eq!(sessions.len(), 1);
     list(&under, Era::Modern, Some(&caller), None).await.unwrap();

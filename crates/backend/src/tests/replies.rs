@@ -1,6 +1,6 @@
 //! Answers of every kind, good and bad.
 
-use crate::{CallerSessions, Event, testing::*};
+use crate::{Event, testing::*};
 use std::{
     sync::{
         Arc, Mutex,
@@ -61,7 +61,7 @@ async fn an_error_without_an_id_is_the_answer_in_the_modern_era_alone() {
     let base = legacy();
     let server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::error(403, "null", -32000) } else { base(seen) }).await;
     let under = Setup::new().at(&server);
-    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&CallerSessions::new(CapabilitySet::NONE, None))).await);
+    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&no_sessions())).await);
     assert_eq!(why, "backend `b`: call was answered with HTTP status 403");
 }
 
@@ -202,7 +202,7 @@ async fn what_a_legacy_backend_asks_meanwhile_is_answered() {
     })
     .await;
     let under = Setup::new().keyed().at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     let mut exchange = under.open(Era::Legacy, &caller, Some(&sessions)).await.unwrap();
     let waiting = async {
         let both = [server.wait_for("").await, server.wait_for("").await];
@@ -235,7 +235,7 @@ async fn a_legacy_stream_that_breaks_off_goes_on_where_it_was() {
     })
     .await;
     let under = Setup::new().keyed().at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     assert_eq!(text(under.call(Era::Legacy, &caller, Some(&sessions)).await), r#"{"late":1}"#);
     let gets: Vec<_> = server.seen().into_iter().filter(|seen| seen.method == "GET").collect();
     let ids: Vec<_> = gets.iter().map(|seen| seen.header("last-event-id").unwrap()).collect();
@@ -253,7 +253,7 @@ async fn a_stream_is_not_taken_up_for_ever() {
     })
     .await;
     let under = Setup::new().at(&server);
-    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&CallerSessions::new(CapabilitySet::NONE, None))).await);
+    let why = failure(under.call(Era::Legacy, &under.caller("", &[]), Some(&no_sessions())).await);
     assert!(why.contains("ended without a response"), "{why}");
     assert_eq!(server.count("GET"), 5);
 }

@@ -1,6 +1,6 @@
 //! Sessions at legacy backends.
 
-use crate::{CallerSessions, ErrorKind, ViewScope, testing::*};
+use crate::{ErrorKind, ViewScope, testing::*};
 use std::{
     collections::HashSet,
     sync::{
@@ -26,7 +26,7 @@ async fn a_lost_session_is_opened_again_and_the_call_repeated_once() {
     })
     .await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.legacy_call(&sessions).await;
     lost.store(true, Ordering::SeqCst);
     under.legacy_call(&sessions).await;
@@ -46,7 +46,7 @@ async fn many_calls_that_lose_one_session_open_one_new_one() {
     })
     .await;
     let under = Arc::new(legacy_setup().at(&server));
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.legacy_call(&sessions).await;
     let tracker = tokio_util::task::TaskTracker::new();
     for round in 1..50 {
@@ -69,7 +69,7 @@ async fn a_session_lost_twice_in_a_row_is_an_error() {
     let base = legacy();
     let server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::status(404) } else { base(seen) }).await;
     let under = legacy_setup().at(&server);
-    let error = under.call(Era::Legacy, &under.caller("", &[]), Some(&CallerSessions::new(CapabilitySet::NONE, None))).await.unwrap_err();
+    let error = under.call(Era::Legacy, &under.caller("", &[]), Some(&no_sessions())).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::SessionLost), "{error}");
     assert_eq!(server.count("tools/call"), 2);
 }
@@ -80,7 +80,7 @@ async fn a_404_that_says_unknown_method_is_no_lost_session() {
     let server =
         Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::error(404, &seen.id(), -32601) } else { base(seen) }).await;
     let under = legacy_setup().at(&server);
-    let answer = under.call(Era::Legacy, &under.caller("", &[]), Some(&CallerSessions::new(CapabilitySet::NONE, None))).await.unwrap();
+    let answer = under.call(Era::Legacy, &under.caller("", &[]), Some(&no_sessions())).await.unwrap();
     assert!(matches!(answer, crate::Event::Error { code: -32601, .. }));
     assert_eq!(server.count("tools/call"), 1);
 }
@@ -95,7 +95,7 @@ async fn a_server_that_says_400_for_a_session_it_forgot_is_found_out() {
     })
     .await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.legacy_call(&sessions).await;
     lost.store(true, Ordering::SeqCst);
     assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
@@ -113,7 +113,7 @@ async fn a_400_about_something_else_leaves_the_session_alone() {
     })
     .await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     assert!(under.call(Era::Legacy, &under.caller("", &[]), Some(&sessions)).await.is_err());
     under.settle_errands().await;
     under.legacy_call(&sessions).await;
@@ -124,7 +124,7 @@ async fn a_400_about_something_else_leaves_the_session_alone() {
 async fn a_credential_that_changes_gets_a_session_of_its_own_and_a_request_id_does_not() {
     let server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     for (key, request) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
         let caller = under.caller("ann", &[("x-key", key), ("x-request-id", request)]);
         text(under.call(Era::Legacy, &caller, Some(&sessions)).await);
@@ -140,7 +140,7 @@ async fn a_credential_that_changes_gets_a_session_of_its_own_and_a_request_id_do
 async fn a_third_key_closes_the_oldest_idle_one_with_static_credentials_only() {
     let mut server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     for key in ["a", "b", "c"] {
         text(under.call(Era::Legacy, &under.caller("ann", &[("x-key", key)]), Some(&sessions)).await);
     }
@@ -153,7 +153,7 @@ async fn a_third_key_closes_the_oldest_idle_one_with_static_credentials_only() {
 async fn keys_that_keep_changing_are_held_up() {
     let server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     let mut refused = 0;
     for key in 0..60 {
         let caller = under.caller("ann", &[("x-key", &key.to_string())]);
@@ -176,7 +176,7 @@ async fn keys_that_keep_changing_are_held_up() {
 async fn closing_a_client_session_ends_its_backend_sessions() {
     let mut server = Server::start(legacy()).await;
     let under = legacy_setup().at(&server);
-    let (sessions, others) = (CallerSessions::new(CapabilitySet::NONE, None), CallerSessions::new(CapabilitySet::NONE, None));
+    let (sessions, others) = (no_sessions(), no_sessions());
     under.legacy_call(&sessions).await;
     under.legacy_call(&others).await;
     sessions.close(&[Arc::clone(&under.backend)]);
@@ -191,7 +191,7 @@ async fn a_session_that_ends_under_a_call_is_closed_after_it() {
     let base = legacy();
     let mut server = Server::start(move |seen| if seen.rpc() == "tools/call" { Answer::never() } else { base(seen) }).await;
     let under = legacy_setup().at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     {
         let mut call = Box::pin(under.open(Era::Legacy, &caller, Some(&sessions)));
         tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("tools/call") => {} }
@@ -293,7 +293,7 @@ async fn servers_without_sessions_work_too() {
     })
     .await;
     let under = legacy_setup().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.legacy_call(&sessions).await;
     sessions.close(&[Arc::clone(&under.backend)]);
     under.settle_errands().await;

@@ -1,6 +1,6 @@
 //! Streams of changes.
 
-use crate::{CallerSessions, ListRequest, ViewScope, testing::*};
+use crate::{ListRequest, ViewScope, testing::*};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -96,7 +96,7 @@ async fn a_callers_stream_carries_its_headers_and_stops_with_its_guard() {
     let setup = Setup::new().keyed().era(ProtocolEra::Legacy);
     let ears = Arc::clone(&setup.heard);
     let under = setup.at(&server);
-    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), CallerSessions::new(CapabilitySet::NONE, None));
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
     let scope = under.backend.scope(&caller);
     let guard = under.backend.watch_for(caller, &sessions);
     let get = server.wait_for("GET").await;
@@ -115,7 +115,7 @@ async fn a_stream_is_opened_once_somebody_has_found_out_the_era() {
     let feeds = Feeds::default();
     let mut server = Server::start(telling(&feeds)).await;
     let under = Setup::new().at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     let _guard = under.backend.watch_for(under.caller("ann", &[]), &sessions);
     under.backend.watch();
     for _ in 0..100 {
@@ -141,7 +141,7 @@ async fn a_backend_is_not_watched_for_who_lacks_a_header_that_it_requires() {
     let feeds = Feeds::default();
     let mut server = Server::start(telling(&feeds)).await;
     let under = Setup::new().require("x-key").era(ProtocolEra::Legacy).at(&server);
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
+    let sessions = no_sessions();
     under.backend.watch();
     let _without = under.backend.watch_for(under.caller("ann", &[]), &sessions);
     let _empty = under.backend.watch_for(under.caller("ann", &[("x-key", "")]), &sessions);

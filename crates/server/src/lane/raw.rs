@@ -12,8 +12,12 @@ use crate::{
     views::{Viewer, ViewerKey},
 };
 use bytes::Bytes;
-use vmcp_backend::Event;
-use vmcp_core::{Era, catalogue::Unlisted, frame::RawObject};
+use vmcp_backend::{Answer, Event};
+use vmcp_core::{
+    Era,
+    catalogue::Unlisted,
+    frame::{RawObject, error_object},
+};
 
 impl Snapshot {
     /// Carries a request to the backend that owns it. The result is the `result` object's text as the caller's era wants it. `journal` is
@@ -64,6 +68,11 @@ impl Snapshot {
                         break;
                     }
                     Event::Error { code, object } => return way.error(code, object, exchange.era()),
+                    Event::Request { id, .. } => {
+                        let refusal = error_object(code::METHOD_NOT_FOUND, "the caller cannot be asked", None);
+                        exchange.respond(&id, &Answer::Error(refusal.into()), None);
+                    }
+                    Event::Withdrawn { .. } => {}
                     Event::Notification { method, params } => {
                         tracing::trace!(backend = &**backend.name(), "a notification ahead of the answer");
                         if let Some(message) = ahead(&method, &params, caller, exchange.era(), token) {

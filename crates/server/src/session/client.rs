@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc};
 use vmcp_backend::CallerSessions;
-use vmcp_core::{Revision, catalogue::ListKind, plugin::Principal};
+use vmcp_core::{CapabilitySet, Revision, catalogue::ListKind, plugin::Principal};
 
 /// How many GET streams one session may hold; a further one ends the oldest.
 const MAX_STREAMS: usize = 4;

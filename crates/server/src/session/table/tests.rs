@@ -158,6 +158,7 @@ async fn what_a_session_found_too_late_has_at_the_backends_is_closed_with_the_ex
         capabilities: CapabilitySet::NONE,
         sessions: Some(&session.backends),
         progress: false,
+        log_level: None,
     };
     // Nobody listens there, but the session has a place for what was to be opened.
     assert!(gateway.inner.snapshot().backends[0].call(call).await.is_err());
