@@ -1,24 +1,30 @@
 //! Revisions 2025-03-26 to 2025-11-25: sessions, streams that push, and requests that outlive their connection.
 
+mod batch;
+mod own;
+mod requester;
+mod stream;
+
+pub(crate) use stream::stream;
+
 use super::{
     Body, Reply,
     modern::{result_response, status},
     post::{Incoming, SESSION_ID},
-    sse::{self, KEEP_ALIVE},
 };
 use crate::{
     failure::{Failure, code},
     lane::{Caller, Carried, Journal, Requester, list_kind},
-    session::{ClientSession, NoSession, StreamHandle, Use},
+    session::{Binding, NoSession, Use},
 };
+use batch::serve_batch;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use requester::Asker;
 use smallvec::SmallVec;
-use std::{sync::Arc, time::SystemTime};
-use tokio::time::Instant;
-use vmcp_backend::{Alarm, WatchGuard};
+use std::sync::Arc;
 use vmcp_core::{
-    CapabilitySet, Era, Revision,
+    Era, Revision,
     frame::{FrameError, Message, Request},
 };
 
@@ -38,25 +44,30 @@ pub(crate) async fn serve(incoming: &Incoming, mut messages: SmallVec<[Message<'
             return Failure::frame(FrameError::Batch).into_response(None, Era::Legacy);
         }
         if !messages.iter().any(|message| matches!(message, Message::Request(_))) {
-            messages.iter().for_each(|message| take(&session, message));
+            messages.iter().for_each(|message| take(incoming, &session, message));
             return status(StatusCode::ACCEPTED);
         }
         reply.outlive_connection();
+        let asker = Asker { incoming, session: &session, reply: &reply };
         let answers = tokio::select! {
             biased;
             answers = serve_batch(incoming, &session, messages) => Some(answers),
-            () = stream_when_slow(&reply) => None,
+            () = asker.stream_when_slow() => None,
         };
         return reply.finish(answers).await;
     }
     match messages.pop() {
         Some(Message::Request(request)) => {
             reply.outlive_connection();
-            let answer = answer(incoming, &session, &request, &reply).await;
+            let asker = Asker { incoming, session: &session, reply: &reply };
+            let answer = answer(&asker, &request).await;
+            if !reply.can_be_json() && answer.as_ref().is_some_and(|answer| answer.status().is_success()) {
+                asker.open_stream();
+            }
             reply.finish(answer).await
         }
         Some(message) => {
-            take(&session, &message);
+            take(incoming, &session, &message);
             status(StatusCode::ACCEPTED)
         }
         None => status(StatusCode::ACCEPTED),
@@ -105,11 +116,12 @@ fn no_session(error: NoSession) -> Failure {
 }
 
 /// Answers one request. `None` when the client cancelled it: then nothing is sent.
-async fn answer(incoming: &Incoming, session: &Use, request: &Request<'_>, reply: &Reply) -> Option<Response<Body>> {
+async fn answer(asker: &Asker<'_>, request: &Request<'_>) -> Option<Response<Body>> {
+    let Asker { incoming, session, reply } = *asker;
     let id = request.id.raw();
     let call = session.start_call(id);
     let work = async {
-        match result(incoming, session, request, reply).await {
+        match result(incoming, session, request, asker).await {
             Ok(result) => result_response(id, result),
             Err(failure) => failure.into_response(Some(id), Era::Legacy),
         }
@@ -120,17 +132,13 @@ async fn answer(incoming: &Incoming, session: &Use, request: &Request<'_>, reply
         () = call.call().cancelled() => {
             if reply.can_stream() { None } else { Some(Failure::cancelled().into_response(Some(id), Era::Legacy)) }
         }
-        () = stream_when_slow(reply) => None,
+        () = asker.stream_when_slow() => None,
     }
 }
 
-/// Never ends: opens the stream once the answer takes so long that something between might take the connection for dead.
-async fn stream_when_slow(reply: &Reply) {
-    if reply.can_stream() {
-        Alarm::at(Instant::now() + KEEP_ALIVE).await;
-        reply.open_stream();
-    }
-    std::future::pending::<()>().await;
+/// Which streams a request may go on with.
+fn binding(incoming: &Incoming) -> Binding {
+    Binding::of(incoming.snapshot.backends.iter().map(|backend| backend.session_key(&incoming.identity)))
 }
 
 async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, requester: &impl Requester) -> Result<Bytes, Failure> {
@@ -154,14 +162,17 @@ async fn outcome(
     let caller = || Caller {
         identity: incoming.identity.clone(),
         era: Era::Legacy,
-        capabilities: CapabilitySet::NONE,
-        log_level: None,
+        capabilities: session.capabilities(),
+        log_level: session.log_level(),
         session: Some(Arc::clone(session)),
     };
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
         // Boxed, since a future is moved once into each of those around it, and this one is large.
         return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester, journal)).await;
+    }
+    if let Some(answer) = own::answer(incoming, session, request) {
+        return answer;
     }
     match list_kind(method) {
         Some(kind) => Box::pin(incoming.snapshot.list(&caller(), kind, request.params.as_ref())).await,
@@ -171,81 +182,15 @@ async fn outcome(
 }
 
 /// Takes a notification or a response.
-fn take(session: &ClientSession, message: &Message<'_>) {
-    if let Message::Notification(notification) = message
-        && notification.method == "notifications/cancelled"
-        && let Some(id) = notification.params.as_ref().and_then(|params| params.get("requestId"))
-    {
-        session.cancel(id);
-    }
-    // Nothing is asked of clients yet, so a response answers nothing.
-}
-
-impl Requester for Reply {
-    async fn notified(&self, message: Bytes) {
-        self.notify(message).await;
-    }
-}
-
-/// Nobody to notify: a batch is answered as one array.
-struct Unheard;
-
-impl Requester for Unheard {
-    async fn notified(&self, _message: Bytes) {}
-}
-
-/// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order. All of them together are no longer than
-/// one may be: what does not fit is answered with an error, and nothing more is run then.
-async fn serve_batch(incoming: &Incoming, session: &Use, messages: SmallVec<[Message<'_>; 1]>) -> Response<Body> {
-    let limit = incoming.snapshot.config.limits.max_response_bytes.0;
-    // All of them can be cancelled from the start, also those whose turn has not come.
-    let calls: Vec<_> = messages
-        .into_iter()
-        .map(|message| {
-            let call = if let Message::Request(request) = &message { Some(session.start_call(request.id.raw())) } else { None };
-            (message, call)
-        })
-        .collect();
-    let (mut array, mut is_full) = (vec![b'['], false);
-    for (message, call) in calls {
-        let (Message::Request(request), Some(call)) = (&message, &call) else {
-            take(session, &message);
-            continue;
-        };
-        let id = request.id.raw();
-        let too_long = || Failure::new(code::INTERNAL, "the answers of this batch are too long together; send fewer requests at once");
-        let outcome = if is_full {
-            Err(too_long())
-        } else {
-            tokio::select! {
-                biased;
-                () = call.call().cancelled() => Err(Failure::cancelled()),
-                outcome = result(incoming, session, request, &Unheard) => outcome,
-            }
-        };
-        let response = match outcome {
-            Ok(result) if array.len() + result.len() > limit => {
-                is_full = true;
-                too_long().into_response(Some(id), Era::Legacy)
-            }
-            Ok(result) => result_response(id, result),
-            Err(failure) => failure.into_response(Some(id), Era::Legacy),
-        };
-        if array.len() > 1 {
-            array.push(b',');
-        }
-        array.extend_from_slice(&response.into_body().collect().await);
-    }
-    array.push(b']');
-    let mut response = Response::new(Body::full(array));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// What lives as long as a GET stream.
-struct StreamGuard {
-    _stream: StreamHandle,
-    _watches: Vec<WatchGuard>,
+fn take(incoming: &Incoming, session: &Use, message: &Message<'_>) {
+    let identity = &incoming.identity;
+    let answers = match message {
+        Message::Notification(notification) => return own::notified(incoming, session, notification),
+        Message::Response(response) => session.answered(response.id.raw(), Ok(response.result), identity),
+        Message::Error(Some(id), error) => session.answered(id.raw(), Err(error.object.text()), identity),
+        Message::Request(_) | Message::Error(None, _) => false,
+    };
+    tracing::trace!(answers, "a client answered");
 }
 
 /// A request without a body says its revision in the header alone: one that does not exist is refused (2025-06-18,
@@ -256,28 +201,6 @@ fn check_version(incoming: &Incoming) -> Result<(), Failure> {
     }
     let message = "MCP-Protocol-Version names no revision that exists; send the one that `initialize` agreed on";
     Err(Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message))
-}
-
-/// GET: the stream on which a session is told of changes.
-pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
-    check_version(incoming)?;
-    if !super::negotiate::accepts(&incoming.headers).events {
-        let message = "a GET has to accept text/event-stream";
-        return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
-    }
-    let session = find(incoming)?;
-    let (number, events) = session.open_stream();
-    tracing::debug!("a client listens for changes");
-    if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
-        // The configuration changed just now. What ended the other streams may have come too early for this one.
-        session.close_stream(number);
-    }
-    incoming.snapshot.views.tell(&session);
-    let watches = incoming.snapshot.backends.iter();
-    let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
-    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    let guard = StreamGuard { _stream: StreamHandle { session, number }, _watches: watches };
-    Ok(sse::response(events, until, guard))
 }
 
 /// DELETE: ends a session, here and at the backends.

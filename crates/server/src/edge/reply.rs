@@ -5,6 +5,7 @@
 //! (2025-11-25, basic/transports). For a modern caller it is, so the future is simply dropped.
 
 use super::{Body, sse};
+use crate::session::{EventStream, Reader, Writer};
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use http::Response;
@@ -20,7 +21,7 @@ use std::{
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
-/// How many events wait for a slow reader; then the call's backend is not read on.
+/// How many events wait for a slow reader of a stream that ends with its connection; then the call's backend is not read on.
 const QUEUE: usize = 8;
 
 /// Between a request's future and the connection that waits for its response.
@@ -110,8 +111,41 @@ impl Drop for PostFuture {
 pub(crate) struct Reply {
     slot: Arc<ReplySlot>,
     accepts: super::negotiate::Accepts,
-    stream: Mutex<Option<mpsc::Sender<Bytes>>>,
+    stream: Mutex<Option<Channel>>,
     opened: Notify,
+}
+
+/// The stream that a call has opened.
+enum Channel {
+    /// It ends with its connection.
+    Fleeting(mpsc::Sender<Bytes>),
+    /// Its client can come back for the rest.
+    Kept(Writer),
+}
+
+/// A stream to send on.
+enum Out {
+    Fleeting(mpsc::Sender<Bytes>),
+    Kept(Arc<EventStream>),
+}
+
+impl Channel {
+    fn out(&self) -> Out {
+        match self {
+            Self::Fleeting(events) => Out::Fleeting(events.clone()),
+            Self::Kept(writer) => Out::Kept(Arc::clone(writer.stream())),
+        }
+    }
+}
+
+impl Out {
+    /// Sends a message once a slow reader has made room. A client that has gone is none of the sender's business.
+    async fn send(&self, message: Bytes) {
+        match self {
+            Self::Fleeting(events) => drop(events.send(sse::event(message)).await),
+            Self::Kept(stream) => stream.send(message).await,
+        }
+    }
 }
 
 impl Reply {
@@ -129,29 +163,59 @@ impl Reply {
         self.accepts.events
     }
 
-    fn sender(&self) -> Option<mpsc::Sender<Bytes>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the client reads an answer that is no stream.
+    pub(crate) fn can_be_json(&self) -> bool {
+        self.accepts.json
+    }
+
+    fn out(&self) -> Option<Out> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Channel::out)
     }
 
     /// Sends the head of a stream now, if the client reads streams and it has not been sent.
-    pub(crate) fn open_stream(&self) -> Option<mpsc::Sender<Bytes>> {
+    fn open(&self, make: impl FnOnce() -> (Channel, Response<Body>)) -> Option<Out> {
         if !self.accepts.events {
             return None;
         }
         let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         if stream.is_none() {
-            let (sender, receiver) = mpsc::channel(QUEUE);
-            *stream = Some(sender);
-            *self.slot.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(sse::response(receiver, None, ()));
+            let (channel, head) = make();
+            *stream = Some(channel);
+            *self.slot.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(head);
             self.opened.notify_one();
         }
-        stream.clone()
+        stream.as_ref().map(Channel::out)
     }
 
-    /// Sends a message ahead of the answer. It is left out where the client does not read streams, or has gone.
+    /// Opens a stream that ends with its connection.
+    pub(crate) fn open_stream(&self) {
+        self.open_fleeting();
+    }
+
+    fn open_fleeting(&self) -> Option<Out> {
+        self.open(|| {
+            let (sender, receiver) = mpsc::channel(QUEUE);
+            (Channel::Fleeting(sender), sse::response(receiver, None, ()))
+        })
+    }
+
+    /// Opens a stream that its client can come back for. `None` where the client reads no streams.
+    pub(crate) fn open_kept(&self, make: impl FnOnce() -> (Writer, Reader)) -> Option<Arc<EventStream>> {
+        let opened = self.open(|| {
+            let (writer, reader) = make();
+            (Channel::Kept(writer), sse::response(reader, None, ()))
+        });
+        match opened {
+            Some(Out::Kept(stream)) => Some(stream),
+            Some(Out::Fleeting(_)) | None => None,
+        }
+    }
+
+    /// Sends a message ahead of the answer, on a stream that ends with its connection. It is left out where the client does not read
+    /// streams, or has gone.
     pub(crate) async fn notify(&self, message: Bytes) {
-        if let Some(stream) = self.open_stream() {
-            let _ = stream.send(sse::event(message)).await;
+        if let Some(out) = self.open_fleeting() {
+            out.send(message).await;
         }
     }
 
@@ -159,19 +223,21 @@ impl Reply {
     /// drops the request. Only one may wait.
     pub(crate) async fn closed(&self) {
         loop {
-            match self.sender() {
-                Some(stream) => return stream.closed().await,
+            match self.out() {
+                Some(Out::Fleeting(events)) => return events.closed().await,
+                // Its client may come back.
+                Some(Out::Kept(_)) => return std::future::pending().await,
                 None => self.opened.notified().await,
             }
         }
     }
 
-    /// Ends with the answer, or with none where the client cancelled the request. The response is for the connection where no stream was opened, else it is ignored.
+    /// Ends with the answer, or with none where the client cancelled the request. The response is for the connection where no stream was
+    /// opened, else it is ignored.
     pub(crate) async fn finish(&self, answer: Option<Response<Body>>) -> Response<Body> {
-        match (self.sender(), answer) {
-            (Some(stream), Some(response)) => {
-                let message = response.into_body().collect().await;
-                let _ = stream.send(sse::event(message)).await;
+        match (self.out(), answer) {
+            (Some(out), Some(response)) => {
+                out.send(response.into_body().collect().await).await;
                 Response::new(Body::empty())
             }
             (Some(_), None) => Response::new(Body::empty()),

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Response, header};
 use http_body::Frame;
 use std::{
     convert::Infallible,
+    fmt::Display,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -20,18 +21,51 @@ use super::Body;
 /// A comment goes out this often, so that nothing between client and gateway takes the stream for dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long a client waits before it comes back for a stream whose connection ended.
+const RETRY_MILLISECONDS: u32 = 1000;
+
+/// Where the events of a response come from.
+pub(crate) trait Source: Send + Unpin + 'static {
+    /// The next event as bytes; `None` when there is none to come.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+}
+
+impl Source for mpsc::Receiver<Bytes> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.poll_recv(cx)
+    }
+}
+
+/// The first event of a stream: an id to come back with, and no data (2025-11-25, basic/transports).
+pub(crate) fn priming(id: impl Display) -> Bytes {
+    format!("id: {id}\nretry: {RETRY_MILLISECONDS}\ndata:\n\n").into()
+}
+
+/// One message as an event with an id.
+pub(crate) fn named_event(id: impl Display, message: Bytes) -> Bytes {
+    let line = single_line(message);
+    let mut event = BytesMut::with_capacity(line.len() + 72);
+    event.put_slice(format!("id: {id}\n").as_bytes());
+    put_message(&mut event, &line);
+    event.freeze()
+}
+
 /// One message as an event.
 pub(crate) fn event(message: Bytes) -> Bytes {
     let line = single_line(message);
     let mut event = BytesMut::with_capacity(line.len() + 24);
-    event.put_slice(b"event: message\ndata: ");
-    event.put_slice(&line);
-    event.put_slice(b"\n\n");
+    put_message(&mut event, &line);
     event.freeze()
 }
 
-/// A response whose events come out of a channel; it ends when the channel does, or at `until`.
-pub(crate) fn response<G: Send + Unpin + 'static>(events: mpsc::Receiver<Bytes>, until: Option<Duration>, guard: G) -> Response<Body> {
+fn put_message(event: &mut BytesMut, line: &[u8]) {
+    event.put_slice(b"event: message\ndata: ");
+    event.put_slice(line);
+    event.put_slice(b"\n\n");
+}
+
+/// A response whose events come out of a channel or a stream; it ends when that does, or at `until`.
+pub(crate) fn response<G: Send + Unpin + 'static>(events: impl Source, until: Option<Duration>, guard: G) -> Response<Body> {
     let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let body = EventBody { events, keep_alive, until: until.map(|left| Box::pin(tokio::time::sleep(left))), _guard: guard };
@@ -57,21 +91,21 @@ fn with_headers(body: Body) -> Response<Body> {
     response
 }
 
-struct EventBody<G> {
-    events: mpsc::Receiver<Bytes>,
+struct EventBody<S, G> {
+    events: S,
     keep_alive: Interval,
     until: Option<Pin<Box<Sleep>>>,
     /// Whatever has to live as long as the stream.
     _guard: G,
 }
 
-impl<G: Send + Unpin> http_body::Body for EventBody<G> {
+impl<S: Source, G: Send + Unpin> http_body::Body for EventBody<S, G> {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if let Poll::Ready(event) = this.events.poll_recv(cx) {
+        if let Poll::Ready(event) = this.events.poll_event(cx) {
             this.keep_alive.reset();
             return Poll::Ready(event.map(|event| Ok(Frame::data(event))));
         }
@@ -96,6 +130,12 @@ mod tests {
     #[test]
     fn a_message_with_line_ends_is_still_one_event() {
         assert_eq!(event(Bytes::from_static(b"{\n\"a\":\r\n1}")), "event: message\ndata: { \"a\":  1}\n\n");
+    }
+
+    #[test]
+    fn an_event_has_an_id_where_its_stream_can_be_come_back_to() {
+        assert_eq!(priming("1-2-0"), "id: 1-2-0\nretry: 1000\ndata:\n\n");
+        assert_eq!(named_event("1-2-3", Bytes::from_static(b"{}")), "id: 1-2-3\nevent: message\ndata: {}\n\n");
     }
 
     #[tokio::test(start_paused = true)]

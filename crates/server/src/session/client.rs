@@ -1,23 +1,18 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
+use super::{asks::Asks, locked, replay::Replay, streams::Streams};
 use crate::views::{KindHashes, ViewerKey};
-use bytes::Bytes;
 use smallvec::SmallVec;
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use vmcp_backend::CallerSessions;
-use vmcp_core::{CapabilitySet, Revision, catalogue::ListKind, plugin::Principal};
-
-/// How many GET streams one session may hold; a further one ends the oldest.
-const MAX_STREAMS: usize = 4;
-/// How many events wait for a slow reader of a GET stream before the stream is ended.
-pub(crate) const STREAM_QUEUE: usize = 16;
+use vmcp_core::{CapabilitySet, LoggingLevel, Revision, catalogue::ListKind, plugin::Principal};
 
 /// What the gateway keeps for a legacy client between its requests. Small: sessions are many and mostly idle.
 pub(crate) struct ClientSession {
@@ -28,6 +23,9 @@ pub(crate) struct ClientSession {
     pub(super) adopted: bool,
     pub(crate) principal: Principal,
     pub(crate) revision: Revision,
+    capabilities: CapabilitySet,
+    /// What `logging/setLevel` asked for; 0 for nothing.
+    log_level: AtomicU8,
     pub(super) peer: Option<IpAddr>,
     /// The sessions at backends that belong to this one.
     pub(crate) backends: Arc<CallerSessions>,
@@ -40,10 +38,24 @@ pub(crate) struct ClientSession {
     /// Calls in flight at backends, also those whose connections are gone.
     pub(crate) calling: AtomicUsize,
     calls: Mutex<Vec<ActiveCall>>,
-    streams: Mutex<Vec<Stream>>,
-    /// How many streams were ever opened: the next one's number.
-    streams_opened: AtomicU64,
+    pub(super) streams: OnceLock<Arc<Streams>>,
+    pub(super) replay: Arc<Replay>,
+    pub(super) asks: Mutex<Option<Box<Asks>>>,
+    /// The id of the next question.
+    pub(super) next_question: AtomicU64,
     viewed: Mutex<Viewed>,
+}
+
+/// What is in a session's id, and what follows from it.
+pub(super) struct Made {
+    pub(super) id: Box<str>,
+    pub(super) random: [u8; 16],
+    /// Whether another process issued the id.
+    pub(super) adopted: bool,
+    pub(super) revision: Revision,
+    pub(super) capabilities: CapabilitySet,
+    /// The id of its first question.
+    pub(super) first_question: u64,
 }
 
 /// A call that `notifications/cancelled` can name.
@@ -63,11 +75,6 @@ impl ActiveCall {
     }
 }
 
-struct Stream {
-    number: u64,
-    events: mpsc::Sender<Bytes>,
-}
-
 /// What the client was last shown, so that it hears of changes to that and of nothing else.
 #[derive(Default)]
 struct Viewed {
@@ -79,32 +86,42 @@ struct Viewed {
 pub(crate) type Change = (ListKind, [u8; 16]);
 
 impl ClientSession {
-    pub(super) fn new(
-        id: Box<str>,
-        random: [u8; 16],
-        adopted: bool,
-        principal: Principal,
-        revision: Revision,
-        peer: Option<IpAddr>,
-        now: u64,
-    ) -> Self {
+    pub(super) fn new(made: Made, principal: Principal, peer: Option<IpAddr>, replay: &Arc<Replay>, now: u64) -> Self {
         Self {
-            id,
-            random,
-            adopted,
+            id: made.id,
+            random: made.random,
+            adopted: made.adopted,
             principal,
-            revision,
+            revision: made.revision,
+            capabilities: made.capabilities,
+            log_level: AtomicU8::new(0),
             peer,
             backends: CallerSessions::new(CapabilitySet::NONE, None),
             last_used: AtomicU64::new(now),
-            used: AtomicBool::new(adopted),
+            used: AtomicBool::new(made.adopted),
             busy: AtomicU32::new(0),
             calling: AtomicUsize::new(0),
             calls: Mutex::default(),
-            streams: Mutex::default(),
-            streams_opened: AtomicU64::new(0),
+            streams: OnceLock::new(),
+            replay: Arc::clone(replay),
+            asks: Mutex::default(),
+            next_question: AtomicU64::new(made.first_question),
             viewed: Mutex::default(),
         }
+    }
+
+    /// What the client declared in `initialize`.
+    pub(crate) fn capabilities(&self) -> CapabilitySet {
+        self.capabilities
+    }
+
+    /// How severe a message has to be for this client; `None` where it never said.
+    pub(crate) fn log_level(&self) -> Option<LoggingLevel> {
+        LoggingLevel::from_number(self.log_level.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_log_level(&self, level: LoggingLevel) {
+        self.log_level.store(level.number(), Ordering::Relaxed);
     }
 
     /// When the session was last in use, on the table's clock; `None` while it is.
@@ -142,44 +159,6 @@ impl ClientSession {
         for call in locked(&self.calls).iter() {
             call.0.cancelled.notify_one();
         }
-    }
-
-    /// Opens a GET stream: its number and its events. The oldest ends when there are too many.
-    pub(crate) fn open_stream(&self) -> (u64, mpsc::Receiver<Bytes>) {
-        let (events, receiver) = mpsc::channel(STREAM_QUEUE);
-        let number = self.streams_opened.fetch_add(1, Ordering::Relaxed);
-        let mut streams = locked(&self.streams);
-        if streams.len() == MAX_STREAMS {
-            streams.remove(0);
-        }
-        streams.push(Stream { number, events });
-        (number, receiver)
-    }
-
-    pub(crate) fn close_stream(&self, number: u64) {
-        locked(&self.streams).retain(|stream| stream.number != number);
-    }
-
-    /// Ends every GET stream.
-    pub(crate) fn close_streams(&self) {
-        locked(&self.streams).clear();
-    }
-
-    pub(crate) fn has_stream(&self) -> bool {
-        !locked(&self.streams).is_empty()
-    }
-
-    /// Sends a message on one stream, the newest that takes it (2025-11-25, basic/transports: never on more than one).
-    /// A stream whose reader does not keep up is ended: the client reconnects and is told what it missed.
-    pub(crate) fn send(&self, event: &Bytes) -> bool {
-        let mut streams = locked(&self.streams);
-        while let Some(stream) = streams.last() {
-            if stream.events.try_send(event.clone()).is_ok() {
-                return true;
-            }
-            streams.pop();
-        }
-        false
     }
 
     /// Notes what the client has just been shown of one kind.
@@ -255,21 +234,4 @@ impl Drop for Use {
         self.session.last_used.store(self.clock.now(), Ordering::Release);
         self.session.busy.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-/// An open GET stream's place in its session.
-pub(crate) struct StreamHandle {
-    pub(crate) session: Use,
-    pub(crate) number: u64,
-}
-
-impl Drop for StreamHandle {
-    fn drop(&mut self) {
-        self.session.close_stream(self.number);
-    }
-}
-
-/// The data behind these locks is consistent after every statement, so a panic elsewhere spoils nothing.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 impl SessionTable {
     /// Removes the sessions that have been idle, or unused since `initialize`, for too long. Those that had to make room since the last
-    /// time are among them.
+    /// time are among them. Those that stay let go of streams that nobody came back for.
     pub(crate) fn take_expired(&self) -> Vec<Arc<ClientSession>> {
+        for session in self.sessions.iter() {
+            session.forget_streams();
+        }
         let ids: Vec<Box<str>> = self.sessions.iter().filter(|entry| self.has_expired(entry)).map(|entry| entry.id.clone()).collect();
         let mut ended = self.take_evicted();
         ended.extend(ids.iter().filter_map(|id| self.remove_if(id, |session| self.has_expired(session))));

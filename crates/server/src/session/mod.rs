@@ -1,11 +1,26 @@
 //! Client sessions of the legacy era.
 
+mod asks;
 mod client;
 mod expiry;
+mod reader;
+mod replay;
 mod seal;
+mod stream;
+mod streams;
 mod table;
 
-pub(crate) use client::{ClientSession, StreamHandle, Use};
+pub(crate) use client::{ClientSession, Use};
+pub(crate) use reader::{Reader, Writer};
+pub(crate) use replay::Binding;
+pub(crate) use stream::{EventStream, Purpose};
 pub(crate) use table::{NoSession, SessionTable, Settings};
 
 pub use seal::KeyError;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The data behind these locks is consistent after every statement, so a panic elsewhere spoils nothing.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

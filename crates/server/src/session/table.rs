@@ -1,7 +1,8 @@
 //! All client sessions of a gateway.
 
 use super::{
-    client::{ClientSession, Use},
+    client::{ClientSession, Made, Use},
+    replay::Replay,
     seal::{KeyError, MAX_ID_LEN, Sealer, Ticket, random},
 };
 use dashmap::DashMap;
@@ -72,6 +73,7 @@ pub(crate) struct SessionTable {
     sealer: Sealer,
     /// This process, in the ids that it issues.
     issuer: [u8; 4],
+    replay: Arc<Replay>,
     pub(super) clock: Arc<Clock>,
     pub(super) sessions: DashMap<Box<str>, Arc<ClientSession>>,
     count: AtomicUsize,
@@ -89,9 +91,11 @@ const VICTIMS: usize = 1024;
 
 impl SessionTable {
     pub(crate) fn new(settings: Settings, keys: &[Vec<u8>]) -> Result<Self, KeyError> {
+        let issuer = random()?;
         Ok(Self {
             sealer: Sealer::new(keys)?,
-            issuer: random()?,
+            issuer,
+            replay: Arc::new(Replay::new(issuer)),
             clock: Clock::new(),
             sessions: DashMap::new(),
             count: AtomicUsize::new(0),
@@ -168,8 +172,16 @@ impl SessionTable {
             *open += 1;
         }
         let adopted = ticket.issuer != self.issuer;
-        let made = ClientSession::new(id.clone(), ticket.random, adopted, principal.clone(), ticket.revision, peer, self.clock.now());
-        let made = Arc::new(made);
+        let made = Made {
+            id: id.clone(),
+            random: ticket.random,
+            adopted,
+            revision: ticket.revision,
+            capabilities: ticket.capabilities,
+            // The process that issued the id has asked questions too, fewer of them than a million in each second.
+            first_question: if adopted { (epoch_seconds().saturating_sub(ticket.issued_at) + 1) << 20 } else { 1 },
+        };
+        let made = Arc::new(ClientSession::new(made, principal.clone(), peer, &self.replay, self.clock.now()));
         match self.sessions.entry(id) {
             dashmap::Entry::Vacant(entry) => {
                 entry.insert(Arc::clone(&made));
@@ -198,6 +210,7 @@ impl SessionTable {
         }
         self.release(&session);
         session.close_streams();
+        session.forget_questions();
         Some(session)
     }
 

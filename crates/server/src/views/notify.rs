@@ -1,7 +1,7 @@
 //! Telling clients that their view changed: those whose view it is, and nobody else.
 
 use super::{current::Views, hashes::KindHashes, keys::ViewerKey, listeners::Listener};
-use crate::{edge::sse, session::ClientSession};
+use crate::session::ClientSession;
 use bytes::Bytes;
 use std::{
     collections::HashSet,
@@ -10,9 +10,9 @@ use std::{
 use vmcp_backend::{Observer, ViewScope};
 use vmcp_core::{catalogue::ListKind, frame};
 
-/// The SSE event that tells of a changed list.
+/// The notification that tells of a changed list.
 fn list_changed_message(kind: ListKind) -> Bytes {
-    sse::event(frame::notification(kind.changed_notification(), None).into())
+    frame::notification(kind.changed_notification(), None).into()
 }
 
 impl Views {

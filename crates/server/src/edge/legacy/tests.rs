@@ -1,14 +1,18 @@
-use super::stream_when_slow;
+use super::requester::Asker;
 use crate::{
     Body, Gateway,
-    edge::{Reply, ReplySlot, negotiate::Accepts, sse::KEEP_ALIVE},
+    edge::{Reply, ReplySlot, negotiate::Accepts, post::Incoming, sse::KEEP_ALIVE},
 };
 use http::{Request, Response};
 use http_body_util::Empty;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tower::ServiceExt;
-use vmcp_core::config::{Backend, Config};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    CapabilitySet, Revision,
+    config::{Backend, Config},
+};
 
 fn gateway() -> Gateway {
     let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
@@ -76,10 +80,22 @@ async fn a_session_id_that_stands_twice_is_said_to_stand_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
+    let gateway = gateway();
+    let incoming = Incoming {
+        inner: Arc::clone(&gateway.inner),
+        snapshot: gateway.inner.snapshot(),
+        headers: http::HeaderMap::new(),
+        identity: Identity::anonymous(),
+        counted_peer: None,
+    };
+    let (sessions, principal) = (&gateway.inner.sessions, incoming.identity.principal());
+    let session = sessions.create(principal, Revision::LATEST_LEGACY, CapabilitySet::NONE, None).unwrap();
+    let session = sessions.find(&session.id, principal, None).unwrap();
     for events in [true, false] {
         let slot = Arc::new(ReplySlot::default());
         let reply = Reply::new(Arc::clone(&slot), Accepts { json: true, events });
-        let mut waiting = std::pin::pin!(stream_when_slow(&reply));
+        let asker = Asker { incoming: &incoming, session: &session, reply: &reply };
+        let mut waiting = std::pin::pin!(asker.stream_when_slow());
         let second = Duration::from_secs(1);
         assert!(timeout(KEEP_ALIVE - second, &mut waiting).await.is_err());
         assert!(slot.take_early().is_none(), "a quick answer needs no stream");

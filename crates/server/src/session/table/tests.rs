@@ -189,15 +189,14 @@ fn a_cancel_reaches_the_call_that_it_names() {
 fn a_stream_that_is_not_read_is_ended_instead_of_growing() {
     let table = table(10);
     let session = open(&table, "a");
-    let (_, mut stream) = session.open_stream();
-    let event = bytes::Bytes::from_static(b"x");
-    for _ in 0..super::super::client::STREAM_QUEUE {
-        assert!(session.send(&event));
+    let (_, mut reader) = session.open_stream(crate::session::Binding::of([0].iter()));
+    let message = bytes::Bytes::from_static(b"{}");
+    for _ in 0..crate::session::stream::STREAM_QUEUE {
+        assert!(session.send(&message));
     }
-    assert!(!session.send(&event));
+    assert!(!session.send(&message));
     assert!(!session.has_stream());
-    while stream.try_recv().is_ok() {}
-    assert!(stream.is_closed());
+    assert!(reader.try_next().is_some_and(|event| event.starts_with(b"id: ")) && reader.try_next().is_none());
 }
 
 #[test]
@@ -211,4 +210,11 @@ fn ended_sessions_make_room_for_new_ones() {
     for session in [first, second] {
         assert!(table.find(&session.id, &user("alice"), None).is_ok(), "neither had to give way to the other");
     }
+}
+
+#[test]
+fn a_session_keeps_what_its_client_declared_also_in_another_process() {
+    let declared = CapabilitySet::SAMPLING;
+    let id = table(10).create(&user("alice"), Revision::V2025_11_25, declared, None).unwrap().id.clone();
+    assert_eq!(table(10).find(&id, &user("alice"), None).unwrap().capabilities(), declared);
 }

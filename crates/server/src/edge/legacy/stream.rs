@@ -1,0 +1,57 @@
+//! GET: the stream on which a session is told what belongs to no request, or one that goes on where its connection broke.
+
+use super::{binding, check_version, find};
+use crate::{
+    edge::{Body, negotiate, post::Incoming, sse},
+    failure::{Failure, code},
+    session::{Binding, EventStream, Purpose, Reader, Use},
+};
+use http::{HeaderName, Response, StatusCode};
+use std::{sync::Arc, time::SystemTime};
+use vmcp_backend::WatchGuard;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// What lives as long as the connection of a GET stream.
+struct Guard {
+    _session: Use,
+    _watches: Vec<WatchGuard>,
+}
+
+/// GET: with the id of an event of this session, that event's stream from there on. Without one, or with one of which nothing is kept
+/// for the credentials that this request brings, a new stream.
+pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
+    check_version(incoming)?;
+    if !negotiate::accepts(&incoming.headers).events {
+        let message = "a GET has to accept text/event-stream";
+        return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
+    }
+    let session = find(incoming)?;
+    let binding = binding(incoming);
+    let resumed = resumed(incoming, &session, binding);
+    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let (stream, reader) = match resumed {
+        // The rest of one call, and nothing else.
+        Some((stream, reader)) if stream.purpose() == Purpose::Call => {
+            tracing::debug!("a client came back for the rest of a call");
+            return Ok(sse::response(reader, until, session));
+        }
+        Some(resumed) => resumed,
+        None => session.open_stream(binding),
+    };
+    tracing::debug!("a client listens for changes");
+    if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
+        // The configuration changed just now. What ended the other streams may have come too early for this one.
+        stream.close();
+    }
+    incoming.snapshot.views.tell(&session);
+    let watches = incoming.snapshot.backends.iter();
+    let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
+    Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
+}
+
+fn resumed(incoming: &Incoming, session: &Use, binding: Binding) -> Option<(Arc<EventStream>, Reader)> {
+    let mut ids = incoming.headers.get_all(LAST_EVENT_ID).iter();
+    let id = ids.next().filter(|_| ids.next().is_none())?;
+    session.resume(id.to_str().ok()?.trim(), binding)
+}

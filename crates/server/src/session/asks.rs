@@ -1,0 +1,167 @@
+//! The questions that a client has been asked and has not answered: sampling, elicitation, roots (2025-11-25, client/*).
+
+use super::{client::ClientSession, locked, stream::EventStream};
+use crate::lane::{Given, Unanswered};
+use bytes::Bytes;
+use std::sync::{Arc, atomic::Ordering};
+use tokio::sync::{Notify, oneshot};
+use vmcp_auth::Identity;
+use vmcp_core::frame::{Edit, RawObject, notification, request_text};
+
+/// How many questions one client may have before it.
+const MAX_QUESTIONS: usize = 64;
+
+/// Takes the `params` of the client's progress on a question, under the token that the question came with.
+pub(crate) type OnProgress = Box<dyn Fn(Bytes) + Send + Sync>;
+
+/// The open questions of one session. Made with the first one: most sessions have none.
+#[derive(Default)]
+pub(super) struct Asks {
+    open: Vec<Open>,
+    /// Told when a stream opens.
+    opened: Option<Arc<Notify>>,
+}
+
+struct Open {
+    id: u64,
+    answer: oneshot::Sender<Result<Given, Unanswered>>,
+    /// The progress token that the question came with, as JSON text, and who wants to hear.
+    progress: Option<(Box<str>, OnProgress)>,
+}
+
+/// A question to a client. Dropped before its answer it is taken back: the client is told on the stream that carried the question.
+pub(crate) struct Question {
+    session: Arc<ClientSession>,
+    id: u64,
+    message: Bytes,
+    answer: oneshot::Receiver<Result<Given, Unanswered>>,
+    sent_on: Option<Arc<EventStream>>,
+    is_settled: bool,
+}
+
+impl ClientSession {
+    /// Makes a question. `params` is the JSON text of an object; a progress token in it is replaced by one of ours, and what the client
+    /// says under that goes to `on_progress`. `None` when there are too many questions already, or `params` is no object.
+    pub(crate) fn ask(self: &Arc<Self>, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Option<Question> {
+        let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
+        let (sender, answer) = oneshot::channel();
+        let (id, token) = {
+            let mut asks = locked(&self.asks);
+            let asks = asks.get_or_insert_default();
+            if asks.open.len() >= MAX_QUESTIONS {
+                return None;
+            }
+            let id = self.next_question.fetch_add(1, Ordering::Relaxed);
+            let token = params.meta().and_then(|meta| meta.get("progressToken"));
+            let progress = token.zip(on_progress).map(|(token, hears)| (token.into(), hears));
+            asks.open.push(Open { id, answer: sender, progress });
+            (id.to_string(), token)
+        };
+        let mut written = Vec::with_capacity(params.text().len() + 16);
+        match params.meta() {
+            Some(meta) if token.is_some() => {
+                let mut own = Vec::with_capacity(meta.text().len() + 16);
+                meta.write(&[Edit::Set("progressToken", &id)], &mut own);
+                params.write(&[Edit::Set("_meta", std::str::from_utf8(&own).ok()?)], &mut written);
+            }
+            _ => written.extend_from_slice(params.text().as_bytes()),
+        }
+        let message = request_text(&id, method, std::str::from_utf8(&written).ok()).into();
+        Some(Question { session: Arc::clone(self), id: id.parse().ok()?, message, answer, sent_on: None, is_settled: false })
+    }
+
+    /// Takes the client's answer to a question: `id` is JSON text, an error the text of its object. Whether there was such a question.
+    pub(crate) fn answered(&self, id: &str, answer: Result<&str, &str>, identity: &Identity) -> bool {
+        let Some(open) = id.parse().ok().and_then(|id| self.take_question(id)) else { return false };
+        let copied = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let answer = match answer {
+            Ok(result) => Ok(Given { result: copied(result), identity: Some(identity.clone()) }),
+            Err(object) => Err(Unanswered::Error(copied(object))),
+        };
+        // Whoever asked may have just stopped waiting.
+        open.answer.send(answer).is_ok()
+    }
+
+    /// Takes the client's progress on a question, whose token is the question's id.
+    pub(crate) fn progressed(&self, params: &RawObject<'_>) {
+        let id = params.get("progressToken").and_then(|token| token.parse::<u64>().ok());
+        let asks = locked(&self.asks);
+        let open = asks.as_ref().and_then(|asks| asks.open.iter().find(|open| Some(open.id) == id));
+        let Some((token, hears)) = open.and_then(|open| open.progress.as_ref()) else { return };
+        let mut written = Vec::with_capacity(params.text().len() + token.len());
+        params.write(&[Edit::Set("progressToken", token)], &mut written);
+        hears(written.into());
+    }
+
+    fn take_question(&self, id: u64) -> Option<Open> {
+        let mut asks = locked(&self.asks);
+        let open = &mut asks.as_mut()?.open;
+        let at = open.iter().position(|open| open.id == id)?;
+        let taken = open.swap_remove(at);
+        if open.is_empty() {
+            *open = Vec::new();
+        }
+        Some(taken)
+    }
+
+    /// Forgets every question: the session ends.
+    pub(super) fn forget_questions(&self) {
+        // Whoever waits for an answer sees its sender go.
+        locked(&self.asks).take();
+    }
+
+    /// Tells those who wait for one that a stream has opened.
+    pub(super) fn stream_opened(&self) {
+        if let Some(opened) = locked(&self.asks).as_ref().and_then(|asks| asks.opened.as_ref()) {
+            opened.notify_waiters();
+        }
+    }
+
+    /// Waits for a stream that can carry a question which belongs to no call.
+    pub(crate) async fn wait_for_stream(&self) -> Arc<EventStream> {
+        let opened = Arc::clone(locked(&self.asks).get_or_insert_default().opened.get_or_insert_default());
+        loop {
+            let mut next = std::pin::pin!(opened.notified());
+            // Listening from before the look, so that no stream opens unheard in between.
+            next.as_mut().enable();
+            if let Some(stream) = self.stream_for_questions() {
+                return stream;
+            }
+            next.await;
+        }
+    }
+}
+
+impl Question {
+    /// Sends the question on this stream, once there is room.
+    pub(crate) async fn send_on(&mut self, stream: &Arc<EventStream>) {
+        stream.send(self.message.clone()).await;
+        self.sent_on = Some(Arc::clone(stream));
+    }
+
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// The client's error, or that its session has ended.
+    pub(crate) async fn answer(&mut self) -> Result<Given, Unanswered> {
+        let answer = (&mut self.answer).await;
+        self.is_settled = true;
+        answer.unwrap_or(Err(Unanswered::Gone))
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        if self.is_settled {
+            return;
+        }
+        let was_open = self.session.take_question(self.id).is_some();
+        if let (true, Some(stream)) = (was_open, &self.sent_on) {
+            let params = format!("{{\"requestId\":{}}}", self.id);
+            stream.push(notification("notifications/cancelled", Some(&params)).into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! One stream of events towards a client: what its connection still has to send, and what is kept for the next connection.
+//!
+//! A stream is more than the connection that reads it: the connection may break and another one may go on behind the last event that
+//! arrived (2025-11-25, basic/transports, resumability and redelivery). So the events wait here, and a connection is a reader with a place.
+
+use super::{
+    locked,
+    reader::Reader,
+    replay::{Binding, Replay, SESSION_BYTES, STREAM_BYTES, STREAM_EVENTS},
+    streams::Streams,
+};
+use crate::edge::sse;
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    sync::{Arc, Mutex, Weak},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// How many events wait for a slow reader of a call's stream; then the call's backend is not read on.
+const CALL_QUEUE: u64 = 8;
+/// How many events wait for a slow reader of a GET stream before the reader is ended.
+pub(crate) const STREAM_QUEUE: u64 = 16;
+/// How long a stream that is at its end, and was read to it, is kept: its last bytes may have been lost with the connection.
+const KEPT_READ: Duration = Duration::from_secs(30);
+/// How long a stream that nobody reads is kept.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The messages of one request, its answer the last.
+    Call,
+    /// GET: what belongs to no request.
+    Session,
+}
+
+/// How a stream begins and names its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// An event without data comes first, so that the client has an id to come back with (2025-11-25).
+    Primed,
+    /// Clients of older revisions take an event without data for a broken message.
+    Plain,
+}
+
+pub(crate) struct EventStream {
+    pub(super) number: u64,
+    pub(super) purpose: Purpose,
+    pub(super) binding: Binding,
+    style: Style,
+    home: Weak<Streams>,
+    replay: Arc<Replay>,
+    log: Mutex<Log>,
+    /// A reader has read, or there is none any more.
+    room: Notify,
+}
+
+#[derive(Default)]
+struct Log {
+    events: VecDeque<Bytes>,
+    /// How many events were dropped in front: the place of the first kept one is one more.
+    dropped: u64,
+    bytes: usize,
+    reader: Option<Place>,
+    /// How many readers there have been: the number of the present one.
+    turn: u64,
+    /// Nothing more comes.
+    ended: bool,
+    /// Since when nobody reads it.
+    alone: Option<Instant>,
+    /// The place of the last event that any reader was given.
+    given: u64,
+}
+
+/// Where a reader is.
+struct Place {
+    /// The place of the last event that it was given.
+    after: u64,
+    waker: Option<Waker>,
+}
+
+impl Log {
+    /// The place of the newest event.
+    fn last(&self) -> u64 {
+        self.dropped + self.events.len() as u64
+    }
+
+    fn unread(&self) -> u64 {
+        self.reader.as_ref().map_or(0, |reader| self.last() - reader.after)
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.reader.as_mut().and_then(|reader| reader.waker.take()) {
+            waker.wake();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.wake();
+        if let Some(reader) = self.reader.take() {
+            self.given = self.given.max(reader.after);
+        }
+        self.alone = Some(Instant::now());
+    }
+}
+
+impl EventStream {
+    /// A new stream and its first reader.
+    pub(super) fn open(home: &Arc<Streams>, replay: &Arc<Replay>, purpose: Purpose, style: Style, binding: Binding) -> (Arc<Self>, Reader) {
+        let stream = Arc::new(Self {
+            number: replay.next_stream(),
+            purpose,
+            binding,
+            style,
+            home: Arc::downgrade(home),
+            replay: Arc::clone(replay),
+            log: Mutex::default(),
+            room: Notify::new(),
+        });
+        let reader = stream.read(&mut locked(&stream.log), 0);
+        (stream, reader)
+    }
+
+    /// A reader behind this place: 0 is the beginning. An earlier reader is ended. What is not kept any more is left out. `None` for a place
+    /// that the stream never had.
+    pub(super) fn read_after(self: &Arc<Self>, place: u64) -> Option<Reader> {
+        let mut log = locked(&self.log);
+        (place <= log.last()).then(|| self.read(&mut log, place))
+    }
+
+    fn read(self: &Arc<Self>, log: &mut Log, place: u64) -> Reader {
+        log.leave();
+        log.turn += 1;
+        log.reader = Some(Place { after: place.max(log.dropped), waker: None });
+        log.alone = None;
+        let opening = (self.style == Style::Primed).then(|| sse::priming(self.replay.name(self.number, place)));
+        Reader::new(Arc::clone(self), log.turn, opening)
+    }
+
+    /// Adds a message, whoever reads: the next reader finds it as far as the bounds allow. Whether a reader is there to take it.
+    pub(crate) fn push(&self, message: Bytes) -> bool {
+        self.add(message, false)
+    }
+
+    /// Adds a message if a reader is there that keeps up; one that does not is ended.
+    pub(super) fn push_to_reader(&self, message: Bytes) -> bool {
+        self.add(message, true)
+    }
+
+    fn add(&self, message: Bytes, readers_only: bool) -> bool {
+        let mut log = locked(&self.log);
+        if self.purpose == Purpose::Session && log.reader.is_some() && log.unread() >= STREAM_QUEUE {
+            log.leave();
+        }
+        if log.ended || (readers_only && log.reader.is_none()) {
+            return false;
+        }
+        let event = sse::named_event(self.replay.name(self.number, log.last() + 1), message);
+        let home = self.home.upgrade();
+        self.replay.take(event.len());
+        if let Some(home) = &home {
+            home.take(event.len());
+        }
+        log.bytes += event.len();
+        log.events.push_back(event);
+        self.trim(&mut log, home.as_deref());
+        log.wake();
+        log.reader.is_some()
+    }
+
+    /// Adds a message once a slow reader has made room for it.
+    pub(crate) async fn send(&self, message: Bytes) {
+        loop {
+            let mut room = pin!(self.room.notified());
+            // Listening from before the look, so that no room is made unheard in between.
+            room.as_mut().enable();
+            if locked(&self.log).unread() < CALL_QUEUE {
+                break;
+            }
+            room.await;
+        }
+        self.push(message);
+    }
+
+    /// Drops what is beyond the bounds, oldest first, and never what a reader has yet to be given.
+    fn trim(&self, log: &mut Log, home: Option<&Streams>) {
+        loop {
+            let given = log.reader.as_ref().map_or(u64::MAX, |reader| reader.after);
+            // What a reader was given is kept while there is plenty of room; what nobody was given, while there is any.
+            let full = if log.reader.is_some() { self.replay.is_half_full() } else { self.replay.is_full() };
+            let over = full
+                || log.events.len() > STREAM_EVENTS
+                || log.bytes > STREAM_BYTES
+                || home.is_some_and(|home| home.bytes() > SESSION_BYTES);
+            if !over || log.dropped + 1 > given {
+                return;
+            }
+            let Some(event) = log.events.pop_front() else { return };
+            log.dropped += 1;
+            log.bytes -= event.len();
+            self.replay.give_back(event.len());
+            if let Some(home) = home {
+                home.give_back(event.len());
+            }
+        }
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn end(&self) {
+        let mut log = locked(&self.log);
+        log.ended = true;
+        log.wake();
+        drop(log);
+        self.room.notify_waiters();
+    }
+
+    /// Nothing more comes, and nothing is read on.
+    pub(crate) fn close(&self) {
+        let mut log = locked(&self.log);
+        log.ended = true;
+        log.leave();
+        drop(log);
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    pub(crate) fn has_reader(&self) -> bool {
+        locked(&self.log).reader.is_some()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        locked(&self.log).ended
+    }
+
+    /// Whether nobody is going to come back for it any more.
+    pub(super) fn is_forgotten(&self, now: Instant) -> bool {
+        let log = locked(&self.log);
+        let Some(since) = log.alone else { return false };
+        // A call that still runs has somebody who writes, and the bounds of calls end it.
+        let waits = self.purpose == Purpose::Call && !log.ended;
+        let kept = if log.ended && log.given == log.last() { KEPT_READ } else { KEPT };
+        !waits && now.saturating_duration_since(since) >= kept
+    }
+
+    /// What the reader of this turn is given next.
+    pub(super) fn poll_event(&self, turn: u64, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut log = locked(&self.log);
+        if log.turn != turn {
+            return Poll::Ready(None);
+        }
+        let dropped = log.dropped;
+        let (last, ended) = (log.last(), log.ended);
+        let Some(reader) = log.reader.as_mut() else { return Poll::Ready(None) };
+        if reader.after < last {
+            let index = usize::try_from(reader.after - dropped).unwrap_or(usize::MAX);
+            reader.after += 1;
+            let event = log.events.get(index).cloned();
+            self.trim(&mut log, self.home.upgrade().as_deref());
+            drop(log);
+            self.room.notify_waiters();
+            return Poll::Ready(event);
+        }
+        if ended {
+            return Poll::Ready(None);
+        }
+        if !reader.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            reader.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The reader of this turn has gone.
+    pub(super) fn left(&self, turn: u64) {
+        let mut log = locked(&self.log);
+        if log.turn == turn && log.reader.is_some() {
+            log.leave();
+            self.trim(&mut log, self.home.upgrade().as_deref());
+        }
+        drop(log);
+        self.room.notify_waiters();
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        let bytes = locked(&self.log).bytes;
+        self.replay.give_back(bytes);
+        if let Some(home) = self.home.upgrade() {
+            home.give_back(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
