@@ -1,6 +1,7 @@
 //! The whole crate against small servers over real sockets.
 
 mod abandoned;
+mod asks;
 mod calls;
 mod credentials;
 mod eras;

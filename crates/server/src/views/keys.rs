@@ -25,6 +25,11 @@ pub(crate) struct ViewerKey {
     pub(crate) scopes: SmallVec<[Option<ViewScope>; 4]>,
 }
 
+/// What a backend is told of a viewer's capabilities: extensions are of the modern era.
+pub(super) fn declared(era: Era, capabilities: CapabilitySet) -> CapabilitySet {
+    if era == Era::Legacy { capabilities.without_extensions() } else { capabilities }
+}
+
 /// Under what one backend's list is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ListKey {
@@ -50,8 +55,7 @@ impl ViewerKey {
     pub(super) fn list(&self, backend: &Backend) -> Option<ListKey> {
         let scope = (*self.scopes.get(backend.index())?)?;
         let era = backend.known_era(self.era).unwrap_or(self.era);
-        // Towards a legacy backend nothing is declared, so nothing can depend on it.
-        let capabilities = if era == Era::Legacy { CapabilitySet::NONE } else { self.capabilities };
+        let capabilities = declared(era, self.capabilities);
         Some(ListKey { backend: backend.index(), era, capabilities, scope })
     }
 

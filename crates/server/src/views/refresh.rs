@@ -2,7 +2,7 @@
 
 use super::{
     current::Views,
-    keys::{ListKey, Viewer},
+    keys::{ListKey, Viewer, declared},
     slot::{Fetched, Slot, bits},
 };
 use std::{
@@ -127,7 +127,7 @@ impl Views {
     /// What a listing brought, over what is known already, and the key that it belongs under: the era may only now be known.
     fn fetched(&self, key: ListKey, capabilities: CapabilitySet, slot: &Slot, listed: Listed) -> (ListKey, Fetched) {
         let era = listed.era();
-        let resolved = ListKey { era, capabilities: if era == Era::Legacy { CapabilitySet::NONE } else { capabilities }, ..key };
+        let resolved = ListKey { era, capabilities: declared(era, capabilities), ..key };
         let troubles = listed.failed().iter().map(|(_, error)| error).chain(listed.warnings());
         let troubles: Vec<String> = troubles.map(ToString::to_string).collect();
         let lacking = bits(|kind| listed.lacks(kind));
