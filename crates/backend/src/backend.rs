@@ -11,9 +11,10 @@ use crate::{
     http::{Client, ClientOptions, Connector, Target},
     key::KeyMaker,
     options::process_secret,
-    outgoing::Bases,
+    outgoing::{Audience, Bases},
     seldom::Seldom,
     session::{OwnedSessions, SessionPool},
+    wire::Wire,
 };
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, HeaderName};
@@ -46,6 +47,7 @@ pub struct Backend {
     list_scope: ListScope,
     timeout: Duration,
     max_duration: Duration,
+    wire: Wire,
     target: Target,
     bases: Bases,
     calls: Client,
@@ -119,6 +121,7 @@ impl Backend {
             calls: client(options.max_concurrent),
             streams: client(1),
             target,
+            wire: Wire::new(options.transport),
             bulkhead: Bulkhead::new(options.max_concurrent, timeout),
             next_id: AtomicU64::new(1),
             probing: Flight::default(),
@@ -210,6 +213,18 @@ impl Backend {
 
     pub(crate) fn strategy(&self) -> &dyn OutgoingStrategy {
         &*self.strategy
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Whose lists change when the backend says so to this audience.
+    pub(crate) fn scope_of(&self, audience: Audience<'_>) -> ViewScope {
+        match audience {
+            Audience::Caller(caller) => self.scope(caller),
+            Audience::Gateway => ViewScope::Shared,
+        }
     }
 
     pub(crate) fn target(&self) -> &Target {

@@ -104,8 +104,7 @@ impl Backend {
     /// Decides how to speak, and gets the session that this needs.
     async fn prepare(self: &Arc<Self>, seat: &Seat<'_>) -> Result<(Speech, Option<Lease>), Error> {
         match self.eras().choose(seat.era) {
-            // Only one modern revision is known.
-            Some(Era::Modern) => Ok((Speech::Modern(Revision::LATEST_MODERN), None)),
+            Some(Era::Modern) => Ok((self.modern(seat.audience).await?, None)),
             Some(Era::Legacy) => match Lease::get(self, self.wanted(seat), seat.audience).await {
                 // It may have become another server since it was asked.
                 Err(error) if error.refuses_era() => Box::pin(self.find_out(seat)).await,
@@ -115,9 +114,15 @@ impl Backend {
         }
     }
 
+    /// How to speak modern: only one such revision is known.
+    pub(crate) async fn modern(self: &Arc<Self>, audience: Audience<'_>) -> Result<Speech, Error> {
+        let link = self.modern_link(audience).await.map_err(|kind| self.fail(Phase::Connect, kind))?;
+        Ok(Speech::Modern(Revision::LATEST_MODERN, link))
+    }
+
     async fn find_out(self: &Arc<Self>, seat: &Seat<'_>) -> Result<(Speech, Option<Lease>), Error> {
         match self.find_era(seat).await? {
-            Era::Modern => Ok((Speech::Modern(Revision::LATEST_MODERN), None)),
+            Era::Modern => Ok((self.modern(seat.audience).await?, None)),
             Era::Legacy => Lease::get(self, self.wanted(seat), seat.audience).await.map(Lease::spoken),
         }
     }

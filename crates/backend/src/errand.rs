@@ -5,6 +5,7 @@ use crate::{
     content::Content,
     http::Reply,
     outgoing::{Audience, Mirrors, Outgoing, Protocol},
+    pipe::Link,
     session::{Lease, PoolKey, Session, Wish},
 };
 use bytes::Bytes;
@@ -85,6 +86,14 @@ impl Backend {
         self.errand(move |backend| async move {
             let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
             drop(lease);
+        });
+    }
+
+    /// Sends a notification or a response over a pipe.
+    pub(crate) fn send_over(self: &Arc<Self>, caller: Option<Identity>, link: &Link, body: Bytes) {
+        let pipe = Arc::clone(&link.pipe);
+        self.errand(move |_| async move {
+            let _ = pipe.send(body, Audience::from(caller.as_ref())).await;
         });
     }
 
@@ -210,6 +219,15 @@ impl Backend {
         self.shared().spawn(async move {
             let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
         });
+    }
+
+    /// Reads what is left of an answer that nobody needs, in a task.
+    pub(crate) fn drain_later(self: &Arc<Self>, mut reply: Reply) {
+        if !reply.is_ended() {
+            self.shared().spawn(async move {
+                let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
+            });
+        }
     }
 
     /// Takes up a stream that broke off, after the pause that the server asked for.

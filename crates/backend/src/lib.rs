@@ -38,6 +38,7 @@ mod tests;
 mod together;
 mod transmit;
 mod watch;
+mod wire;
 
 pub use alarm::Alarm;
 pub use ask::{Answer, AskId, Asked, Ear};
@@ -56,3 +57,4 @@ pub use session::CallerSessions;
 pub use status::BackendStatus;
 pub use subscribe::{Subscribed, Subscription};
 pub use watch::WatchGuard;
+pub use wire::HttpTransport;

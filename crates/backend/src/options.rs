@@ -1,6 +1,6 @@
 //! What backends are made of.
 
-use crate::{ViewScope, budget::Budget};
+use crate::{HttpTransport, ViewScope, budget::Budget};
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -109,6 +109,8 @@ pub struct BackendOptions {
     pub name: String,
     /// Its endpoint. User name and password in it are not sent.
     pub url: Url,
+    /// Which of HTTP's transports it speaks.
+    pub transport: HttpTransport,
     /// Which headers it is sent.
     pub policy: Arc<BackendPolicy>,
     /// Who gives credentials for it.

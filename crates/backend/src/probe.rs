@@ -11,7 +11,7 @@ use crate::{
     session::Lease,
 };
 use std::{sync::Arc, time::Duration};
-use vmcp_core::{Era, Revision, frame::RawObject};
+use vmcp_core::{Era, frame::RawObject};
 
 /// How long a backend has for `server/discover`: old servers may stay silent on what they do not know.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -94,17 +94,27 @@ impl Backend {
 
     /// `server/discover`, and what it says about modern.
     pub(crate) async fn discover(self: &Arc<Self>, audience: Audience<'_>) -> Result<Discovered, Error> {
+        let speech = self.modern(audience).await?;
+        self.discover_by(audience, speech).await
+    }
+
+    /// As [`Self::discover`], speaking this way.
+    pub(crate) async fn discover_by(self: &Arc<Self>, audience: Audience<'_>, speech: Speech) -> Result<Discovered, Error> {
+        let is_piped = speech.pipe().is_some();
         let limit = self.silence().min(LIMIT);
         let fail = |kind| self.fail(Phase::Discover, kind);
         let nothing = RawObject::parse("{}").map_err(|error| fail(ErrorKind::Malformed(error.to_string().into())))?;
-        let speech = Speech::Modern(Revision::LATEST_MODERN);
         let mut exchange = Exchange::new(self, audience, Phase::Discover, speech, (limit, limit));
         let answer = match exchange.open(&Ask::plain("server/discover", &nothing)).await {
             Ok(_) => exchange.answer().await,
             Err(error) => Err(error),
         };
         let answer = answer.map_err(|error| error.kind().clone());
-        let verdict = discover_verdict(exchange.status(), &answer);
+        let verdict = match &answer {
+            // Some old servers say nothing to what they do not know (2026-07-28, basic/transports/stdio).
+            Err(ErrorKind::Timeout(_)) if is_piped => Verdict::No,
+            answer => discover_verdict(exchange.status(), answer),
+        };
         drop(exchange);
         match verdict {
             Verdict::Yes | Verdict::Modern => self.learn(Era::Modern, Speaks::Yes),

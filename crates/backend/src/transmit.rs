@@ -33,7 +33,7 @@ impl Backend {
         Ok((parts, reply))
     }
 
-    async fn transmit_to(&self, target: &Target, outgoing: &Outgoing<'_>) -> Result<(Parts, Reply), ErrorKind> {
+    pub(crate) async fn transmit_to(&self, target: &Target, outgoing: &Outgoing<'_>) -> Result<(Parts, Reply), ErrorKind> {
         let headers = self.headers(outgoing, target).await?;
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();

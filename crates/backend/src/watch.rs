@@ -5,8 +5,10 @@ use crate::{
     call::Seat,
     content::Content,
     errand::method_only,
+    exchange::{Speech, cancelled},
     http::Reply,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
+    pipe::Link,
     session::{Holder, Lease},
     sse::SseReader,
     subscribe::{declared, wanted},
@@ -20,7 +22,10 @@ use std::{
     task::Poll,
     time::Duration,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use vmcp_auth::Identity;
 use vmcp_core::{
@@ -215,36 +220,54 @@ impl Watch {
         let params = format!("{{\"notifications\":{{{}}}}}", filter.trim_end_matches(','));
         let Ok(params) = RawObject::parse(&params) else { return End::None };
         let revision = Revision::LATEST_MODERN;
+        let Ok(speech) = backend.modern(self.audience()).await else { return End::Failed };
+        let id = backend.next_id();
         let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: declared(&wishes), log_level: None };
         let method = "subscriptions/listen";
+        let body = request_body(id, method, &params, &[], meta, false).into();
+        let hearing = Hearing { holder, change };
+        if let Speech::Modern(_, Some(link)) = &speech {
+            return self.subscribe_over(link, id, body, &hearing, changes).await;
+        }
         let outgoing = Outgoing {
             method: Method::POST,
             audience: self.audience(),
             protocol: Protocol::Modern(revision, method_only(method)),
             last_event_id: None,
-            body: request_body(backend.next_id(), method, &params, &[], meta, false).into(),
+            body,
             is_stream: true,
         };
         let Ok(Ok((parts, reply))) = timeout(backend.silence(), backend.transmit(&outgoing)).await else { return End::Failed };
         match parts.status {
-            StatusCode::OK if Content::of(&parts.headers) == Content::Events => {
-                let hearing = Hearing { holder, change };
-                match changes {
-                    None => self.hear(reply, &hearing).await,
-                    Some(mut changes) => {
-                        let mut changed = pin!(changes.changed());
-                        let mut hear = pin!(self.hear(reply, &hearing));
-                        poll_fn(|cx| match hear.as_mut().poll(cx) {
-                            Poll::Ready(end) => Poll::Ready(end),
-                            Poll::Pending => changed.as_mut().poll(cx).map(|_| End::Changed),
-                        })
-                        .await
-                    }
-                }
-            }
+            StatusCode::OK if Content::of(&parts.headers) == Content::Events => until_changed(self.hear(reply, &hearing), changes).await,
             status if status.is_success() || status.is_client_error() => End::None,
             _ => End::Failed,
         }
+    }
+
+    /// As [`Self::subscribe`], over a pipe.
+    async fn subscribe_over(&mut self, link: &Link, id: u64, body: Bytes, hearing: &Hearing, changes: Option<watch::Receiver<u64>>) -> End {
+        let Ok(mut inbox) = link.switch.sit(id, false) else { return End::Failed };
+        let sent = timeout(self.backend.silence(), link.pipe.send(body, self.audience())).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return End::Failed;
+        }
+        let taken_back = TakenBack { backend: Arc::clone(&self.backend), caller: self.caller.clone(), link: link.clone(), id };
+        let start = Instant::now();
+        self.comes_back();
+        let hear = async {
+            while let Ok(data) = poll_fn(|cx| inbox.poll(cx)).await {
+                match Message::parse(&data) {
+                    Ok(Message::Notification(_)) => self.message(&data, hearing),
+                    Ok(Message::Error(..)) => return End::None,
+                    _ => break,
+                }
+            }
+            End::Ended(start)
+        };
+        let end = until_changed(hear, changes).await;
+        drop(taken_back);
+        end
     }
 
     /// Hears until the stream ends.
@@ -278,6 +301,32 @@ impl Watch {
             let params = params.map_or(Bytes::from_static(b"{}"), |params| data.slice_ref(params.text().as_bytes()));
             ear.notified(self.backend.index(), &method, params);
         }
+    }
+}
+
+/// Waits for the end of a subscription, or until other things are to be heard of.
+async fn until_changed(hear: impl Future<Output = End>, changes: Option<watch::Receiver<u64>>) -> End {
+    let mut hear = pin!(hear);
+    let Some(mut changes) = changes else { return hear.await };
+    let mut changed = pin!(changes.changed());
+    poll_fn(|cx| match hear.as_mut().poll(cx) {
+        Poll::Ready(end) => Poll::Ready(end),
+        Poll::Pending => changed.as_mut().poll(cx).map(|_| End::Changed),
+    })
+    .await
+}
+
+/// Takes a subscription over a pipe back when it is not heard any more.
+struct TakenBack {
+    backend: Arc<Backend>,
+    caller: Option<Identity>,
+    link: Link,
+    id: u64,
+}
+
+impl Drop for TakenBack {
+    fn drop(&mut self) {
+        self.backend.send_over(self.caller.take(), &self.link, cancelled(self.id));
     }
 }
 

@@ -14,7 +14,14 @@ impl Exchange {
     /// Takes a seat at the session's switch, where something can come there for this request.
     pub(super) async fn listen(&mut self, ask: &Ask<'_>) -> Result<(), ErrorKind> {
         self.inbox = None;
-        let Speech::Legacy(session) = &self.speech else { return Ok(()) };
+        let session = match &self.speech {
+            Speech::Opening(None) | Speech::Modern(_, None) => return Ok(()),
+            Speech::Opening(Some(link)) | Speech::Modern(_, Some(link)) => {
+                self.inbox = Some(link.switch.sit(self.id, false)?);
+                return Ok(());
+            }
+            Speech::Legacy(session) => session,
+        };
         let can_be_asked = self.phase == Phase::Call && session.holder().capabilities.can_be_asked();
         if session.pipe.is_none() {
             let needs_stream = can_be_asked || self.phase == Phase::Call && ask.log_level.is_some();

@@ -9,6 +9,7 @@ mod side;
 
 pub(crate) use collect::Collect;
 pub(crate) use open::{Ask, Opened};
+pub(crate) use side::cancelled;
 
 use crate::{
     AskId, Backend, Error, ErrorKind, Event, Phase,
@@ -17,6 +18,7 @@ use crate::{
     deadline::Deadline,
     http::Reply,
     outgoing::{Audience, Mirrors, Protocol},
+    pipe::{Link, Pipe},
     session::{Inbox, Lease, Session},
     sse::SseReader,
 };
@@ -59,9 +61,9 @@ pub struct Exchange {
 #[derive(Clone)]
 pub(crate) enum Speech {
     /// `initialize`.
-    Opening,
+    Opening(Option<Link>),
     Legacy(Arc<Session>),
-    Modern(Revision),
+    Modern(Revision, Option<Link>),
 }
 
 /// How far the answer has come.
@@ -98,16 +100,24 @@ type Resuming = Pin<Box<dyn Future<Output = Result<Reply, ErrorKind>> + Send>>;
 impl Speech {
     pub(crate) fn era(&self) -> Era {
         match self {
-            Self::Opening | Self::Legacy(_) => Era::Legacy,
-            Self::Modern(_) => Era::Modern,
+            Self::Opening(_) | Self::Legacy(_) => Era::Legacy,
+            Self::Modern(..) => Era::Modern,
         }
     }
 
     pub(crate) fn protocol<'a>(&'a self, mirrors: Mirrors<'a>) -> Protocol<'a> {
         match self {
-            Self::Opening => Protocol::Opening,
+            Self::Opening(_) => Protocol::Opening,
             Self::Legacy(session) => Protocol::Legacy(session),
-            Self::Modern(revision) => Protocol::Modern(*revision, mirrors),
+            Self::Modern(revision, _) => Protocol::Modern(*revision, mirrors),
+        }
+    }
+
+    /// The pipe that everything goes over, where there is one.
+    pub(crate) fn pipe(&self) -> Option<&Arc<dyn Pipe>> {
+        match self {
+            Self::Legacy(session) => session.pipe.as_ref(),
+            Self::Opening(link) | Self::Modern(_, link) => link.as_ref().map(|link| &link.pipe),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     http::Reply,
     outgoing::{Audience, Meta, Mirrors, Outgoing, SESSION_ID, request_body},
     sse::SseReader,
+    together::Boxed,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, response::Parts};
@@ -79,17 +80,21 @@ impl Exchange {
         // The time for a handshake before was its own.
         self.deadline.heard();
         let meta = match self.speech {
-            Speech::Opening | Speech::Legacy(_) => Meta::Legacy,
-            Speech::Modern(revision) => {
+            Speech::Opening(_) | Speech::Legacy(_) => Meta::Legacy,
+            Speech::Modern(revision, _) => {
                 let client_info = &self.backend.shared().client_info;
                 Meta::Modern { revision, client_info, capabilities: ask.capabilities, log_level: ask.log_level }
             }
         };
         let body = request_body(self.id, ask.method, ask.params, ask.set, meta, ask.progress).into();
-        if let Speech::Legacy(session) = &self.speech
-            && (session.pipe.is_some() || ask.log_level.is_some() || session.holder().capabilities.can_be_asked())
-        {
-            return Box::pin(self.send_with_side(ask, body)).await;
+        let has_side = match &self.speech {
+            Speech::Legacy(session) => session.pipe.is_some() || ask.log_level.is_some() || session.holder().capabilities.can_be_asked(),
+            Speech::Opening(link) | Speech::Modern(_, link) => link.is_some(),
+        };
+        if has_side {
+            // A type of its own, so that those who wait for it need not know everything that is in it.
+            let sent: Boxed<'_, Result<Opened, ErrorKind>> = Box::pin(self.send_with_side(ask, body));
+            return sent.await;
         }
         let arguments = if ask.param_headers.is_empty() { None } else { ask.params.get_object("arguments") };
         let mirrors = Mirrors { method: ask.method, name: ask.name, params: ask.param_headers, arguments: arguments.as_ref() };
@@ -109,11 +114,16 @@ impl Exchange {
 
     /// Sends where something may come beside the answer.
     async fn send_with_side(&mut self, ask: &Ask<'_>, body: Bytes) -> Result<Opened, ErrorKind> {
-        self.listen(ask).await?;
+        match self.listen(ask).await {
+            Ok(()) => {}
+            // It ended since it was chosen, and nothing was written.
+            Err(ErrorKind::Lost(why)) => {
+                return if matches!(self.speech, Speech::Legacy(_)) { Ok(Opened::SessionLost) } else { Err(ErrorKind::Connect(why)) };
+            }
+            Err(kind) => return Err(kind),
+        }
         self.pending = self.phase == Phase::Call;
-        if let Speech::Legacy(session) = &self.speech
-            && let Some(pipe) = session.pipe.clone()
-        {
+        if let Some(pipe) = self.speech.pipe().cloned() {
             self.send_piped(&*pipe, body).await?;
             return Ok(Opened::Answering);
         }
@@ -180,7 +190,8 @@ impl Exchange {
         if parts.status == StatusCode::NOT_FOUND && has_session && code != Some(METHOD_NOT_FOUND) {
             return Ok(Opened::SessionLost);
         }
-        if let (Speech::Modern(_), StatusCode::BAD_REQUEST, Some((UNSUPPORTED_VERSION, object, _))) = (&self.speech, parts.status, &error) {
+        if let (Speech::Modern(..), StatusCode::BAD_REQUEST, Some((UNSUPPORTED_VERSION, object, _))) = (&self.speech, parts.status, &error)
+        {
             let offered = offered(object);
             // As an answer too, for who does not ask again.
             self.state = State::Known(Event::Error { code: UNSUPPORTED_VERSION, object: object.clone() });
@@ -210,7 +221,7 @@ impl Exchange {
 
     /// Whether an error without an id is taken for the answer: where servers refuse before they read the body.
     pub(super) fn takes_nameless_errors(&self) -> bool {
-        matches!(self.speech, Speech::Modern(_) | Speech::Opening)
+        matches!(self.speech, Speech::Modern(..) | Speech::Opening(_))
     }
 
     /// A backend that refuses what it spoke until now may have become another one.
@@ -223,7 +234,7 @@ impl Exchange {
         }
         let forget = |era| self.backend.learn(era, Speaks::Unknown);
         match &self.speech {
-            Speech::Modern(_) if code.is_none_or(|code| code == INVALID_REQUEST || LEGACY_ONLY.contains(&code)) => forget(Era::Modern),
+            Speech::Modern(..) if code.is_none_or(|code| code == INVALID_REQUEST || LEGACY_ONLY.contains(&code)) => forget(Era::Modern),
             Speech::Legacy(session) => {
                 if code.is_some_and(is_modern_error) || code.is_none() && session.id.is_none() {
                     forget(Era::Legacy);
@@ -232,7 +243,7 @@ impl Exchange {
                     self.backend.doubt_session(self.caller.clone(), session);
                 }
             }
-            Speech::Modern(_) | Speech::Opening => {}
+            Speech::Modern(..) | Speech::Opening(_) => {}
         }
     }
 }

@@ -73,8 +73,12 @@ impl Target {
 
     /// The target that a redirect names; `None` where it leads to another origin or nowhere.
     pub(crate) fn redirected(&self, headers: &HeaderMap) -> Option<Self> {
-        let location = headers.get(LOCATION)?.to_str().ok()?;
-        let url = self.url.join(location).ok()?;
+        self.within_origin(headers.get(LOCATION)?.to_str().ok()?)
+    }
+
+    /// The target that an address names, taken relative to this one; `None` where it is of another origin or none at all.
+    pub(crate) fn within_origin(&self, address: &str) -> Option<Self> {
+        let url = self.url.join(address).ok()?;
         (url.origin() == self.url.origin()).then(|| Self::new(&url).ok()).flatten()
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 use asking::{Asking, Round};
 use std::{sync::Arc, time::Duration};
 use vmcp_auth::Identity;
-use vmcp_core::{CapabilitySet, Era, Revision};
+use vmcp_core::{CapabilitySet, Era};
 
 /// Whose lists are wanted.
 #[derive(Clone, Copy)]
@@ -40,28 +40,28 @@ pub struct Early<'a> {
 
 /// Where the lists come from.
 enum Ground {
-    Modern(Discovered),
+    Modern(Speech, Discovered),
     Legacy(Lease),
 }
 
 impl Ground {
     fn speech(&self) -> Speech {
         match self {
-            Self::Modern(_) => Speech::Modern(Revision::LATEST_MODERN),
+            Self::Modern(speech, _) => speech.clone(),
             Self::Legacy(lease) => Speech::Legacy(Arc::clone(lease.session())),
         }
     }
 
     fn offers(&self) -> Offers {
         match self {
-            Self::Modern(told) => told.offers,
+            Self::Modern(_, told) => told.offers,
             Self::Legacy(lease) => lease.session().offers,
         }
     }
 
     fn instructions(&self) -> Option<Arc<str>> {
         match self {
-            Self::Modern(told) => told.instructions.clone(),
+            Self::Modern(_, told) => told.instructions.clone(),
             Self::Legacy(lease) => lease.session().instructions.clone(),
         }
     }
@@ -93,7 +93,10 @@ impl Backend {
             None => self.find_era(seat).await?,
         };
         Ok(match era {
-            Era::Modern => Ground::Modern(self.discover(seat.audience).await?),
+            Era::Modern => {
+                let speech = self.modern(seat.audience).await?;
+                Ground::Modern(speech.clone(), self.discover_by(seat.audience, speech).await?)
+            }
             Era::Legacy => Ground::Legacy(Lease::get(self, self.wanted(seat), seat.audience).await?),
         })
     }

@@ -2,11 +2,13 @@
 
 use super::{Holder, Opened, Session, Switch};
 use crate::{
-    Backend, Error, ErrorKind, Event, Phase, Speaks, ViewScope,
+    Backend, Error, ErrorKind, Event, Phase, Speaks,
     era::{Verdict, initialize_verdict},
     exchange::{Ask, Exchange, Speech},
     offers::{Offers, instructions},
     outgoing::Audience,
+    pipe::Link,
+    together::Boxed,
 };
 use http::HeaderValue;
 use std::{sync::Arc, time::Duration};
@@ -53,7 +55,9 @@ impl Backend {
         );
         let fail = |kind| self.fail(Phase::Initialize, kind);
         let params = RawObject::parse(&params).map_err(|error| fail(ErrorKind::Malformed(error.to_string().into())))?;
-        let mut exchange = Exchange::new(self, audience, Phase::Initialize, Speech::Opening, (limit, limit));
+        let link = self.open_link(audience, &holder).await.map_err(fail)?;
+        let ending = Ending(link.clone());
+        let mut exchange = Exchange::new(self, audience, Phase::Initialize, Speech::Opening(link.clone()), (limit, limit));
         let answer = match exchange.open(&Ask::plain("initialize", &params)).await {
             Ok(_) => exchange.answer().await,
             Err(error) => Err(error),
@@ -62,6 +66,11 @@ impl Backend {
         let verdict = initialize_verdict(exchange.status(), &answer);
         if verdict == Verdict::Modern {
             self.learn(Era::Modern, Speaks::Yes);
+        }
+        if verdict == Verdict::No
+            && let Some(session) = self.try_sse(audience, &holder).await
+        {
+            return session;
         }
         let refused = matches!(verdict, Verdict::No | Verdict::Modern);
         if refused {
@@ -89,12 +98,11 @@ impl Backend {
         };
         self.learn_revision(revision);
         let instructions = instructions(&result).map(|text| self.intern_instructions(text));
-        let scope = match audience {
-            Audience::Caller(caller) => self.scope(caller),
-            Audience::Gateway => ViewScope::Shared,
+        let (pipe, switch) = match ending.into_link() {
+            Some(Link { pipe, switch }) => (Some(pipe), switch),
+            None => (None, Switch::new(holder, self.scope_of(audience), false)),
         };
-        let switch = Switch::new(holder, scope, false);
-        let opened = Opened { id, revision, offers: Offers::read(&result), instructions, switch, pipe: None };
+        let opened = Opened { id, revision, offers: Offers::read(&result), instructions, switch, pipe };
         let session = Session::new(opened, self.open_sessions());
         let told = tokio::time::timeout(limit, self.tell(audience, &session, notification("notifications/initialized", None).into())).await;
         let failed = match told {
@@ -110,6 +118,37 @@ impl Backend {
         tracing::debug!(backend = &**self.name(), %revision, "opened a session");
         self.tell_wishes(audience, &session);
         Ok(session)
+    }
+
+    /// Where streamable HTTP was refused, the older transport may be there (2025-11-25, basic/transports, backwards compatibility).
+    fn try_sse<'a>(self: &'a Arc<Self>, audience: Audience<'a>, holder: &'a Arc<Holder>) -> Boxed<'a, Option<Result<Arc<Session>, Error>>> {
+        Box::pin(async move {
+            if !self.wire().may_be_sse() {
+                return None;
+            }
+            let link = self.open_events(audience, holder).await.ok()?;
+            link.pipe.close();
+            self.wire().found_sse();
+            tracing::info!(backend = &**self.name(), "the backend speaks HTTP+SSE (2024-11-05)");
+            Some(self.shake_hands(audience, Arc::clone(holder)).await)
+        })
+    }
+}
+
+/// Closes a pipe over which no session was opened.
+struct Ending(Option<Link>);
+
+impl Ending {
+    fn into_link(mut self) -> Option<Link> {
+        self.0.take()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            link.pipe.close();
+        }
     }
 }
 

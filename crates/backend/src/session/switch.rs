@@ -119,6 +119,8 @@ impl Switch {
                 Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
                     self.give(|seat| id.is_number(seat.id), data);
                 }
+                // It says not what it answers: where one call is in flight there is no doubt.
+                Message::Error(None, _) if self.carries_answers => self.give_only(data),
                 Message::Response(_) | Message::Error(..) => {}
                 Message::Notification(notification) => self.notification(backend, data, whole, notification),
                 Message::Request(request) => self.request(backend, data, whole, request, say),
@@ -128,6 +130,13 @@ impl Switch {
 
     fn notification(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, notification: &Notification<'_>) {
         let params = notification.params.as_ref();
+        // A subscription over a pipe is named by the id of its request (2026-07-28, basic/patterns/subscriptions).
+        let subscription = || params?.meta()?.get("io.modelcontextprotocol/subscriptionId")?.parse::<u64>().ok();
+        if self.carries_answers
+            && let Some(id) = subscription()
+        {
+            return self.give(|seat| seat.id == id, data);
+        }
         match &*notification.method {
             "notifications/progress" => {
                 let token: Option<u64> = params.and_then(|params| params.get("progressToken")?.parse().ok());
@@ -206,6 +215,13 @@ impl Switch {
             && !state.seats[at].take(data)
         {
             state.seats.swap_remove(at);
+        }
+    }
+
+    fn give_only(&self, data: &Bytes) {
+        let alone = self.state().seats.len() == 1;
+        if alone {
+            self.give_all(data);
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct SseEvent {
     pub(crate) data: Bytes,
     /// Whether it is of the type `message`, named or by default; others are none of MCP's.
     pub(crate) is_message: bool,
+    /// Whether it is of the type `endpoint`: the address to post to (2024-11-05, basic/transports).
+    pub(crate) is_endpoint: bool,
 }
 
 /// The event is longer than the bound.
@@ -33,6 +35,7 @@ pub(crate) struct SseReader {
     size: usize,
     data: Data,
     is_message: bool,
+    is_endpoint: bool,
     /// The id field of the event so far, and that of the last event that ended.
     id: Option<Bytes>,
     last_id: Option<Bytes>,
@@ -61,6 +64,7 @@ impl SseReader {
             size: 0,
             data: Data::None,
             is_message: true,
+            is_endpoint: false,
             id: None,
             last_id: None,
             retry: None,
@@ -158,7 +162,10 @@ impl SseReader {
         let value = line;
         match &name[..] {
             b"data" => self.data.add(value),
-            b"event" => self.is_message = value.is_empty() || &value[..] == b"message",
+            b"event" => {
+                self.is_message = value.is_empty() || &value[..] == b"message";
+                self.is_endpoint = &value[..] == b"endpoint";
+            }
             b"id" if !value.contains(&0) => self.id = Some(value),
             b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
                 let millis = std::str::from_utf8(&value).ok().and_then(|digits| digits.parse().ok());
@@ -174,12 +181,13 @@ impl SseReader {
             self.last_id = Some(id);
         }
         let is_message = std::mem::replace(&mut self.is_message, true);
+        let is_endpoint = std::mem::take(&mut self.is_endpoint);
         let data = match std::mem::take(&mut self.data) {
             Data::None => return None,
             Data::One(data) => data,
             Data::Many(lines) => lines.freeze(),
         };
-        Some(SseEvent { data, is_message })
+        Some(SseEvent { data, is_message, is_endpoint })
     }
 }
 

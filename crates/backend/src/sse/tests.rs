@@ -52,7 +52,11 @@ fn model(stream: &[u8]) -> Said {
             }
             if !buffer.is_empty() {
                 buffer.pop();
-                events.push(SseEvent { data: buffer.into(), is_message: kind.is_empty() || kind == b"message" });
+                events.push(SseEvent {
+                    data: buffer.into(),
+                    is_message: kind.is_empty() || kind == b"message",
+                    is_endpoint: kind == b"endpoint",
+                });
             }
             (buffer, kind) = (Vec::new(), Vec::new());
             continue;
@@ -93,7 +97,7 @@ fn comments_other_fields_and_a_byte_order_mark_are_passed_over() {
 #[test]
 fn ids_and_retry_times_are_kept() {
     let (events, id, retry) = read(&[b"id: 7\nretry: 250\ndata:\n\nid: x\0y\n\nid: 8\n"]);
-    assert_eq!(events, [SseEvent { data: Bytes::new(), is_message: true }]);
+    assert_eq!(events, [SseEvent { data: Bytes::new(), is_message: true, is_endpoint: false }]);
     assert_eq!((id.as_deref(), retry), (Some(&b"7"[..]), Some(Duration::from_millis(250))));
     assert_eq!(read(&[b"id: 7\n\nid\n\n"]).1, None);
     assert_eq!(read(&[b"retry: soon\n\n"]).2, None);

@@ -1,7 +1,9 @@
 //! A backend under test.
 
 use super::{Server, Step};
-use crate::{Backend, BackendOptions, Call, CallerSessions, Error, Event, Exchange, Observer, Shared, SharedOptions, ViewScope};
+use crate::{
+    Backend, BackendOptions, Call, CallerSessions, Error, Event, Exchange, HttpTransport, Observer, Shared, SharedOptions, ViewScope,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{
     sync::{Arc, LazyLock, Mutex},
@@ -47,6 +49,7 @@ pub(crate) struct Setup {
     pub(crate) http2: bool,
     pub(crate) ca_bundle: Option<Vec<u8>>,
     pub(crate) strategy: Arc<dyn OutgoingStrategy>,
+    pub(crate) transport: HttpTransport,
 }
 
 /// A backend, and the policy that captures headers for it.
@@ -93,6 +96,7 @@ impl Setup {
             http2: false,
             ca_bundle: None,
             strategy: Arc::new(NoStrategy(Credentials::none())),
+            transport: HttpTransport::Detect,
         }
     }
 
@@ -133,6 +137,7 @@ impl Setup {
             index: 3,
             name: "b".to_owned(),
             url,
+            transport: self.transport,
             policy: Arc::clone(policy.backend(0)),
             strategy: self.strategy,
             timeout: self.timeout,

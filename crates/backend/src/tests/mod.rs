@@ -10,4 +10,5 @@ mod lists;
 mod replies;
 mod runtimes;
 mod sessions;
+mod sse_transport;
 mod watching;

@@ -137,6 +137,7 @@ fn options(
         index,
         name: backend.name.clone(),
         url: backend.url.clone(),
+        transport: vmcp_backend::HttpTransport::Detect,
         policy: Arc::clone(policy.backend(index)),
         strategy: Arc::clone(&strategy.strategy),
         timeout: duration(silence, SILENCE),

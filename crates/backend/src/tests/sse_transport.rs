@@ -1,0 +1,135 @@
+//! HTTP+SSE backends: a stream of events, and an address to post to.
+
+use crate::{Event, HttpTransport, testing::*};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::UnboundedSender;
+use vmcp_core::{Era, config::ProtocolEra, frame::Message};
+
+type Streams = Arc<Mutex<Vec<UnboundedSender<String>>>>;
+
+const ADDRESS: &str = "/messages?sessionId=1";
+
+/// A server of revision 2024-11-05: it answers on its newest stream whatever `answers` says, and knows nothing at its own address but
+/// `GET`.
+fn old(streams: &Streams, address: &'static str, refusal: u16) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+    let streams = Arc::clone(streams);
+    move |seen| {
+        if seen.method == "GET" {
+            let (sender, step) = feed();
+            streams.lock().unwrap().push(sender);
+            return Answer::events().data(format!("event: endpoint\ndata: {address}\n\n")).step(step);
+        }
+        if seen.path != ADDRESS {
+            return Answer::status(refusal);
+        }
+        let result = match Message::parse(seen.body.as_bytes()) {
+            Ok(Message::Request(request)) => match &*request.method {
+                "initialize" => r#"{"protocolVersion":"2024-11-05","capabilities":{"tools":{}}}"#.to_owned(),
+                "tools/call" => format!(r#"{{"content":[],"key":"{}"}}"#, seen.header("x-key").unwrap_or_default()),
+                _ => return Answer::status(202),
+            },
+            _ => return Answer::status(202),
+        };
+        say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, seen.id()));
+        Answer::status(202)
+    }
+}
+
+fn say(streams: &Streams, message: &str) {
+    let _ = streams.lock().unwrap().last().unwrap().send(format!("event: message\ndata: {message}\n\n"));
+}
+
+fn result(event: Event) -> String {
+    text(Ok(event))
+}
+
+#[tokio::test]
+async fn calls_are_posted_to_the_address_and_answered_on_the_stream() {
+    let streams = Streams::default();
+    let server = Server::start(old(&streams, ADDRESS, 405)).await;
+    let mut setup = Setup::new().keyed().era(ProtocolEra::Legacy);
+    setup.transport = HttpTransport::Sse;
+    let under = setup.at(&server);
+    let sessions = no_sessions();
+    let first = under.caller("ann", &[("x-key", "k")]);
+    let call = |caller| crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(caller) };
+    assert!(result(under.backend.call(call(&first)).await.unwrap().next().await.unwrap()).contains(r#""key":"k""#));
+    assert!(result(under.backend.call(call(&first)).await.unwrap().next().await.unwrap()).contains(r#""key":"k""#));
+    assert_eq!(server.count("GET"), 1);
+    assert!(server.seen().iter().all(|seen| seen.header("x-key") == Some("k") && seen.session().is_none()));
+    assert!(server.seen().iter().filter(|seen| seen.method == "POST").all(|seen| seen.path == ADDRESS));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_streamable_http_is_found_to_speak_the_older_transport() {
+    for refusal in [400, 404, 405] {
+        let streams = Streams::default();
+        let server = Server::start(old(&streams, ADDRESS, refusal)).await;
+        let under = Setup::new().at(&server);
+        let caller = under.caller("ann", &[]);
+        let mut exchange = under.backend.call(plain_call(&caller)).await.unwrap();
+        assert!(result(exchange.next().await.unwrap()).contains("content"), "{refusal}");
+        drop(exchange);
+        let posts = server.seen().iter().filter(|seen| seen.path != ADDRESS && seen.method == "POST").count();
+        under.backend.call(plain_call(&caller)).await.unwrap().next().await.unwrap();
+        let again = server.seen().iter().filter(|seen| seen.path != ADDRESS && seen.method == "POST").count();
+        assert_eq!(posts, again, "what was found out is kept");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_another_origin_is_never_posted_to() {
+    for address in ["http://127.0.0.1:9/messages", "//evil.example/messages", "https://evil.example/"] {
+        let streams = Streams::default();
+        let server = Server::start(old(&streams, address, 405)).await;
+        let mut setup = Setup::new().era(ProtocolEra::Legacy);
+        setup.transport = HttpTransport::Sse;
+        let under = setup.at(&server);
+        let error = under.call(Era::Modern, &under.caller("", &[]), None).await.unwrap_err();
+        assert!(error.to_string().contains("no address of its own origin"), "{error}");
+        assert_eq!(server.count("initialize"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_fails_the_calls_in_flight_and_the_next_one_opens_another() {
+    let streams = Streams::default();
+    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
+    let mut setup = Setup::new().era(ProtocolEra::Legacy);
+    setup.transport = HttpTransport::Sse;
+    let under = setup.at(&server);
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let call = |method| crate::Call { method, caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
+    let mut lost = under.backend.call(call("prompts/get")).await.unwrap();
+    server.wait_for("prompts/get").await;
+    streams.lock().unwrap().clear();
+    assert!(lost.next().await.unwrap_err().to_string().contains("event stream ended"));
+    assert!(result(under.backend.call(call("tools/call")).await.unwrap().next().await.unwrap()).contains("content"));
+    assert_eq!(server.count("GET"), 2);
+}
+
+#[tokio::test]
+async fn calls_over_one_stream_get_their_own_answers_and_progress() {
+    let streams = Streams::default();
+    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
+    let mut setup = Setup::new().era(ProtocolEra::Legacy);
+    setup.transport = HttpTransport::Sse;
+    let under = setup.at(&server);
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let call =
+        || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), progress: true, ..plain_call(&caller) };
+    let mut first = under.backend.call(call()).await.unwrap();
+    let one = server.wait_for("prompts/get").await.id();
+    let mut second = under.backend.call(call()).await.unwrap();
+    let two = server.wait_for("prompts/get").await.id();
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{one},"progress":1}}}}"#));
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":1}}}}"#));
+    assert_eq!(result(second.next().await.unwrap()), r#"{"of":2}"#);
+    assert!(matches!(first.next().await.unwrap(), Event::Notification { .. }));
+    assert_eq!(result(first.next().await.unwrap()), r#"{"of":1}"#);
+    let third = under.backend.call(call()).await.unwrap();
+    server.wait_for("prompts/get").await;
+    drop(third);
+    server.wait_for("notifications/cancelled").await;
+}
