@@ -1,6 +1,8 @@
 //! One pipe for the messages of both directions: a child process, or an address to POST to beside a stream of events.
 
 mod events;
+#[cfg_attr(not(test), expect(dead_code, reason = "the transport that reads with it is not there yet"))]
+pub(crate) mod lines;
 
 pub(crate) use events::open_events;
 
