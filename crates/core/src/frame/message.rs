@@ -146,12 +146,7 @@ impl<'a> Message<'a> {
             scanner.end()?;
             return Err(FrameError::Batch);
         }
-        let message = Self::scan(&mut scanner, 0);
-        if let Ok(_) | Err(FrameError::NotAMessage(_)) = message {
-            // Something behind it makes it no JSON at all, which is the graver error.
-            scanner.end()?;
-        }
-        message
+        Self::single(&mut scanner)
     }
 
     /// Reads a message or, as only revision 2025-03-26 allows, a non-empty array of them with at most `limit` elements.
@@ -165,22 +160,39 @@ impl<'a> Message<'a> {
         scanner.skip_space();
         let mut messages = SmallVec::new();
         let batch = scanner.starts_with(b'[');
-        if batch {
-            scanner.elements(1, |scanner| {
-                if messages.len() == limit {
-                    return Err(FrameError::NotAMessage("too many messages in one batch"));
-                }
-                messages.push(Self::scan(scanner, 1)?);
-                Ok(())
-            })?;
-            if messages.is_empty() {
-                return Err(FrameError::NotAMessage("an empty batch"));
-            }
-        } else {
-            messages.push(Self::scan(&mut scanner, 0)?);
+        if !batch {
+            messages.push(Self::single(&mut scanner)?);
+            return Ok((messages, batch));
         }
+        let mut wrong = None;
+        scanner.elements(1, |scanner| {
+            if wrong.is_none() && messages.len() == limit {
+                wrong = Some("too many messages in one batch");
+            }
+            if wrong.is_some() {
+                return scanner.value(1).map(drop);
+            }
+            match Self::scan(scanner, 1) {
+                Ok(message) => messages.push(message),
+                Err(FrameError::NotAMessage(why)) => wrong = Some(why),
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })?;
         scanner.end()?;
-        Ok((messages, batch))
+        if messages.is_empty() {
+            wrong = wrong.or(Some("an empty batch"));
+        }
+        wrong.map_or(Ok((messages, batch)), |why| Err(FrameError::NotAMessage(why)))
+    }
+
+    /// Reads what has to be one message and nothing more. Something behind it makes it no JSON at all, which is the graver error.
+    fn single(scanner: &mut Scanner<'a>) -> Result<Self, FrameError> {
+        let message = Self::scan(scanner, 0);
+        if let Ok(_) | Err(FrameError::NotAMessage(_)) = message {
+            scanner.end()?;
+        }
+        message
     }
 
     fn scan(scanner: &mut Scanner<'a>, depth: usize) -> Result<Self, FrameError> {

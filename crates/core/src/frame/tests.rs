@@ -171,6 +171,18 @@ fn an_array_is_a_batch_only_where_it_is_asked_for() {
 }
 
 #[test]
+fn what_is_no_json_is_a_parse_error_also_where_a_batch_may_stand() {
+    for text in ["{} x", "1 x", "[1] x", "[1,]", r#"[1,{"a"}]"#, r#"[{"jsonrpc":"2.0","method":"n","params":[]},{"a"}]"#] {
+        let error = Message::parse_batch(text.as_bytes(), 1).unwrap_err();
+        assert_eq!(error.code(), -32700, "{text}: {error}");
+    }
+    for text in ["{}", "[]", "[1]", r#"[1,{"jsonrpc":"2.0","method":"n"}]"#] {
+        let error = Message::parse_batch(text.as_bytes(), 1).unwrap_err();
+        assert!(matches!(error, FrameError::NotAMessage(_)), "{text}: {error}");
+    }
+}
+
+#[test]
 fn edits_change_their_member_and_nothing_else() {
     let text = r#"{ "name" : "b_t", "arg\u0075ments":{ "x" : 1e9 } ,"_meta":{"a":1}}"#;
     let object = RawObject::parse(text).unwrap();
