@@ -122,7 +122,8 @@ impl<'a> RawObject<'a> {
         self.meta.as_deref()
     }
 
-    /// Writes the object with changes. Members that no edit names keep key and value byte for byte, and their order.
+    /// Writes the object with changes. Members that no edit names keep key and value byte for byte, and their order. Where several
+    /// edits name one member, the first counts.
     pub fn write(&self, edits: &[Edit<'_>], out: &mut Vec<u8>) {
         out.push(b'{');
         let mut first = true;
@@ -142,9 +143,10 @@ impl<'a> RawObject<'a> {
             out.push(b':');
             out.extend_from_slice(value.as_bytes());
         }
-        for edit in edits {
+        for (at, edit) in edits.iter().enumerate() {
             if let Edit::Set(key, value) = edit
                 && self.get(key).is_none()
+                && edits[..at].iter().all(|earlier| earlier.key() != *key)
             {
                 separate(out);
                 json_string(key, out);

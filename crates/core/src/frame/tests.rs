@@ -192,6 +192,19 @@ fn edits_change_their_member_and_nothing_else() {
 }
 
 #[test]
+fn of_edits_that_name_one_member_the_first_counts() {
+    let written = |text: &str, edits: &[Edit<'_>]| {
+        let mut out = Vec::new();
+        RawObject::parse(text).unwrap().write(edits, &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let edits = [Edit::Set("a", "1"), Edit::Set("a", "2"), Edit::Remove("b"), Edit::Set("b", "3")];
+    for text in ["{}", r#"{"a":0}"#, r#"{"b":0,"a":0}"#] {
+        assert_eq!(written(text, &edits), r#"{"a":1}"#, "{text}");
+    }
+}
+
+#[test]
 fn debug_shows_keys_and_no_values() {
     let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"password":"hunter2"}}}"#;
     let shown = format!("{:?}", Message::parse(text.as_bytes()).unwrap());
