@@ -149,6 +149,8 @@ impl SseReader {
         }
         if std::mem::take(&mut self.at_start) && line.starts_with(MARK) {
             let _ = line.split_to(MARK.len());
+            // It counts, as it did while the line was not whole.
+            self.size += MARK.len();
         }
         Ok(Some(line))
     }

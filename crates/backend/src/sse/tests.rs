@@ -141,6 +141,20 @@ fn an_event_has_a_limit_however_it_is_cut() {
     }
 }
 
+#[test]
+fn a_byte_order_mark_counts_towards_the_limit_however_it_is_cut() {
+    for (limit, is_read) in [(9, false), (10, true)] {
+        for size in [1, 2, 5, 12] {
+            let mut reader = SseReader::new(limit);
+            let read = "\u{feff}data: x\n\n".as_bytes().chunks(size).try_fold(0, |events, chunk| {
+                reader.push(Bytes::copy_from_slice(chunk));
+                reader.next().map(|event| events + usize::from(event.is_some()))
+            });
+            assert_eq!(read, if is_read { Ok(1) } else { Err(EventTooLarge) }, "{limit} bytes, cut into {size}");
+        }
+    }
+}
+
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"data".to_vec()),
