@@ -91,6 +91,12 @@ impl Caller {
         self.dressed(Request::post(rpc.text(self.era, None)), Some(rpc))
     }
 
+    /// The HTTP request that answers a question: `member` is `"result":…` or `"error":…`.
+    #[must_use]
+    pub fn answer(&self, id: &Value, member: &str) -> Request {
+        self.dressed(Request::post(format!(r#"{{"jsonrpc":"2.0","id":{id},{member}}}"#)), None)
+    }
+
     /// The GET for the session's stream.
     #[must_use]
     pub fn get(&self) -> Request {

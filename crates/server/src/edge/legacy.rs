@@ -171,7 +171,7 @@ async fn outcome(
         // Boxed, since a future is moved once into each of those around it, and this one is large.
         return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester, journal)).await;
     }
-    if let Some(answer) = own::answer(incoming, session, request) {
+    if let Some(answer) = own::answer(&caller(), incoming, session, request).await {
         return answer;
     }
     match list_kind(method) {

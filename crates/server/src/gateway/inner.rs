@@ -173,10 +173,10 @@ impl Inner {
     pub(super) fn new(parts: Parts, snapshot: Snapshot, sessions: Arc<SessionTable>) -> Self {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            tracker: sessions.common().tracker.clone(),
+            shutdown: sessions.common().shutdown.clone(),
             sessions,
             parts,
-            tracker: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
             in_flight: AtomicUsize::new(0),
             bodies: Arc::default(),
             generation: AtomicU64::new(0),

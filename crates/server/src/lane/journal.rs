@@ -65,7 +65,15 @@ fn known(method: &str) -> &'static str {
     if let Some(kind) = list_kind(method) {
         return kind.method();
     }
-    let own = ["initialize", "ping", "server/discover", "subscriptions/listen"];
+    let own = [
+        "initialize",
+        "ping",
+        "server/discover",
+        "subscriptions/listen",
+        "logging/setLevel",
+        "resources/subscribe",
+        "resources/unsubscribe",
+    ];
     own.into_iter().find(|own| *own == method).unwrap_or("unknown")
 }
 

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod carried;
+mod follow;
 mod journal;
 mod raw;
 mod requester;

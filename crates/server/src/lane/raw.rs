@@ -84,7 +84,8 @@ impl Snapshot {
         }
     }
 
-    async fn route(&self, viewer: &Viewer<'_>, key: &ViewerKey, subject: Subject, name: &str) -> Result<Route, Failure> {
+    /// Whose this is, and what it is called there.
+    pub(super) async fn route(&self, viewer: &Viewer<'_>, key: &ViewerKey, subject: Subject, name: &str) -> Result<Route, Failure> {
         if let Some(route) = self.listed_route(key, subject, name) {
             return Ok(route);
         }

@@ -24,7 +24,7 @@ pub(super) struct Asks {
 
 struct Open {
     id: u64,
-    answer: oneshot::Sender<Result<Given, Unanswered>>,
+    answer: oneshot::Sender<(Result<Bytes, Bytes>, Identity)>,
     /// The progress token that the question came with, as JSON text, and who wants to hear.
     progress: Option<(Box<str>, OnProgress)>,
 }
@@ -34,9 +34,11 @@ pub(crate) struct Question {
     session: Arc<ClientSession>,
     id: u64,
     message: Bytes,
-    answer: oneshot::Receiver<Result<Given, Unanswered>>,
+    answer: oneshot::Receiver<(Result<Bytes, Bytes>, Identity)>,
     sent_on: Option<Arc<EventStream>>,
     is_settled: bool,
+    /// Who sent the request that brought the answer.
+    answered_by: Option<Identity>,
 }
 
 impl ClientSession {
@@ -67,19 +69,23 @@ impl ClientSession {
             _ => written.extend_from_slice(params.text().as_bytes()),
         }
         let message = request_text(&id, method, std::str::from_utf8(&written).ok()).into();
-        Some(Question { session: Arc::clone(self), id: id.parse().ok()?, message, answer, sent_on: None, is_settled: false })
+        Some(Question {
+            session: Arc::clone(self),
+            id: id.parse().ok()?,
+            message,
+            answer,
+            sent_on: None,
+            is_settled: false,
+            answered_by: None,
+        })
     }
 
     /// Takes the client's answer to a question: `id` is JSON text, an error the text of its object. Whether there was such a question.
     pub(crate) fn answered(&self, id: &str, answer: Result<&str, &str>, identity: &Identity) -> bool {
         let Some(open) = id.parse().ok().and_then(|id| self.take_question(id)) else { return false };
         let copied = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-        let answer = match answer {
-            Ok(result) => Ok(Given { result: copied(result), identity: Some(identity.clone()) }),
-            Err(object) => Err(Unanswered::Error(copied(object))),
-        };
         // Whoever asked may have just stopped waiting.
-        open.answer.send(answer).is_ok()
+        open.answer.send((answer.map(copied).map_err(copied), identity.clone())).is_ok()
     }
 
     /// Takes the client's progress on a question, whose token is the question's id.
@@ -146,7 +152,15 @@ impl Question {
     pub(crate) async fn answer(&mut self) -> Result<Given, Unanswered> {
         let answer = (&mut self.answer).await;
         self.is_settled = true;
-        answer.unwrap_or(Err(Unanswered::Gone))
+        let (answer, identity) = answer.map_err(|_| Unanswered::Gone)?;
+        self.answered_by = Some(identity.clone());
+        let result = answer.map_err(Unanswered::Error)?;
+        Ok(Given { result, identity: Some(identity) })
+    }
+
+    /// Who sent the request that brought the answer, an error too.
+    pub(crate) fn answered_by(&self) -> Option<Identity> {
+        self.answered_by.clone()
     }
 }
 

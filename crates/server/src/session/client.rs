@@ -1,17 +1,17 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
-use super::{asks::Asks, locked, replay::Replay, streams::Streams};
+use super::{asks::Asks, common::Common, locked, streams::Streams};
 use crate::views::{KindHashes, ViewerKey};
 use smallvec::SmallVec;
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::Notify;
-use vmcp_backend::CallerSessions;
+use vmcp_backend::{CallerSessions, Ear};
 use vmcp_core::{CapabilitySet, LoggingLevel, Revision, catalogue::ListKind, plugin::Principal};
 
 /// What the gateway keeps for a legacy client between its requests. Small: sessions are many and mostly idle.
@@ -39,7 +39,9 @@ pub(crate) struct ClientSession {
     pub(crate) calling: AtomicUsize,
     calls: Mutex<Vec<ActiveCall>>,
     pub(super) streams: OnceLock<Arc<Streams>>,
-    pub(super) replay: Arc<Replay>,
+    pub(super) common: Arc<Common>,
+    /// This session, for what it begins in the background.
+    pub(super) me: Weak<Self>,
     pub(super) asks: Mutex<Option<Box<Asks>>>,
     /// The id of the next question.
     pub(super) next_question: AtomicU64,
@@ -86,8 +88,8 @@ struct Viewed {
 pub(crate) type Change = (ListKind, [u8; 16]);
 
 impl ClientSession {
-    pub(super) fn new(made: Made, principal: Principal, peer: Option<IpAddr>, replay: &Arc<Replay>, now: u64) -> Self {
-        Self {
+    pub(super) fn new(made: Made, principal: Principal, peer: Option<IpAddr>, common: &Arc<Common>, now: u64) -> Arc<Self> {
+        Arc::new_cyclic(|me: &Weak<Self>| Self {
             id: made.id,
             random: made.random,
             adopted: made.adopted,
@@ -96,18 +98,19 @@ impl ClientSession {
             capabilities: made.capabilities,
             log_level: AtomicU8::new(0),
             peer,
-            backends: CallerSessions::new(CapabilitySet::NONE, None),
+            backends: CallerSessions::new(made.capabilities, Some(me.clone() as Weak<dyn Ear>)),
             last_used: AtomicU64::new(now),
             used: AtomicBool::new(made.adopted),
             busy: AtomicU32::new(0),
             calling: AtomicUsize::new(0),
             calls: Mutex::default(),
             streams: OnceLock::new(),
-            replay: Arc::clone(replay),
+            common: Arc::clone(common),
+            me: me.clone(),
             asks: Mutex::default(),
             next_question: AtomicU64::new(made.first_question),
             viewed: Mutex::default(),
-        }
+        })
     }
 
     /// What the client declared in `initialize`.

@@ -2,6 +2,8 @@
 
 mod asks;
 mod client;
+mod common;
+mod ear;
 mod expiry;
 mod reader;
 mod replay;

@@ -77,7 +77,7 @@ impl Streams {
 
 impl ClientSession {
     fn streams(&self) -> &Arc<Streams> {
-        self.streams.get_or_init(|| Streams::new(&self.replay))
+        self.streams.get_or_init(|| Streams::new(&self.common.replay))
     }
 
     fn style(&self) -> Style {
@@ -101,7 +101,7 @@ impl ClientSession {
     /// The stream that an event id names, read on behind that event. `None` where there is no such stream any more, or the request comes
     /// with other credentials than the one that opened it.
     pub(crate) fn resume(&self, last_event_id: &str, binding: Binding) -> Option<(Arc<EventStream>, Reader)> {
-        let (number, place) = self.replay.find(last_event_id)?;
+        let (number, place) = self.common.replay.find(last_event_id)?;
         let stream = self.streams.get()?.newest(|stream| stream.number == number && stream.binding == binding)?;
         if stream.purpose == Purpose::Session && stream.has_ended() {
             return None;

@@ -2,7 +2,7 @@
 
 use super::{
     client::{ClientSession, Made, Use},
-    replay::Replay,
+    common::Common,
     seal::{KeyError, MAX_ID_LEN, Sealer, Ticket, random},
 };
 use dashmap::DashMap;
@@ -73,7 +73,7 @@ pub(crate) struct SessionTable {
     sealer: Sealer,
     /// This process, in the ids that it issues.
     issuer: [u8; 4],
-    replay: Arc<Replay>,
+    common: Arc<Common>,
     pub(super) clock: Arc<Clock>,
     pub(super) sessions: DashMap<Box<str>, Arc<ClientSession>>,
     count: AtomicUsize,
@@ -95,7 +95,7 @@ impl SessionTable {
         Ok(Self {
             sealer: Sealer::new(keys)?,
             issuer,
-            replay: Arc::new(Replay::new(issuer)),
+            common: Common::new(issuer),
             clock: Clock::new(),
             sessions: DashMap::new(),
             count: AtomicUsize::new(0),
@@ -105,6 +105,11 @@ impl SessionTable {
             evicted: Mutex::default(),
             settings,
         })
+    }
+
+    /// What all sessions share with the gateway.
+    pub(crate) fn common(&self) -> &Common {
+        &self.common
     }
 
     /// Opens a session. `peer` is set where sessions of one address are counted: without authentication, and not on loopback.
@@ -181,7 +186,7 @@ impl SessionTable {
             // The process that issued the id has asked questions too, fewer of them than a million in each second.
             first_question: if adopted { (epoch_seconds().saturating_sub(ticket.issued_at) + 1) << 20 } else { 1 },
         };
-        let made = Arc::new(ClientSession::new(made, principal.clone(), peer, &self.replay, self.clock.now()));
+        let made = ClientSession::new(made, principal.clone(), peer, &self.common, self.clock.now());
         match self.sessions.entry(id) {
             dashmap::Entry::Vacant(entry) => {
                 entry.insert(Arc::clone(&made));

@@ -1,33 +1,48 @@
-//! What a legacy client says to the gateway itself: the level of log messages, and notifications.
+//! What a legacy client says to its session: which messages it wants, from which resources, and notifications.
 
-use crate::{edge::post::Incoming, failure::Failure, session::Use};
+use crate::{edge::post::Incoming, failure::Failure, lane::Caller, session::Use};
 use bytes::Bytes;
 use vmcp_core::{
     LoggingLevel,
     frame::{Notification, Request},
 };
 
-/// Answers a request that no backend answers alone; `None` for any other.
-pub(super) fn answer(_incoming: &Incoming, session: &Use, request: &Request<'_>) -> Option<Result<Bytes, Failure>> {
-    match &*request.method {
-        "logging/setLevel" => Some(set_level(session, request)),
-        _ => None,
-    }
+/// Answers a request about the session; `None` for any other.
+pub(super) async fn answer(caller: &Caller, incoming: &Incoming, session: &Use, request: &Request<'_>) -> Option<Result<Bytes, Failure>> {
+    Some(match &*request.method {
+        "logging/setLevel" => set_level(incoming, session, request),
+        "resources/subscribe" => subscribe(caller, incoming, request, true).await,
+        "resources/unsubscribe" => subscribe(caller, incoming, request, false).await,
+        _ => return None,
+    })
+}
+
+/// `resources/subscribe` and `resources/unsubscribe` (2025-11-25, server/resources): at the backend that owns the resource.
+async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, on: bool) -> Result<Bytes, Failure> {
+    let uri = request.params.as_ref().and_then(|params| params.get_str("uri"));
+    let uri = uri.ok_or_else(|| Failure::invalid_params("`uri` has to be a string"))?;
+    let session = caller.session().ok_or_else(|| Failure::unknown_method(&request.method))?;
+    incoming.snapshot.subscribe(caller, &session.backends, &uri, on).await?;
+    Ok(Bytes::from_static(b"{}"))
 }
 
 /// `logging/setLevel` (2025-11-25, server/utilities/logging).
-fn set_level(session: &Use, request: &Request<'_>) -> Result<Bytes, Failure> {
+fn set_level(incoming: &Incoming, session: &Use, request: &Request<'_>) -> Result<Bytes, Failure> {
     let level = request.params.as_ref().and_then(|params| params.get_str("level"));
     let level = level.and_then(|level| LoggingLevel::parse(&level)).ok_or_else(|| {
         let levels = LoggingLevel::ALL.map(LoggingLevel::as_str).join(", ");
         Failure::invalid_params(&format!("`level` has to be one of: {levels}"))
     })?;
     session.set_log_level(level);
+    session.backends.set_log_level(&incoming.snapshot.backends, &incoming.identity, level);
     Ok(Bytes::from_static(b"{}"))
 }
 
 /// Takes a notification. One that is not known is nobody's business here.
-pub(super) fn notified(_incoming: &Incoming, session: &Use, notification: &Notification<'_>) {
+pub(super) fn notified(incoming: &Incoming, session: &Use, notification: &Notification<'_>) {
+    if notification.method == "notifications/roots/list_changed" {
+        return session.backends.roots_changed(&incoming.snapshot.backends, &incoming.identity);
+    }
     let Some(params) = &notification.params else { return };
     match &*notification.method {
         "notifications/cancelled" => {

@@ -1,0 +1,140 @@
+//! What backends ask a legacy client outside of its calls: on its own stream, answered by it alone.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use vmcp_tests::{
+    Era,
+    client::{Client, Conn, Rpc, Stream},
+    eventually,
+    fixture::{Fixture, Spec},
+    process::Vmcp,
+};
+
+const DECLARED: &str = r#"{"sampling":{},"elicitation":{},"roots":{"listChanged":true}}"#;
+
+/// A client that listens, and a backend that can ask it.
+async fn scene(more: Value) -> Result<(Fixture, Vmcp, Client, Stream)> {
+    let fixture = Fixture::start(Spec::legacy("b")).await?;
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(more)] })).await?;
+    let mut client = vmcp.client_of(Era::Legacy).capabilities(DECLARED).header("x-key", "mine").connect().await?;
+    client.call("b_echo", "{}").await?.result()?;
+    let stream = client.listen().await?;
+    eventually("the gateway listens for the client", async || fixture.declared_streams() == 1).await?;
+    Ok((fixture, vmcp, client, stream))
+}
+
+async fn next(stream: &mut Stream) -> Result<Value> {
+    Ok(stream.next().await?.context("the stream ended")?.json())
+}
+
+async fn answer(client: &mut Client, id: &Value, member: &str) -> Result<()> {
+    let request = client.caller.answer(id, member);
+    assert_eq!(client.conn.exchange(&request).await?.status(), 202);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backends_question_reaches_the_client_and_its_answer_the_backend() -> Result<()> {
+    let (fixture, _vmcp, mut client, mut stream) = scene(json!({ "passthroughHeaders": ["x-key"] })).await?;
+    let mut ids = Vec::new();
+    for (member, told) in [
+        (r#""result":{"roots":[{"uri":"file:///a"}],"x":1.50}"#, json!({"result": {"roots": [{"uri": "file:///a"}], "x": 1.5}})),
+        (r#""error":{"code":-1,"message":"no, thank you"}"#, json!({"error": {"code": -1, "message": "no, thank you"}})),
+    ] {
+        let client_side = async {
+            let question = next(&mut stream).await?;
+            assert_eq!((&question["method"], &question["params"]), (&json!("roots/list"), &json!({"x": 1})), "{question}");
+            assert!(question["id"].is_u64(), "an id of the gateway's own: {question}");
+            answer(&mut client, &question["id"], member).await?;
+            anyhow::Ok(question["id"].clone())
+        };
+        let (answered, id) = tokio::join!(fixture.ask("roots/list", r#"{"x":1}"#), client_side);
+        ids.push(id?);
+        assert_eq!(answered?, told);
+    }
+    assert_ne!(ids[0], ids[1], "no id is used twice");
+    let answers: Vec<_> = fixture.requests().into_iter().filter(|r| r.method.is_none() && r.verb == "POST").collect();
+    assert_eq!(answers.len(), 2);
+    assert!(answers.iter().all(|r| r.value("x-key") == Some("mine")), "the headers of whoever brought the answer");
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_session_answers_nothing_and_the_same_answer_counts_once() -> Result<()> {
+    let (fixture, vmcp, mut client, mut stream) = scene(json!({})).await?;
+    let mut stranger = vmcp.client(Era::Legacy).await?;
+    let client_side = async {
+        let id = next(&mut stream).await?["id"].clone();
+        answer(&mut stranger, &id, r#""result":{"roots":"stolen"}"#).await?;
+        for wrong in [json!(id.to_string()), json!(99)] {
+            answer(&mut client, &wrong, r#""result":{"roots":"wrong"}"#).await?;
+        }
+        answer(&mut client, &id, r#""result":{"roots":[]}"#).await?;
+        answer(&mut client, &id, r#""result":{"roots":"again"}"#).await
+    };
+    let (answered, done) = tokio::join!(fixture.ask("roots/list", "{}"), client_side);
+    done?;
+    assert_eq!(answered?, json!({"result": {"roots": []}}));
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_that_the_backend_takes_back_is_taken_back_from_the_client() -> Result<()> {
+    let (fixture, _vmcp, mut client, mut stream) = scene(json!({})).await?;
+    let id = fixture.pose("elicitation/create", r#"{"message":"sure?","requestedSchema":{}}"#)?;
+    let first = next(&mut stream).await?;
+    assert_eq!(first["method"], "elicitation/create", "{first}");
+    fixture.withdraw(&id);
+    let second = next(&mut stream).await?;
+    assert_eq!((&second["method"], &second["params"]["requestId"]), (&json!("notifications/cancelled"), &first["id"]), "{second}");
+    answer(&mut client, &first["id"], r#""result":{"action":"cancel"}"#).await?;
+    client.call("b_echo", "{}").await?.result()?;
+    assert_eq!(fixture.violations(), Vec::<String>::new(), "an answer that comes too late goes nowhere");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_lost_its_stream_finds_its_question_again() -> Result<()> {
+    let (fixture, _vmcp, mut client, mut stream) = scene(json!({})).await?;
+    fixture.say("notifications/message", r#"{"level":"info","data":1}"#);
+    let before = stream.next().await?.and_then(|event| event.id).context("an event without an id")?;
+    let client_side = async {
+        let lost = next(&mut stream).await?;
+        drop(stream);
+        let mut conn = Conn::open(client.addr).await?;
+        conn.write(&client.caller.get().header("last-event-id", &before).bytes()).await?;
+        conn.head().await?;
+        let again = conn.event(&mut Vec::new()).await?.context("the stream ended")?.json();
+        assert_eq!(again, lost);
+        answer(&mut client, &again["id"], r#""result":{"roots":[]}"#).await
+    };
+    let (answered, done) = tokio::join!(fixture.ask("roots/list", "{}"), client_side);
+    done?;
+    assert_eq!(answered?, json!({"result": {"roots": []}}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backend_is_told_what_its_client_declared_and_that_its_roots_changed() -> Result<()> {
+    let (fixture, _vmcp, mut client, _stream) = scene(json!({})).await?;
+    let declared: Vec<Value> = fixture.requests_of("initialize").iter().map(|r| r.json()["params"]["capabilities"].clone()).collect();
+    assert!(declared.contains(&serde_json::from_str(DECLARED)?), "{declared:?}");
+    let note = Rpc::new("notifications/roots/list_changed", "");
+    assert_eq!(client.conn.exchange(&client.caller.notification(&note)).await?.status(), 202);
+    fixture.until("the roots have changed", |f| f.requests_of("notifications/roots/list_changed").len() == 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_question_does_not_hold_up_the_end_of_its_session() -> Result<()> {
+    let (fixture, _vmcp, mut client, mut stream) = scene(json!({})).await?;
+    fixture.pose("roots/list", "{}")?;
+    next(&mut stream).await?;
+    let request = client.caller.delete();
+    assert_eq!(client.conn.exchange(&request).await?.status(), 204);
+    fixture.until("the session's end", |f| f.requests().iter().any(|r| r.verb == "DELETE")).await?;
+    while stream.next().await?.is_some() {}
+    Ok(())
+}
