@@ -6,6 +6,7 @@
 mod array;
 mod error;
 mod id;
+mod lines;
 mod message;
 mod object;
 mod result_traits;
@@ -15,6 +16,7 @@ mod write;
 pub use array::elements;
 pub use error::FrameError;
 pub use id::Id;
+pub use lines::{LineReader, TooLong};
 pub use message::{ErrorObject, Message, Notification, Request, Response};
 pub use object::{Edit, Member, RawObject};
 pub use result_traits::{ResultKind, ResultTraits};
