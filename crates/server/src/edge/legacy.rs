@@ -5,19 +5,19 @@ mod own;
 mod requester;
 mod stream;
 
+pub(crate) use batch::serve_batch;
 pub(crate) use stream::stream;
 
 use super::{
     Body, Reply,
     modern::{result_response, status},
-    post::{Incoming, SESSION_ID},
+    post::{Carrier, Incoming, SESSION_ID},
 };
 use crate::{
     failure::{Failure, code},
     lane::{Caller, Carried, Journal, Requester, list_kind},
-    session::{Binding, NoSession, Use},
+    session::{Binding, ClientSession, NoSession, Use},
 };
-use batch::serve_batch;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use requester::Asker;
@@ -76,22 +76,28 @@ pub(crate) async fn serve(incoming: &Incoming, mut messages: SmallVec<[Message<'
 
 fn initialize(incoming: &Incoming, request: &Request<'_>) -> Response<Body> {
     let id = request.id.raw();
-    let initialized = incoming.snapshot.initialize(request.params.as_ref());
-    Journal::begin(&request.method).end(&initialized);
-    let initialized = match initialized {
-        Ok(initialized) => initialized,
+    let (session, result) = match begin(incoming, request) {
+        Ok(begun) => begun,
         Err(failure) => return failure.into_response(Some(id), Era::Legacy),
     };
-    let principal = incoming.identity.principal();
-    let created = incoming.inner.sessions.create(principal, initialized.revision, initialized.capabilities, incoming.counted_peer);
-    let session = match created {
-        Ok(session) => session,
-        Err(error) => return no_session(error).into_response(Some(id), Era::Legacy),
-    };
     let Ok(session_id) = HeaderValue::from_str(&session.id) else { return status(StatusCode::INTERNAL_SERVER_ERROR) };
-    let mut response = result_response(id, initialized.result);
+    let mut response = result_response(id, result);
     response.headers_mut().insert(SESSION_ID, session_id);
     response
+}
+
+/// Answers `initialize` and begins the session that it asks for.
+pub(super) fn begin(incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<ClientSession>, Bytes), Failure> {
+    let oldest = match incoming.carrier {
+        Carrier::Http => Revision::V2025_03_26,
+        Carrier::Pipe => Revision::V2024_11_05,
+    };
+    let initialized = incoming.snapshot.initialize(request.params.as_ref(), oldest);
+    Journal::begin(&request.method).end(&initialized);
+    let initialized = initialized?;
+    let principal = incoming.identity.principal();
+    let created = incoming.inner.sessions.create(principal, initialized.revision, initialized.capabilities, incoming.counted_peer);
+    Ok((created.map_err(no_session)?, initialized.result))
 }
 
 /// The session that a request names, marked as in use.
@@ -108,7 +114,7 @@ pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
     incoming.inner.sessions.find(id, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
 }
 
-fn no_session(error: NoSession) -> Failure {
+pub(super) fn no_session(error: NoSession) -> Failure {
     match error {
         NoSession::NotFound => Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, &error.to_string()),
         NoSession::Full | NoSession::PeerFull | NoSession::NoRandom => Failure::busy(&error.to_string()),
@@ -137,11 +143,16 @@ async fn answer(asker: &Asker<'_>, request: &Request<'_>) -> Option<Response<Bod
 }
 
 /// Which streams a request may go on with.
-fn binding(incoming: &Incoming) -> Binding {
+pub(super) fn binding(incoming: &Incoming) -> Binding {
     Binding::of(incoming.snapshot.backends.iter().map(|backend| backend.session_key(&incoming.identity)))
 }
 
-async fn result(incoming: &Incoming, session: &Use, request: &Request<'_>, requester: &impl Requester) -> Result<Bytes, Failure> {
+pub(super) async fn result(
+    incoming: &Incoming,
+    session: &Use,
+    request: &Request<'_>,
+    requester: &impl Requester,
+) -> Result<Bytes, Failure> {
     let mut journal = Journal::begin(&request.method);
     let outcome = outcome(incoming, session, request, requester, &mut journal).await;
     journal.end(&outcome);
@@ -182,7 +193,7 @@ async fn outcome(
 }
 
 /// Takes a notification or a response.
-fn take(incoming: &Incoming, session: &Use, message: &Message<'_>) {
+pub(super) fn take(incoming: &Incoming, session: &Use, message: &Message<'_>) {
     let identity = &incoming.identity;
     let answers = match message {
         Message::Notification(notification) => return own::notified(incoming, session, notification),

@@ -3,17 +3,19 @@
 use super::{Body, post::Incoming, sse};
 use crate::{
     failure::{Failure, code},
-    views::{Viewer, Wanted},
+    views::{Listening, Viewer, Wanted},
 };
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use std::{sync::Arc, time::SystemTime};
+use tokio::sync::mpsc;
 use vmcp_auth::Identity;
 use vmcp_backend::{Backend, CallerSessions, WatchGuard};
 use vmcp_core::{CapabilitySet, Era, frame::RawObject};
 
 /// What lives as long as a subscription.
-struct Guard<L> {
-    _listening: L,
+pub(super) struct Guard {
+    _listening: Listening,
     _watches: Vec<WatchGuard>,
     /// Sessions at legacy backends, of this subscription alone.
     sessions: Arc<CallerSessions>,
@@ -21,13 +23,13 @@ struct Guard<L> {
     caller: Identity,
 }
 
-impl<L> Drop for Guard<L> {
+impl Drop for Guard {
     fn drop(&mut self) {
         self.sessions.end_as(&self.backends, &self.caller);
     }
 }
 
-/// Opens a subscription. Honoured are changes of lists; what else is asked for is left out of the acknowledgement.
+/// Opens a subscription whose messages are the events of a stream.
 pub(crate) async fn listen(
     incoming: &Incoming,
     id: &str,
@@ -38,6 +40,19 @@ pub(crate) async fn listen(
         let message = "a subscription has to accept text/event-stream";
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
+    let (messages, guard) = open(incoming, id, params, capabilities).await?;
+    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    Ok(sse::response(sse::Messages(messages), until, guard))
+}
+
+/// Opens a subscription. Honoured are changes of lists; what else is asked for is left out of the acknowledgement. It ends when the guard
+/// is dropped; when its messages end, it has ended.
+pub(super) async fn open(
+    incoming: &Incoming,
+    id: &str,
+    params: &RawObject<'_>,
+    capabilities: CapabilitySet,
+) -> Result<(mpsc::Receiver<Bytes>, Guard), Failure> {
     let asked = params.get_object("notifications");
     let asked = asked.ok_or_else(|| Failure::invalid_params("`notifications` has to be an object"))?;
     let wants = |key: &str| asked.get(key) == Some("true");
@@ -50,9 +65,8 @@ pub(crate) async fn listen(
     snapshot.views.gather(&viewer, &key, |_| true).await;
     let sessions = CallerSessions::new(CapabilitySet::NONE, None);
     let watches = snapshot.backends.iter().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
-    let (listening, events) = snapshot.views.listen(key, wanted, id);
-    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let (listening, messages) = snapshot.views.listen(key, wanted, id);
     let (backends, caller) = (snapshot.backends.clone(), incoming.identity.clone());
     let guard = Guard { _listening: listening, _watches: watches, sessions, backends, caller };
-    Ok(sse::response(events, until, guard))
+    Ok((messages, guard))
 }

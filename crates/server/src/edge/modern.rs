@@ -4,7 +4,7 @@ use super::{
     Body, Reply,
     listen::listen,
     mirror::{check_mirrored, check_repeated},
-    post::Incoming,
+    post::{Carrier, Incoming},
 };
 use crate::{
     failure::{Failure, code},
@@ -47,7 +47,8 @@ pub(crate) async fn serve(incoming: &Incoming, message: Message<'_>, reply: &Rep
         return opened.unwrap_or_else(|failure| failure.into_response(Some(id), Era::Modern));
     }
     let work = async {
-        let outcome = answer(incoming, &request, reply, &mut journal).await;
+        let requester = Modern { reply, headers: &incoming.headers };
+        let outcome = answer(incoming, &request, &requester, &mut journal).await;
         journal.end(&outcome);
         match outcome {
             Ok(result) => result_response(id, result),
@@ -78,7 +79,13 @@ async fn closed(reply: &Reply) {
     }
 }
 
-async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply, journal: &mut Journal) -> Result<Bytes, Failure> {
+/// What one request is answered, if it is no subscription.
+pub(super) async fn answer(
+    incoming: &Incoming,
+    request: &Request<'_>,
+    requester: &impl Requester,
+    journal: &mut Journal,
+) -> Result<Bytes, Failure> {
     let method = &*request.method;
     let (carried, list) = (Carried::from_method(method), list_kind(method));
     if carried.is_none() && list.is_none() && method != "server/discover" {
@@ -89,23 +96,23 @@ async fn answer(incoming: &Incoming, request: &Request<'_>, reply: &Reply, journ
     let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, log_level, session: None };
     match (carried, list) {
         (Some(carried), _) => {
-            let requester = Modern { reply, headers: &incoming.headers };
             // Boxed, since a future is moved once into each of those around it, and this one is large.
-            Box::pin(incoming.snapshot.carry(&caller, carried, params, &requester, journal)).await
+            Box::pin(incoming.snapshot.carry(&caller, carried, params, requester, journal)).await
         }
         (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
         (None, None) => incoming.snapshot.discover(),
     }
 }
 
-/// Checks what every request has to carry: `_meta`, a version that is spoken here, and headers that say the same.
-fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r RawObject<'a>, CapabilitySet), Failure> {
+/// Checks what every request has to carry: `_meta`, a version that is spoken here, and over HTTP headers that say the same.
+pub(super) fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r RawObject<'a>, CapabilitySet), Failure> {
     let missing = |what: &str| Failure::invalid_meta(&format!("every request has to carry `{what}` (2026-07-28, basic/index)"));
     let params = request.params.as_ref().ok_or_else(|| missing("params._meta"))?;
     let meta = params.meta().ok_or_else(|| missing("params._meta"))?;
     let version = meta.get_str(META_VERSION).ok_or_else(|| missing(META_VERSION))?;
     let capabilities = meta.get(META_CAPABILITIES).and_then(CapabilitySet::parse).ok_or_else(|| missing(META_CAPABILITIES))?;
     match incoming.version()? {
+        _ if incoming.carrier == Carrier::Pipe => {}
         Some(header) if header == version => {}
         Some(_) => return Err(Failure::header_mismatch("MCP-Protocol-Version differs from the version in `_meta`")),
         None => return Err(Failure::header_mismatch("the header MCP-Protocol-Version is missing")),
@@ -115,7 +122,9 @@ fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Result<(&'r R
         let requested = meta.get(META_VERSION).unwrap_or("null");
         return Err(Failure::unsupported_version(&format!("[{supported}]"), requested));
     }
-    check_mirrored(&incoming.headers, &request.method, params)?;
+    if incoming.carrier == Carrier::Http {
+        check_mirrored(&incoming.headers, &request.method, params)?;
+    }
     Ok((params, capabilities))
 }
 

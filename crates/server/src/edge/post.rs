@@ -25,12 +25,22 @@ pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-pro
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// How many messages a batch of revision 2025-03-26 may have.
-const MAX_BATCH: usize = 64;
+pub(super) const MAX_BATCH: usize = 64;
+
+/// How messages come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// Each request of the client's is an HTTP request with headers of its own.
+    Http,
+    /// One pipe takes the messages of both directions, and no header comes with them.
+    Pipe,
+}
 
 /// One request that has passed the guard and authentication.
 pub(crate) struct Incoming {
     pub(crate) inner: Arc<Inner>,
     pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) carrier: Carrier,
     pub(crate) headers: HeaderMap,
     pub(crate) identity: Identity,
     /// Set where sessions are counted by address.
@@ -96,7 +106,7 @@ where
 }
 
 /// A message that says its version itself is modern, whatever the header says (2026-07-28, basic/versioning).
-fn has_modern_meta(message: &Message<'_>) -> bool {
+pub(super) fn has_modern_meta(message: &Message<'_>) -> bool {
     let params = match message {
         Message::Request(request) => request.params.as_ref(),
         Message::Notification(notification) => notification.params.as_ref(),

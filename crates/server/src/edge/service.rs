@@ -3,7 +3,7 @@
 use super::{
     Attended, Attending, Body, ReplySlot, admin, cors, legacy,
     modern::status,
-    post::{Incoming, post},
+    post::{Carrier, Incoming, post},
     reply::PostFuture,
 };
 use crate::{
@@ -168,7 +168,7 @@ where
     };
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
-    let mut incoming = Incoming { inner, snapshot, headers: head.headers, identity, counted_peer };
+    let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, identity, counted_peer };
     let outcome = match head.method {
         Method::POST => {
             let response = post(&incoming, body, slot).await;

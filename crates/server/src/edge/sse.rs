@@ -36,6 +36,15 @@ impl Source for mpsc::Receiver<Bytes> {
     }
 }
 
+/// Messages out of a channel, each an event without an id.
+pub(crate) struct Messages(pub(crate) mpsc::Receiver<Bytes>);
+
+impl Source for Messages {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.0.poll_recv(cx).map(|message| message.map(event))
+    }
+}
+
 /// The first event of a stream: an id to come back with, and no data (2025-11-25, basic/transports).
 pub(crate) fn priming(id: impl Display) -> Bytes {
     format!("id: {id}\nretry: {RETRY_MILLISECONDS}\ndata:\n\n").into()

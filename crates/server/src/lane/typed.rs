@@ -53,12 +53,12 @@ pub(crate) struct Initialized {
 
 impl Snapshot {
     /// Answers `initialize` without waiting for anybody. Nothing is read but what is used: clients write the rest (`clientInfo`, icons,
-    /// capabilities of their own) in more ways than any type has.
-    pub(crate) fn initialize(&self, params: Option<&RawObject<'_>>) -> Result<Initialized, Failure> {
+    /// capabilities of their own) in more ways than any type has. `oldest` is the oldest revision that the client may ask for.
+    pub(crate) fn initialize(&self, params: Option<&RawObject<'_>>, oldest: Revision) -> Result<Initialized, Failure> {
         let requested = params.and_then(|params| params.get_str("protocolVersion"));
         let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
         let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
-        let revision = negotiate(&requested);
+        let revision = negotiate(&requested, oldest);
         let mut result = InitializeResult::new(offered(Era::Legacy));
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
@@ -125,11 +125,9 @@ fn offered(era: Era) -> ServerCapabilities {
     offered
 }
 
-/// The revision asked for where it is served with sessions, else the newest one that is (2025-11-25, basic/lifecycle).
-fn negotiate(requested: &str) -> Revision {
-    Revision::parse(requested)
-        .filter(|revision| revision.era() == Era::Legacy && Revision::SERVED.contains(revision))
-        .unwrap_or(Revision::LATEST_LEGACY)
+/// The revision asked for where it is served with sessions and not too old, else the newest one that is (2025-11-25, basic/lifecycle).
+fn negotiate(requested: &str, oldest: Revision) -> Revision {
+    Revision::parse(requested).filter(|revision| revision.era() == Era::Legacy && *revision >= oldest).unwrap_or(Revision::LATEST_LEGACY)
 }
 
 /// What a client declares. Left out is nothing, and so is an object that cannot be read.
@@ -159,9 +157,13 @@ mod tests {
 
     /// The revision and the capabilities that `initialize` settles, or its error's code.
     async fn initialize(params: &str) -> Result<(Revision, String), i64> {
+        initialize_since(Revision::V2025_03_26, params).await
+    }
+
+    async fn initialize_since(oldest: Revision, params: &str) -> Result<(Revision, String), i64> {
         let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
         let gateway = Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
-        let settled = gateway.inner.snapshot().initialize(Some(&RawObject::parse(params).unwrap()));
+        let settled = gateway.inner.snapshot().initialize(Some(&RawObject::parse(params).unwrap()), oldest);
         gateway.shutdown().await;
         settled.map(|settled| (settled.revision, settled.capabilities.to_json())).map_err(|failure| failure.code())
     }
@@ -194,6 +196,12 @@ mod tests {
             let settled = initialize(&format!(r#"{{"protocolVersion":"{requested}"}}"#)).await;
             assert_eq!(settled.map(|(revision, _)| revision), Ok(Revision::LATEST_LEGACY), "{requested}");
         }
+    }
+
+    #[tokio::test]
+    async fn clients_of_the_oldest_revision_are_served_where_it_can_be_spoken() {
+        let settled = initialize_since(Revision::V2024_11_05, r#"{"protocolVersion":"2024-11-05"}"#).await;
+        assert_eq!(settled.map(|(revision, _)| revision), Ok(Revision::V2024_11_05));
     }
 
     #[tokio::test]

@@ -45,6 +45,8 @@ pub(super) enum Style {
     Primed,
     /// Clients of older revisions take an event without data for a broken message.
     Plain,
+    /// A pipe carries the messages as they are. Its client does not come back for what it was sent.
+    Bare,
 }
 
 pub(crate) struct EventStream {
@@ -132,6 +134,16 @@ impl EventStream {
         (place <= log.last()).then(|| self.read(&mut log, place))
     }
 
+    /// A reader behind what was given, for a pipe whose reader was ended because it did not keep up. `None` when nothing more comes.
+    pub(crate) fn read_on(self: &Arc<Self>) -> Option<Reader> {
+        let mut log = locked(&self.log);
+        if log.ended {
+            return None;
+        }
+        let place = log.given;
+        Some(self.read(&mut log, place))
+    }
+
     fn read(self: &Arc<Self>, log: &mut Log, place: u64) -> Reader {
         log.leave();
         log.turn += 1;
@@ -159,7 +171,10 @@ impl EventStream {
         if log.ended || (readers_only && log.reader.is_none()) {
             return false;
         }
-        let event = sse::named_event(self.replay.name(self.number, log.last() + 1), message);
+        let event = match self.style {
+            Style::Bare => message,
+            Style::Primed | Style::Plain => sse::named_event(self.replay.name(self.number, log.last() + 1), message),
+        };
         let home = self.home.upgrade();
         self.replay.take(event.len());
         if let Some(home) = &home {
@@ -193,6 +208,7 @@ impl EventStream {
             // What a reader was given is kept while there is plenty of room; what nobody was given, while there is any.
             let full = if log.reader.is_some() { self.replay.is_half_full() } else { self.replay.is_full() };
             let over = full
+                || (self.style == Style::Bare && log.reader.is_some())
                 || log.events.len() > STREAM_EVENTS
                 || log.bytes > STREAM_BYTES
                 || home.is_some_and(|home| home.bytes() > SESSION_BYTES);
@@ -242,7 +258,7 @@ impl EventStream {
     /// Whether nobody is going to come back for it any more.
     pub(super) fn is_forgotten(&self, now: Instant) -> bool {
         let log = locked(&self.log);
-        let Some(since) = log.alone else { return false };
+        let Some(since) = log.alone.filter(|_| self.style != Style::Bare) else { return false };
         // A call that still runs has somebody who writes, and the bounds of calls end it.
         let waits = self.purpose == Purpose::Call && !log.ended;
         let kept = if log.ended && log.given == log.last() { KEPT_READ } else { KEPT };

@@ -91,6 +91,13 @@ impl ClientSession {
         opened
     }
 
+    /// Opens the stream of a client at the other end of a pipe: all that belongs to no request, and questions.
+    pub(crate) fn open_pipe(&self, binding: Binding) -> (Arc<EventStream>, Reader) {
+        let opened = self.streams().open(Purpose::Session, Style::Bare, binding);
+        self.stream_opened();
+        opened
+    }
+
     /// Opens the stream of a call.
     pub(crate) fn open_call_stream(&self, binding: Binding) -> (Writer, Reader) {
         let (stream, reader) = self.streams().open(Purpose::Call, self.style(), binding);

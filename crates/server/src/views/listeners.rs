@@ -1,7 +1,6 @@
 //! Modern clients that asked to be told of changed lists (2026-07-28, basic/patterns/subscriptions).
 
 use super::{current::Views, hashes::KindHashes, keys::ViewerKey};
-use crate::edge::sse;
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
@@ -11,7 +10,7 @@ use std::sync::{
 use tokio::sync::mpsc;
 use vmcp_core::{catalogue::ListKind, frame};
 
-/// How many events wait for a slow reader before its stream is ended.
+/// How many messages wait for a slow reader before its stream is ended.
 const QUEUE: usize = 16;
 
 /// The kinds of change that a client asked to be told of.
@@ -61,7 +60,7 @@ impl Listener {
     }
 
     fn send(&self, message: Vec<u8>) -> bool {
-        self.events.try_send(sse::event(message.into())).is_ok()
+        self.events.try_send(message.into()).is_ok()
     }
 
     fn acknowledge(&self) {
@@ -106,7 +105,7 @@ impl Listener {
 }
 
 impl Views {
-    /// Opens a subscription: the acknowledgement is its first event.
+    /// Opens a subscription: the acknowledgement is its first message.
     pub(crate) fn listen(self: &Arc<Self>, viewer: ViewerKey, wanted: Wanted, id: &str) -> (Listening, mpsc::Receiver<Bytes>) {
         let (events, receiver) = mpsc::channel(QUEUE);
         let number = self.listeners.opened.fetch_add(1, Ordering::Relaxed);

@@ -19,5 +19,5 @@ mod slot;
 pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use hashes::KindHashes;
 pub(crate) use keys::{Viewer, ViewerKey};
-pub(crate) use listeners::Wanted;
+pub(crate) use listeners::{Listening, Wanted};
 pub(crate) use notify::ListObserver;

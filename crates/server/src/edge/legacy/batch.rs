@@ -25,7 +25,7 @@ impl Requester for Unheard<'_> {
 
 /// Serves a batch (2025-03-26, basic/transports): the responses come as one array, in order. All of them together are no longer than
 /// one may be: what does not fit is answered with an error, and nothing more is run then.
-pub(super) async fn serve_batch(incoming: &Incoming, session: &Use, messages: SmallVec<[Message<'_>; 1]>) -> Response<Body> {
+pub(crate) async fn serve_batch(incoming: &Incoming, session: &Use, messages: SmallVec<[Message<'_>; 1]>) -> Response<Body> {
     let limit = incoming.snapshot.config.limits.max_response_bytes.0;
     // All of them can be cancelled from the start, also those whose turn has not come.
     let calls: Vec<_> = messages

@@ -1,7 +1,12 @@
 use super::requester::Asker;
 use crate::{
     Body, Gateway,
-    edge::{Reply, ReplySlot, negotiate::Accepts, post::Incoming, sse::KEEP_ALIVE},
+    edge::{
+        Reply, ReplySlot,
+        negotiate::Accepts,
+        post::{Carrier, Incoming},
+        sse::KEEP_ALIVE,
+    },
 };
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -84,6 +89,7 @@ async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
     let incoming = Incoming {
         inner: Arc::clone(&gateway.inner),
         snapshot: gateway.inner.snapshot(),
+        carrier: Carrier::Http,
         headers: http::HeaderMap::new(),
         identity: Identity::anonymous(),
         counted_peer: None,

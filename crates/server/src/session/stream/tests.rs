@@ -57,6 +57,27 @@ fn a_reader_goes_on_behind_the_event_that_it_names() {
 }
 
 #[test]
+fn a_pipe_that_does_not_keep_up_goes_on_where_it_was_and_keeps_nothing_that_it_sent() {
+    let home = home(1 << 20);
+    let (stream, mut reader) = open(&home, Purpose::Session, Style::Bare);
+    let mut next = |reader: &mut Reader| match reader.poll_event(&mut Context::from_waker(Waker::noop())) {
+        Ready(event) => event.map(|message| String::from_utf8(message.to_vec()).unwrap()),
+        Pending => Some("pending".to_owned()),
+    };
+    stream.push(message(0));
+    assert_eq!((next(&mut reader).as_deref(), next(&mut reader).as_deref()), (Some(r#"{"n":0}"#), Some("pending")));
+    assert_eq!(home.1.bytes(), 0, "nothing is kept for a client that does not come back");
+    for number in 1..=2 * usize::try_from(STREAM_QUEUE).unwrap() {
+        stream.push(message(number));
+    }
+    assert!(next(&mut reader).is_none() && !stream.has_reader(), "the reader was ended");
+    let mut reader = stream.read_on().unwrap();
+    assert_eq!(next(&mut reader).as_deref(), Some(r#"{"n":1}"#));
+    stream.close();
+    assert!(stream.read_on().is_none());
+}
+
+#[test]
 fn older_clients_get_ids_and_no_event_without_data() {
     let (stream, mut reader) = open(&home(1 << 20), Purpose::Call, Style::Plain);
     stream.push(message(1));
