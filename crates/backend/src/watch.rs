@@ -7,6 +7,7 @@ use crate::{
     errand::method_only,
     exchange::{Speech, cancelled},
     http::Reply,
+    offers::Offers,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     pipe::Link,
     session::{Holder, Lease},
@@ -197,11 +198,15 @@ impl Watch {
         let wishes = holder.as_ref().map_or_else(Vec::new, |holder| holder.wishes(backend.id()));
         // What everybody is told is heard on a stream of the gateway's own.
         let lists = self.caller.is_none() || !backend.is_shared();
-        let offers = match backend.discover(self.audience()).await {
-            Ok(told) => told.offers,
-            Err(_) => return End::Failed,
+        let offers = if lists {
+            match backend.discover(self.audience()).await {
+                Ok(told) => told.offers,
+                Err(_) => return End::Failed,
+            }
+        } else {
+            Offers::default()
         };
-        if wishes.is_empty() && !(lists && offers.announces_any()) {
+        if wishes.is_empty() && !offers.announces_any() {
             let Some(mut changes) = changes else { return End::None };
             // There is nothing to take up for whoever waits for this.
             if let Some(holder) = &holder {
@@ -209,7 +214,7 @@ impl Watch {
             }
             return if timeout(QUIET, changes.changed()).await.is_ok_and(|changed| changed.is_ok()) { End::Changed } else { End::None };
         }
-        let announced = |kind, member: &str| if lists && offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
+        let announced = |kind, member: &str| if offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
         let filter = [
             announced(ListKind::Tools, "toolsListChanged"),
             announced(ListKind::Prompts, "promptsListChanged"),

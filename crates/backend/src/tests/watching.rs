@@ -170,3 +170,31 @@ async fn a_backend_that_comes_back_may_have_other_lists() {
     while under.call_once().await.is_err() {}
     assert_eq!(heard(&ears).await, (ViewScope::Shared, None));
 }
+
+#[tokio::test]
+async fn what_a_caller_follows_at_a_modern_backend_is_asked_for_on_a_stream_of_its_own() {
+    let feeds = Feeds::default();
+    let open = Arc::clone(&feeds);
+    let mut server = Server::start(move |seen| match seen.rpc().as_str() {
+        "subscriptions/listen" => stream(&open).data(format!(
+            "data: {{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\",\"params\":{{\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{}}}}}}}\n\n",
+            seen.id()
+        )),
+        _ => Answer::result(seen, DISCOVERED),
+    })
+    .await;
+    let under = Setup::new().era(ProtocolEra::Modern).at(&server);
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let _guard = under.backend.watch_for(caller.clone(), &sessions);
+    let follow = |uri, on| crate::Subscription { caller: &caller, caller_era: Era::Modern, sessions: &sessions, uri, on };
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(server.seen().is_empty(), "who follows nothing needs no stream where lists are everybody's");
+    under.backend.subscribe(follow("a://b", true)).await.unwrap();
+    let listen = server.wait_for("subscriptions/listen").await;
+    assert!(listen.body.contains(r#""notifications":{"resourceSubscriptions":["a://b"]}"#), "{}", listen.body);
+    under.backend.follow_tasks(&sessions, ["t".to_owned()]);
+    let listen = server.wait_for("subscriptions/listen").await;
+    assert!(listen.body.contains(r#""taskIds":["t"]"#) && listen.body.contains(r#""io.modelcontextprotocol/tasks":{}"#), "{}", listen.body);
+}
