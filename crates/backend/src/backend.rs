@@ -1,7 +1,7 @@
 //! One backend.
 
 use crate::{
-    BackendOptions, Error, ErrorKind, Phase, SessionKey, Shared, ViewScope,
+    BackendOptions, Error, ErrorKind, Phase, Place, SessionKey, Shared, ViewScope,
     bulkhead::Bulkhead,
     comeback::Comebacks,
     era::Eras,
@@ -84,9 +84,12 @@ impl Backend {
     /// # Errors
     /// When its URL or its certificates cannot be used.
     pub fn new(options: BackendOptions, shared: &Arc<Shared>) -> Result<Arc<Self>, Error> {
-        let BackendOptions { index, name, url, policy, strategy, timeout, max_duration, connect_timeout, .. } = options;
+        let BackendOptions { index, name, place, policy, strategy, timeout, max_duration, connect_timeout, .. } = options;
         let name: Arc<str> = name.into();
         let wrong = |why| Error::new(&name, Phase::Connect, ErrorKind::Settings(why));
+        let Place::Url { url, transport } = place else {
+            return Err(wrong("servers that are started with `command` are not spoken to yet".to_owned()));
+        };
         let target = Target::new(&url).map_err(wrong)?;
         let secret = process_secret().map_err(wrong)?;
         let connector = if target.is_https() {
@@ -121,7 +124,7 @@ impl Backend {
             calls: client(options.max_concurrent),
             streams: client(1),
             target,
-            wire: Wire::new(options.transport),
+            wire: Wire::new(transport),
             bulkhead: Bulkhead::new(options.max_concurrent, timeout),
             next_id: AtomicU64::new(1),
             probing: Flight::default(),

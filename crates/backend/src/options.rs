@@ -1,6 +1,6 @@
 //! What backends are made of.
 
-use crate::{HttpTransport, ViewScope, budget::Budget};
+use crate::{HttpTransport, Program, ViewScope, budget::Budget};
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -101,16 +101,27 @@ pub(crate) fn process_secret() -> Result<&'static [u8; 32], String> {
     Ok(SECRET.get_or_init(|| secret))
 }
 
+/// Where a backend is.
+pub enum Place {
+    /// At an endpoint.
+    Url {
+        /// The endpoint. User name and password in it are not sent.
+        url: Url,
+        /// Which of HTTP's transports it speaks.
+        transport: HttpTransport,
+    },
+    /// In processes that vmcp starts.
+    Program(Program),
+}
+
 /// One backend, as its entry in the configuration says.
 pub struct BackendOptions {
     /// Its place in the configuration.
     pub index: usize,
     /// Its name.
     pub name: String,
-    /// Its endpoint. User name and password in it are not sent.
-    pub url: Url,
-    /// Which of HTTP's transports it speaks.
-    pub transport: HttpTransport,
+    /// Where it is.
+    pub place: Place,
     /// Which headers it is sent.
     pub policy: Arc<BackendPolicy>,
     /// Who gives credentials for it.

@@ -40,7 +40,6 @@ fn expected_warnings(file: &str) -> &'static [&'static str] {
             "headers.yaml:33:5: warning: backends[2].allowPlaintext: `authorization`, `x-remote-user` may travel unencrypted",
             "headers.yaml:37:9: warning: backends[2].passthroughHeaders[0]: the caller's `authorization` is passed on to backend `internal`",
         ],
-        "mcp-servers.json" => &["mcp-servers.json:19:5: warning: mcpServers.files: skipped: servers with a `command`"],
         "network.yaml" => &["network.yaml:8:1: warning: listen: anyone who reaches 0.0.0.0:4483 can call every tool"],
         "vscode.json" => &["vscode.json:13:20: warning: servers.wiki.headers.Authorization: skipped: only the client can ask"],
         _ => &[],

@@ -80,7 +80,7 @@ impl Bases {
         delete.insert(HOST, target.host().clone());
         delete.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut user_agent = HeaderValue::from_str(user_agent).ok();
-        let listed = || policy.outgoing().map(|row| row.outbound).filter(|name| normalise(name) == USER_AGENT);
+        let listed = || policy.outgoing().filter_map(|row| row.outbound.header()).filter(|name| normalise(name) == USER_AGENT);
         if managed.iter().any(|name| normalise(name) == USER_AGENT) || listed().any(|name| *name != USER_AGENT) {
             // A strategy sees to it by itself, and no server is to take another spelling for a second value.
             user_agent = None;

@@ -136,8 +136,7 @@ impl Setup {
         let options = BackendOptions {
             index: 3,
             name: "b".to_owned(),
-            url,
-            transport: self.transport,
+            place: crate::Place::Url { url, transport: self.transport },
             policy: Arc::clone(policy.backend(0)),
             strategy: self.strategy,
             timeout: self.timeout,

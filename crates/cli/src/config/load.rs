@@ -224,7 +224,8 @@ impl<'a> Loader<'a> {
                 Wanted::Integer | Wanted::Boolean if self.interpolated.texts.contains_key(site.path) => {
                     Some(scalar(site.text, site.wanted))
                 }
-                Wanted::Text { format: Some("path"), .. } if !site.text.is_empty() => {
+                Wanted::Text { format: Some("command"), .. } if !is_path(site.text) => None,
+                Wanted::Text { format: Some("path" | "command"), .. } if !site.text.is_empty() => {
                     Some(folder.join(site.text).to_string_lossy().into_owned().into())
                 }
                 _ => None,
@@ -331,6 +332,11 @@ impl<'a> Loader<'a> {
         });
         Report { config, draft: self.draft, findings: self.findings, sources: Sources { file: self.file, others: self.others } }
     }
+}
+
+/// Whether a command is a path, and not a name that is looked up on the `PATH`.
+fn is_path(command: &str) -> bool {
+    command.contains(std::path::is_separator)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One backend and what it is sent.
 
-use super::{SecretSource, Span};
+use super::{PassthroughEntry, ProcessScope, SecretSource, Span, Transport};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,14 +13,41 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 pub struct Backend {
     /// The name: unique, `[a-z0-9][a-z0-9_-]*`. It stands in front of the backend's tool names under `prefix`.
     pub name: String,
-    /// Where the server is, for example `https://mcp.example.com/mcp`.
-    pub url: url::Url,
+    /// Where the server is, for example `https://mcp.example.com/mcp`. A server that vmcp starts has a `command` instead.
+    pub url: Option<url::Url>,
     /// What kind of server it is. Accepted for configurations of ToolHive's vMCP, where it may be empty too.
     #[serde(default, rename = "type")]
     pub kind: BackendKind,
-    /// How to talk to it.
+    /// How to talk to it. When left out: `stdio` where there is a `command`; at a `url` `streamable-http`, and `sse` if the server
+    /// turns out to know nothing else.
+    #[schemars(extend("default" = "streamable-http"))]
+    pub transport: Option<Transport>,
+    /// The program that is the server, as the system finds it: a name on the `PATH`, or a path. A relative path with a separator
+    /// starts at the configuration file's folder. No shell reads it.
+    #[schemars(extend("format" = "command"))]
+    pub command: Option<String>,
+    /// What the program is given on its command line.
     #[serde(default)]
-    pub transport: Transport,
+    pub args: Vec<String>,
+    /// Environment variables that the program is given, by name. Values may be secrets. Of vmcp's own environment it sees a few
+    /// variables that programs cannot do without, and those that `envPassthrough` names.
+    #[serde(default)]
+    pub env: BTreeMap<String, SecretSource>,
+    /// Names of variables of vmcp's own environment that the program is given too.
+    #[serde(default)]
+    pub env_passthrough: Vec<String>,
+    /// The folder that the program starts in; vmcp's own when left out. A relative path starts at the configuration file's folder.
+    #[schemars(extend("format" = "path"))]
+    pub cwd: Option<PathBuf>,
+    /// Whose process it is. When left out: `session` for a server of a legacy era and where a header goes into its environment,
+    /// `shared` for a modern one.
+    pub process: Option<ProcessScope>,
+    /// How many processes of this server may run at a time.
+    #[schemars(extend("default" = 64))]
+    pub max_processes: Option<u32>,
+    /// How many of them one caller may have.
+    #[schemars(extend("default" = 16))]
+    pub max_processes_per_principal: Option<u32>,
     /// Headers that every request to this backend carries, by name. Values may be secrets.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretSource>,
@@ -69,8 +96,14 @@ impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A URL can hold a key in its query.
         let mut url = self.url.clone();
-        url.set_query(None);
-        f.debug_struct("Backend").field("name", &self.name).field("url", &url.as_str()).finish_non_exhaustive()
+        if let Some(url) = &mut url {
+            url.set_query(None);
+        }
+        f.debug_struct("Backend")
+            .field("name", &self.name)
+            .field("url", &url.as_ref().map(url::Url::as_str))
+            .field("command", &self.command)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,11 +111,35 @@ impl Backend {
     /// A streamable HTTP backend with the defaults of a configuration file that says no more.
     #[must_use]
     pub fn new(name: impl Into<String>, url: url::Url) -> Self {
+        Self { url: Some(url), ..Self::named(name.into()) }
+    }
+
+    /// A backend that is a process, started as `command` with `args`, with the defaults of a configuration file that says no more.
+    #[must_use]
+    pub fn started(name: impl Into<String>, command: impl Into<String>, args: Vec<String>) -> Self {
+        Self { command: Some(command.into()), args, ..Self::named(name.into()) }
+    }
+
+    /// How it is reached, said or not.
+    #[must_use]
+    pub fn reached_by(&self) -> Transport {
+        self.transport.unwrap_or(if self.command.is_some() && self.url.is_none() { Transport::Stdio } else { Transport::StreamableHttp })
+    }
+
+    fn named(name: String) -> Self {
         Self {
-            name: name.into(),
-            url,
+            name,
+            url: None,
             kind: BackendKind::default(),
-            transport: Transport::default(),
+            transport: None,
+            command: None,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            env_passthrough: Vec::new(),
+            cwd: None,
+            process: None,
+            max_processes: None,
+            max_processes_per_principal: None,
             headers: BTreeMap::new(),
             passthrough_headers: Vec::new(),
             inherit_passthrough_headers: true,
@@ -110,7 +167,7 @@ fn yes() -> bool {
 #[serde(rename_all = "lowercase")]
 #[schemars(transform = empty_means_entry)]
 pub enum BackendKind {
-    /// A server at a URL. There is no other kind.
+    /// A server at a URL or behind a command. There is no other kind.
     #[default]
     #[serde(alias = "")]
     Entry,
@@ -120,26 +177,6 @@ pub enum BackendKind {
 fn empty_means_entry(schema: &mut Schema) {
     if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
         choices.push(json!({ "const": "", "x-spelling-of": "entry" }));
-    }
-}
-
-/// How a backend is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(transform = other_spellings)]
-pub enum Transport {
-    /// Streamable HTTP (specification, basic/transports). `streamable` and `http` mean the same.
-    #[default]
-    #[serde(alias = "streamable", alias = "http")]
-    StreamableHttp,
-}
-
-/// The words that `transport` accepts besides its own.
-fn other_spellings(schema: &mut Schema) {
-    if let Some(Value::Array(choices)) = schema.get_mut("oneOf") {
-        for word in ["streamable", "http"] {
-            choices.push(json!({ "const": word, "x-spelling-of": "streamable-http" }));
-        }
     }
 }
 
@@ -165,55 +202,4 @@ pub enum ListScope {
     Shared,
     /// Every client session for itself: for servers whose catalogue depends on the session.
     Session,
-}
-
-/// One element of `passthroughHeaders`: a header name, or an object that says more.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(title = "A header of the caller to pass on")]
-pub enum PassthroughEntry {
-    /// The header goes out under its own name.
-    Name(String),
-    /// The full form.
-    Full(PassthroughHeader),
-}
-
-impl PassthroughEntry {
-    /// The entry in its full form.
-    #[must_use]
-    pub fn to_full(&self) -> PassthroughHeader {
-        match self {
-            Self::Name(name) => PassthroughHeader::named(name.clone()),
-            Self::Full(full) => full.clone(),
-        }
-    }
-}
-
-/// A passthrough header in full.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PassthroughHeader {
-    /// The caller's header.
-    pub name: String,
-    /// Its name towards the backend; the same when left out.
-    #[serde(rename = "as")]
-    pub rename: Option<String>,
-    /// The outgoing value, with `{}` once for the caller's (`Bearer {}`). Braces are doubled to stand for themselves.
-    pub format: Option<String>,
-    /// Without a non-empty value the backend is skipped in lists and its calls fail, naming the header.
-    #[serde(default)]
-    pub required: bool,
-    /// Whether the value tells one caller's sessions and lists from another's. Default: true, except for correlation ids.
-    pub credential: Option<bool>,
-    /// Allows a name that proxies set and servers trust (`x-remote-user`, `x-auth-request-*` …).
-    #[serde(default)]
-    pub impersonation: bool,
-}
-
-impl PassthroughHeader {
-    /// The short form: the header under its own name.
-    #[must_use]
-    pub fn named(name: String) -> Self {
-        Self { name, rename: None, format: None, required: false, credential: None, impersonation: false }
-    }
 }

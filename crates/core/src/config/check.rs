@@ -1,6 +1,8 @@
 //! What a configuration must satisfy beyond its shape. Pure: nothing is looked up, connected or read.
 
-use super::{Backend, Config, Problem, Severity, Span, index_path, key_path, nearest};
+mod transport;
+
+use super::{Config, Problem, Severity, Span, index_path, key_path, nearest};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The paths that the gateway answers itself; the endpoint cannot be one of them.
@@ -77,7 +79,7 @@ impl Check<'_> {
 
     fn backends(&mut self) {
         if self.config.backends.is_empty() {
-            self.error("backends", "no backend", "add one with a `name` and a `url`, or start with --backend name=url");
+            self.error("backends", "no backend", "add one with a `name` and a `url` or a `command`, or start with --backend name=url");
         }
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, backend) in self.config.backends.iter().enumerate() {
@@ -94,24 +96,7 @@ impl Check<'_> {
             } else {
                 first.insert(&backend.name, index);
             }
-            self.url(backend, &path);
-        }
-    }
-
-    fn url(&mut self, backend: &Backend, path: &str) {
-        let (at, url) = (key_path(path, "url"), &backend.url);
-        if !matches!(url.scheme(), "http" | "https") {
-            self.error(&at, format!("`{}` URLs are not supported", url.scheme()), "use http or https");
-            return;
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            self.error(&at, "a URL with a user name or a password", "put the credential under `headers`, with `fromEnv` or `fromFile`");
-        }
-        if url.fragment().is_some() {
-            self.error(&at, "a URL with a fragment (`#…`)", "remove the fragment; it is never sent");
-        }
-        if backend.ca_bundle_path.is_some() && url.scheme() == "http" {
-            self.error(key_path(path, "caBundlePath"), "without effect on an http:// URL", "remove it, or use https");
+            self.transport(backend, &path);
         }
     }
 
@@ -170,7 +155,10 @@ impl Check<'_> {
             spans.push((key_path(&path, "timeout"), backend.timeout));
             spans.push((key_path(&path, "maxDuration"), backend.max_duration));
             spans.push((key_path(&path, "connectTimeout"), backend.connect_timeout));
-            counts.push((key_path(&path, "maxConcurrent"), backend.max_concurrent.map_or(1, |max| max as usize)));
+            let count = |max: Option<u32>| max.map_or(1, |max| max as usize);
+            counts.push((key_path(&path, "maxConcurrent"), count(backend.max_concurrent)));
+            counts.push((key_path(&path, "maxProcesses"), count(backend.max_processes)));
+            counts.push((key_path(&path, "maxProcessesPerPrincipal"), count(backend.max_processes_per_principal)));
         }
         for (path, span) in spans {
             match span.map(|span| span.0) {

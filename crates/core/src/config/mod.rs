@@ -8,22 +8,26 @@ mod backend;
 mod check;
 mod follow;
 mod gateway;
+mod passthrough;
 mod problem;
 mod schema;
 mod secret;
 mod shape;
+mod transport;
 mod units;
 
 pub use aggregation::{
     Aggregation, AnnotationOverrides, ConflictResolution, ConflictResolutionConfig, Lint, ToolOverride, ToolVisibility, WorkloadTools,
 };
 pub use auth::{IncomingAuth, OutgoingAuth, OutgoingSource, StrategyConfig};
-pub use backend::{Backend, BackendKind, ListScope, PassthroughEntry, PassthroughHeader, ProtocolEra, Transport};
+pub use backend::{Backend, BackendKind, ListScope, ProtocolEra};
 pub use check::{ADMIN_PATHS, has_errors, is_name, slug};
 pub use follow::follows_from;
 pub use gateway::{Config, Limits, LogLevel, Operational, Sessions, Timeouts};
+pub use passthrough::{PassthroughEntry, PassthroughHeader};
 pub use problem::{Problem, Severity, index_path, is_within, key_path, nearest};
 pub use schema::{json_schema, with_variables};
 pub use secret::{SecretError, SecretSource, session_key};
 pub use shape::{NOT_AVAILABLE, Reading, Shape, TextSite, Wanted, unavailable_key};
+pub use transport::{ProcessScope, Transport};
 pub use units::{ByteSize, Span, UnitError};

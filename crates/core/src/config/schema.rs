@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of a configuration file in which these kinds are known.
 ///
-/// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address` and `path`, which [`super::Shape`] checks and
+/// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address`, `path` and `command`, which [`super::Shape`] checks and
 /// other readers ignore.
 #[must_use]
 pub fn json_schema(strategies: &Registry<dyn OutgoingStrategy>, authenticators: &Registry<dyn Authenticator>) -> Value {
@@ -114,7 +114,7 @@ fn is_formed(schema: &Value) -> bool {
         Some(Value::Array(names)) => names.iter().any(|it| it == name),
         _ => false,
     };
-    let form = schema.get("pattern").is_some() || schema.get("format").is_some_and(|format| format != "path");
+    let form = schema.get("pattern").is_some() || schema.get("format").is_some_and(|format| format != "path" && format != "command");
     of_type("integer") || of_type("number") || of_type("boolean") || (of_type("string") && (form || schema.get("enum").is_some()))
 }
 

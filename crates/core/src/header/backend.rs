@@ -1,8 +1,8 @@
 //! What one backend is sent.
 
 use super::{
-    CaptureError, CaptureReason, Forwarded, MAX_FORWARDED_BYTES, MAX_FORWARDED_LINES, Side, closed, entry::Entry,
-    name::is_credential_header, normalise, table::Table,
+    CaptureError, CaptureReason, Forwarded, HeaderOrigin, MAX_FORWARDED_BYTES, MAX_FORWARDED_LINES, Outgoing, OutgoingName, Side, closed,
+    entry::Entry, name::is_credential_header, normalise, outgoing::Outbound, table::Table,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::{fmt, sync::Arc};
@@ -27,46 +27,20 @@ pub(super) struct Rule {
     /// The place of its inbound name in the table.
     pub(super) slot: usize,
     pub(super) entry: Entry,
+    pub(super) to: Outbound,
     /// Whether two values would be ambiguous.
     pub(super) once: bool,
 }
 
-/// Who makes an outgoing header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HeaderOrigin {
-    /// An entry of the global `passthroughHeaders`.
-    Global,
-    /// An entry of the backend's own `passthroughHeaders`.
-    Backend,
-    /// The backend's `headers`.
-    Static,
-    /// The backend's outgoing strategy.
-    Strategy,
-}
-
-/// One header that a backend may be sent, for people who want to see the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Outgoing<'a> {
-    /// The caller's header, as its entry spells it in lower case; `None` for headers that no caller sends.
-    pub inbound: Option<&'a HeaderName>,
-    /// The header towards the backend.
-    pub outbound: &'a HeaderName,
-    /// The text around the value, as written in the configuration.
-    pub format: Option<&'a str>,
-    /// Whether the backend is not called without it.
-    pub required: bool,
-    /// Whether the value is part of the session key.
-    pub credential: bool,
-    /// Who makes it.
-    pub origin: HeaderOrigin,
-}
-
 impl Rule {
-    /// A format has one place for a value, and `authorization` and `cookie` are single fields (RFC 9110 §11.6.2, RFC 6265 §5.4).
-    pub(super) fn new(slot: usize, entry: Entry) -> Self {
-        let once = entry.format.is_some() || is_credential_header(&normalise(&entry.outbound));
-        Self { slot, entry, once }
+    /// A format has one place for a value, and so has a variable; `authorization` and `cookie` are single fields (RFC 9110 §11.6.2,
+    /// RFC 6265 §5.4).
+    pub(super) fn new(slot: usize, entry: Entry, to: Outbound) -> Self {
+        let is_single = match &to {
+            Outbound::Header(name) => is_credential_header(&normalise(name)),
+            Outbound::Variable(_) => true,
+        };
+        Self { slot, once: is_single || entry.format.is_some(), entry, to }
     }
 
     /// Whether an empty value counts as none: a format has nothing to put around it.
@@ -120,15 +94,36 @@ impl BackendPolicy {
             return;
         }
         for rule in &self.rules {
+            let Outbound::Header(outbound) = &rule.to else { continue };
             let values = self.values(rule, forwarded);
             // Capturing refused this; a request captured under another configuration is sent without the header.
             if rule.once && values.clone().nth(1).is_some() {
                 continue;
             }
             for value in values.filter_map(|value| rule.render(value)) {
-                out.append(&rule.entry.outbound, value);
+                out.append(outbound, value);
             }
         }
+    }
+
+    /// What the caller's process is given of the caller's: variables, each with its value. Values that two requests may differ in are
+    /// part of the session key, so a process that was started with one never serves a caller with another.
+    ///
+    /// A header's value has no NUL in it (RFC 9110 §5.5, and [`HeaderValue`] sees to it), so every one can be a variable's.
+    pub fn environment<'a>(&'a self, forwarded: &'a Forwarded) -> impl Iterator<Item = (&'a str, HeaderValue)> {
+        self.rules.iter().filter_map(|rule| {
+            let Outbound::Variable(name) = &rule.to else { return None };
+            let mut values = self.values(rule, forwarded);
+            let value = values.next()?;
+            // Capturing refused a second one; a request captured under another configuration goes without the variable.
+            values.next().is_none().then(|| rule.render(value)).flatten().map(|value| (&**name, value))
+        })
+    }
+
+    /// Whether the caller's process is given anything of the caller's, so that callers cannot share one.
+    #[must_use]
+    pub fn has_environment(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.to, Outbound::Variable(_)))
     }
 
     /// Adds the static headers alone: for requests of the gateway's own.
@@ -154,7 +149,7 @@ impl BackendPolicy {
     /// Whether a static header or an entry makes an outgoing header of this normalised name.
     fn writes(&self, key: &HeaderName) -> bool {
         let statics = self.statics.iter().map(|own| &own.name);
-        statics.chain(self.rules.iter().map(|rule| &rule.entry.outbound)).any(|name| normalise(name) == *key)
+        statics.chain(self.rules.iter().filter_map(|rule| rule.to.as_ref().header())).any(|name| normalise(name) == *key)
     }
 
     /// Whether what the backend is asked and answers depends on who calls: it has a credential entry or a required one.
@@ -172,12 +167,19 @@ impl BackendPolicy {
 
     /// Every header that this backend may be sent: static ones, the strategy's, then the caller's.
     pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        let own = |outbound, origin| Outgoing { inbound: None, outbound, format: None, required: false, credential: false, origin };
+        let own = |name, origin| Outgoing {
+            inbound: None,
+            outbound: OutgoingName::Header(name),
+            format: None,
+            required: false,
+            credential: false,
+            origin,
+        };
         let statics = self.statics.iter().map(move |header| own(&header.name, HeaderOrigin::Static));
         let managed = self.managed.iter().map(move |name| own(name, HeaderOrigin::Strategy));
-        let entries = self.rules.iter().map(|Rule { entry, .. }| Outgoing {
+        let entries = self.rules.iter().map(|Rule { entry, to, .. }| Outgoing {
             inbound: Some(&entry.inbound),
-            outbound: &entry.outbound,
+            outbound: to.as_ref(),
             format: entry.format.as_ref().map(|format| format.source()),
             required: entry.required,
             credential: entry.credential,

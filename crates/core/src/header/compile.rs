@@ -1,10 +1,11 @@
 //! From the configuration to the policy, with every refusal at once.
 
 use super::{
-    BackendPolicy, BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec, Refusal, Side,
+    BackendPolicy, BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, Refusal, Side,
     backend::{Rule, Static},
     entry::{Entry, List, ListContext},
     normalise,
+    outgoing::Outbound,
     problem::{Problems, Warnings},
     table::Table,
     towards::Towards,
@@ -39,9 +40,9 @@ impl HeaderPolicy {
             let path = format!("backends[{index}].passthroughHeaders");
             let context = ListContext { path: &path, backend: Some(backend.name), consumed: &consumed };
             let own = context.read(backend.passthrough, &mut problems);
-            let entries = effective(&global, own, backend.inherit);
+            let mut entries = effective(&global, own, backend.inherit);
             let allow_credential = spec.allow_credential || backend.allow_credential;
-            let statics = Towards::new(index, backend, allow_credential, &mut problems, &mut warnings).check(&entries);
+            let statics = Towards::new(index, backend, allow_credential, &mut problems, &mut warnings).check(&mut entries);
             drafts.push(Draft { index, spec: backend, statics, entries, managed: backend.managed.to_vec() });
         }
         let problems = problems.into_list();
@@ -98,9 +99,14 @@ impl Draft<'_> {
     }
 
     fn finish(self, table: &Arc<Table>) -> BackendPolicy {
-        let rules = self.entries.into_iter().filter_map(|entry| {
+        let is_process = matches!(self.spec.place, Place::Process(_));
+        let rules = self.entries.into_iter().filter_map(|mut entry| {
             let slot = table.find(entry.key.as_str().as_bytes())?;
-            Some(Rule::new(slot, entry))
+            let to = match entry.variable.take().filter(|_| is_process) {
+                Some(variable) => Outbound::Variable(variable),
+                None => Outbound::Header(entry.outbound.clone()),
+            };
+            Some(Rule::new(slot, entry, to))
         });
         BackendPolicy {
             name: self.spec.name.into(),

@@ -1,7 +1,8 @@
 //! Reading one list of passthrough entries.
 
 use super::{
-    ClosedGroup, HeaderOrigin, Refusal, Side, closed, format::Format, is_correlation_id, name::shown, normalise, problem::Problems,
+    ClosedGroup, HeaderOrigin, Refusal, Side, closed, closed_variable, format::Format, is_correlation_id, name::shown, normalise,
+    problem::Problems, variable::is_variable,
 };
 use crate::config::PassthroughEntry;
 use http::HeaderName;
@@ -15,7 +16,12 @@ pub(super) struct Entry {
     pub(super) inbound: HeaderName,
     /// The same, normalised.
     pub(super) key: HeaderName,
+    /// Its name as a header towards a backend at a URL.
     pub(super) outbound: HeaderName,
+    /// Whether `as` says so.
+    pub(super) is_renamed: bool,
+    /// Its name as a variable of a backend that is a process.
+    pub(super) variable: Option<Box<str>>,
     pub(super) format: Option<Format>,
     pub(super) required: bool,
     pub(super) credential: bool,
@@ -85,6 +91,14 @@ impl ListContext<'_> {
                 name
             }
         };
+        if let Some(variable) = &full.as_env {
+            if !is_variable(variable) {
+                return refuse(&shown(variable), Refusal::MalformedVariable);
+            }
+            if let Some(group) = closed_variable(variable) {
+                refuse(inbound.as_str(), Refusal::ClosedVariable { variable: variable.clone(), group });
+            }
+        }
         let format = match full.format.as_deref().map(Format::parse).transpose() {
             Ok(format) => format,
             Err(error) => return refuse(inbound.as_str(), Refusal::Format(error)),
@@ -100,9 +114,12 @@ impl ListContext<'_> {
             inbound,
             key,
             outbound,
+            is_renamed: full.rename.is_some(),
+            // A process keeps what it was started with, so its value always counts.
+            credential: full.credential.unwrap_or(!correlates || full.as_env.is_some()),
+            variable: full.as_env.map(String::into_boxed_str),
             format,
             required: full.required,
-            credential: full.credential.unwrap_or(!correlates),
         });
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing of a caller's request is copied by default. A [`PolicySpec`] says what every backend's entry lists;
 //! [`HeaderPolicy::compile`] refuses what must not travel and names every refusal at once; [`HeaderPolicy::capture`] reads the
 //! listed headers of one request into a [`Forwarded`]; [`BackendPolicy::apply`] writes what one backend lists, and nothing else,
-//! into an outgoing header map. All of it is pure: no I/O, no clock, no global state.
+//! into an outgoing header map, and [`BackendPolicy::environment`] says what a backend that is a process finds in its variables. All of it is pure: no I/O, no clock, no global state.
 //!
 //! Names are compared in one form everywhere: lower case, with `_` and `.` read as `-` ([`normalise`]), because servers that turn
 //! headers into variables cannot tell these apart. Values stay byte for byte, and none ever appears in `Debug`, in an error or in a
@@ -46,21 +46,25 @@ mod entry;
 mod format;
 mod forwarded;
 mod name;
+mod outgoing;
 mod policy;
 mod problem;
 mod spec;
 mod table;
 mod towards;
+mod variable;
 
-pub use backend::{BackendPolicy, HeaderOrigin, Outgoing};
+pub use backend::BackendPolicy;
 pub use capture::{CaptureError, CaptureReason, MAX_FORWARDED_BYTES, MAX_FORWARDED_LINES};
 pub use closed::{ClosedGroup, Side, closed};
 pub use format::FormatError;
 pub use forwarded::Forwarded;
 pub use name::{is_correlation_id, normalise};
+pub use outgoing::{HeaderOrigin, Outgoing, OutgoingName};
 pub use policy::HeaderPolicy;
 pub use problem::{PolicyProblem, PolicyWarning, Refusal, Taker};
-pub use spec::{BackendSpec, PolicySpec};
+pub use spec::{BackendSpec, Place, PolicySpec, StartedSpec};
+pub use variable::{VariableGroup, closed_variable};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What is wrong with a header policy, in words that say what to do.
 
-use super::{ClosedGroup, FormatError, Side};
+use super::{ClosedGroup, FormatError, Side, VariableGroup};
 use std::fmt;
 
 /// One entry that cannot be, and why.
@@ -55,6 +55,23 @@ pub enum Refusal {
     Format(FormatError),
     /// A static value that no header can carry.
     StaticValue,
+    /// `asEnv` is not the name of a variable.
+    MalformedVariable,
+    /// `asEnv` names a variable that no caller may fill.
+    ClosedVariable {
+        /// The variable.
+        variable: String,
+        /// The group that closes it.
+        group: VariableGroup,
+    },
+    /// A header, under whatever name, towards a backend that is a process.
+    NeedsVariable,
+    /// `asEnv` towards a backend at a URL.
+    NoProcess,
+    /// `asEnv` towards a process that callers share.
+    SharedProcess,
+    /// A strategy that writes headers, towards a backend that is a process.
+    StrategyAtProcess,
     /// Credentials would travel in the clear.
     Plaintext {
         /// How many more headers than the named one.
@@ -137,6 +154,22 @@ impl fmt::Display for Refusal {
             Self::StaticValue => f.write_str(
                 "its value holds a line break or another control character, which no header can carry; remove it",
             ),
+            Self::MalformedVariable => {
+                f.write_str("`asEnv` is not the name of a variable; write letters, digits and `_`, without a digit in front")
+            }
+            Self::ClosedVariable { variable, group } => {
+                write!(f, "no caller may fill `{variable}`: {}; use the variable that the server takes its credential from", group.why())
+            }
+            Self::NeedsVariable => f.write_str(
+                "a server that is started with `command` is sent no headers; write `asEnv` with the variable that it takes the value from, and no `as`",
+            ),
+            Self::NoProcess => f.write_str("`asEnv` is for servers that are started with `command`; use `as`"),
+            Self::SharedProcess => f.write_str(
+                "callers share the server's process, and it can be given one caller's variable alone; set `process: session` or `process: principal`, or leave `process` out",
+            ),
+            Self::StrategyAtProcess => f.write_str(
+                "the backend's outgoing strategy writes this header, and a server that is started with `command` is sent none; give the backend `type: unauthenticated` and its credential under `env`",
+            ),
             Self::Plaintext { more } => {
                 if *more > 0 {
                     write!(f, "and {more} more ")?;
@@ -184,7 +217,16 @@ pub enum PolicyWarning {
         /// The backend.
         backend: String,
     },
-    /// A header goes out as `authorization` or `cookie` although its entry says that it is no credential.
+    /// A global entry that some backend cannot be given.
+    Unreachable {
+        /// The caller's header.
+        header: String,
+        /// The backends concerned.
+        backends: Vec<String>,
+        /// Whether these are processes, which are sent no headers; else it is the entry that says `asEnv` alone.
+        are_started: bool,
+    },
+    /// A header goes out as `authorization`, `cookie` or a variable although its entry says that it is no credential.
     Unkeyed {
         /// The caller's header.
         header: String,
@@ -205,6 +247,16 @@ impl fmt::Display for PolicyWarning {
                 f,
                 "{} may travel unencrypted to backend `{backend}`, as its `allowPlaintext` says; use an https:// URL where you can",
                 quoted(headers)
+            ),
+            Self::Unreachable { header, backends, are_started: true } => write!(
+                f,
+                "`{header}` does not reach {}, started with `command` and sent no headers; give the entry `asEnv`, or set `inheritPassthroughHeaders: false` there",
+                towards(backends)
+            ),
+            Self::Unreachable { header, backends, are_started: false } => write!(
+                f,
+                "`{header}` does not reach {}, because its entry has `asEnv` alone; give it `as` too, or set `inheritPassthroughHeaders: false` there",
+                towards(backends)
             ),
             Self::Unkeyed { header, backends } => write!(
                 f,
@@ -261,6 +313,19 @@ impl Warnings {
             }
         }
         self.0.push(PolicyWarning::Unkeyed { header: inbound.to_owned(), backends: vec![backend.to_owned()] });
+    }
+
+    pub(super) fn unreachable(&mut self, inbound: &str, backend: &str, started: bool) {
+        for known in &mut self.0 {
+            if let PolicyWarning::Unreachable { header, backends, are_started } = known
+                && header == inbound
+                && *are_started == started
+            {
+                return backends.push(backend.to_owned());
+            }
+        }
+        let backends = vec![backend.to_owned()];
+        self.0.push(PolicyWarning::Unreachable { header: inbound.to_owned(), backends, are_started: started });
     }
 
     pub(super) fn plaintext(&mut self, headers: Vec<String>, backend: &str) {

@@ -23,8 +23,8 @@ pub struct PolicySpec<'a> {
 pub struct BackendSpec<'a> {
     /// Its name, for messages.
     pub name: &'a str,
-    /// Where it is; decides whether credentials would travel in the clear.
-    pub url: &'a Url,
+    /// Where it is.
+    pub place: Place<'a>,
     /// Its own `passthroughHeaders`.
     pub passthrough: &'a [PassthroughEntry],
     /// `inheritPassthroughHeaders`.
@@ -40,12 +40,18 @@ pub struct BackendSpec<'a> {
 }
 
 impl<'a> BackendSpec<'a> {
-    /// A backend that is sent the global headers and nothing of its own.
+    /// A backend at a URL that is sent the global headers and nothing of its own.
     #[must_use]
     pub fn new(name: &'a str, url: &'a Url) -> Self {
+        Self::at(name, Place::Url(url))
+    }
+
+    /// A backend that is given what the global headers say and nothing of its own.
+    #[must_use]
+    pub fn at(name: &'a str, place: Place<'a>) -> Self {
         Self {
             name,
-            url,
+            place,
             passthrough: &[],
             inherit: true,
             allow_credential: false,
@@ -54,4 +60,26 @@ impl<'a> BackendSpec<'a> {
             managed: &[],
         }
     }
+}
+
+/// Where a backend is, and so how it can be given anything of a caller's.
+#[derive(Clone, Debug)]
+pub enum Place<'a> {
+    /// At a URL, which is sent headers; it decides whether credentials would travel in the clear.
+    Url(&'a Url),
+    /// In a process, which has variables.
+    Process(StartedSpec<'a>),
+    /// The configuration does not say. Nothing is refused for it.
+    Unknown,
+}
+
+/// What the policy has to know of a backend that is a process.
+#[derive(Clone, Debug, Default)]
+pub struct StartedSpec<'a> {
+    /// Whether callers share a process, which then can have no caller's variables.
+    pub is_shared: bool,
+    /// The names under `env`.
+    pub env: Vec<&'a str>,
+    /// `envPassthrough`.
+    pub env_passthrough: &'a [String],
 }

@@ -6,3 +6,4 @@ mod documentation;
 mod properties;
 mod refusals;
 mod support;
+mod variables;

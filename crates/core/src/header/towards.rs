@@ -1,7 +1,7 @@
 //! What depends on the backend: credentials, two sources for one outgoing header, plain text.
 
 use super::{
-    BackendSpec, HeaderOrigin, Refusal, Side, Taker,
+    BackendSpec, HeaderOrigin, Place, Refusal, Side, StartedSpec, Taker,
     backend::Static,
     closed,
     entry::Entry,
@@ -9,6 +9,7 @@ use super::{
     normalise,
     problem::{Problems, Warnings},
 };
+use crate::config::key_path;
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use url::{Host, Url};
@@ -21,6 +22,8 @@ pub(super) struct Towards<'a> {
     allow_credential: bool,
     /// The outgoing names that have a source, normalised.
     taken: Vec<(HeaderName, HeaderOrigin, Taker)>,
+    /// The variables that have a source, with the places where that stands.
+    taken_variables: Vec<(String, String)>,
     problems: &'a mut Problems,
     warnings: &'a mut Warnings,
 }
@@ -33,18 +36,80 @@ impl<'a> Towards<'a> {
         problems: &'a mut Problems,
         warnings: &'a mut Warnings,
     ) -> Self {
-        Self { path: format!("backends[{index}]"), spec, allow_credential, taken: Vec::new(), problems, warnings }
+        Self {
+            path: format!("backends[{index}]"),
+            spec,
+            allow_credential,
+            taken: Vec::new(),
+            taken_variables: Vec::new(),
+            problems,
+            warnings,
+        }
     }
 
     /// Checks the strategy's names, the static headers and the entries that apply; gives back the static headers.
-    pub(super) fn check(mut self, entries: &[Entry]) -> Vec<Static> {
-        self.check_managed();
-        let statics = self.read_statics();
-        for entry in entries {
+    /// What cannot reach this backend is taken out of the entries.
+    pub(super) fn check(mut self, entries: &mut Vec<Entry>) -> Vec<Static> {
+        let spec = self.spec;
+        let statics = match &spec.place {
+            Place::Url(_) | Place::Unknown => {
+                self.check_managed();
+                self.read_statics()
+            }
+            Place::Process(process) => {
+                self.check_process(process);
+                // They are refused with the other keys that a process has no use for.
+                Vec::new()
+            }
+        };
+        entries.retain(|entry| self.is_reached_by(entry));
+        for entry in entries.iter() {
             self.check_entry(entry);
         }
-        self.check_plaintext(&statics, entries);
+        if let Place::Url(url) = spec.place {
+            self.check_plaintext(url, &statics, entries);
+        }
         statics
+    }
+
+    /// Whether the backend can be given what an entry says; where it cannot, somebody is told.
+    fn is_reached_by(&mut self, entry: &Entry) -> bool {
+        let is_own = entry.origin == HeaderOrigin::Backend;
+        let header = entry.inbound.as_str();
+        let refusal = match &self.spec.place {
+            Place::Process(process) => match entry.variable {
+                None if is_own => Refusal::NeedsVariable,
+                Some(_) if is_own && entry.is_renamed => Refusal::NeedsVariable,
+                None => {
+                    self.warnings.unreachable(header, self.spec.name, true);
+                    return false;
+                }
+                Some(_) if process.is_shared => Refusal::SharedProcess,
+                Some(_) => return true,
+            },
+            Place::Url(_) => match entry.variable {
+                Some(_) if is_own => Refusal::NoProcess,
+                Some(_) if !entry.is_renamed => {
+                    self.warnings.unreachable(header, self.spec.name, false);
+                    return false;
+                }
+                _ => return true,
+            },
+            Place::Unknown => return true,
+        };
+        self.refuse(&entry.path, header, refusal);
+        false
+    }
+
+    /// What the configuration gives the process by itself, and what it cannot be given.
+    fn check_process(&mut self, process: &StartedSpec<'_>) {
+        let path = self.path.clone();
+        for name in self.spec.managed {
+            self.refuse(&path, name.as_str(), Refusal::StrategyAtProcess);
+        }
+        let set = process.env.iter().map(|name| (*name, key_path(&format!("{path}.env"), name)));
+        let passed = process.env_passthrough.iter().map(|name| (name.as_str(), format!("{path}.envPassthrough")));
+        self.taken_variables.extend(set.chain(passed).map(|(name, path)| (name.to_owned(), path)));
     }
 
     fn refuse(&mut self, path: &str, header: &str, refusal: Refusal) {
@@ -103,11 +168,25 @@ impl<'a> Towards<'a> {
                 self.warnings.credential_passthrough(header, self.spec.name);
             }
         }
-        if !entry.credential && is_credential_header(&normalise(&entry.outbound)) {
+        let is_variable = matches!(self.spec.place, Place::Process(_));
+        if !entry.credential && (is_variable || is_credential_header(&normalise(&entry.outbound))) {
             self.warnings.unkeyed(header, self.spec.name);
+        }
+        if let (Some(variable), Place::Process(_)) = (&entry.variable, &self.spec.place) {
+            return self.take_variable(entry, variable);
         }
         let taker = Taker::Entry { path: entry.path.clone() };
         self.take(&entry.path, &entry.inbound, &entry.outbound, entry.origin, taker);
+    }
+
+    fn take_variable(&mut self, entry: &Entry, variable: &str) {
+        match self.taken_variables.iter().find(|(taken, _)| taken == variable) {
+            None => self.taken_variables.push((variable.to_owned(), entry.path.clone())),
+            Some((_, path)) => {
+                let refusal = Refusal::Taken { outgoing: variable.to_owned(), by: Taker::Entry { path: path.clone() } };
+                self.refuse(&entry.path, entry.inbound.as_str(), refusal);
+            }
+        }
     }
 
     /// Notes who writes an outgoing header, or reports that somebody does already.
@@ -124,8 +203,8 @@ impl<'a> Towards<'a> {
     }
 
     /// Everything that may authenticate somebody counts: all static headers, all credential entries, all that a strategy writes.
-    fn check_plaintext(&mut self, statics: &[Static], entries: &[Entry]) {
-        if self.spec.url.scheme() != "http" || is_loopback(self.spec.url) {
+    fn check_plaintext(&mut self, url: &Url, statics: &[Static], entries: &[Entry]) {
+        if url.scheme() != "http" || is_loopback(url) {
             return;
         }
         let credentials = entries.iter().filter(|entry| entry.credential).map(|entry| &entry.outbound);

@@ -4,12 +4,14 @@ use super::{
     bundle,
     told::{at_strategies, of_rule, place_of, split, with_advice},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::{fs, io, path::Path, sync::Arc};
 use vmcp_core::{
     catalogue::Rules,
-    config::{Config, Problem, SecretSource, StrategyConfig, has_errors, index_path, key_path, session_key},
-    header::{BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec},
+    config::{
+        Backend, Config, Problem, ProcessScope, SecretSource, StrategyConfig, Transport, has_errors, index_path, key_path, session_key,
+    },
+    header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, StartedSpec},
     plugin::{
         Authenticator, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, OutgoingStrategy,
         Registry, StrategyError,
@@ -61,6 +63,8 @@ pub(super) struct Plan {
     pub(super) rules: Rules,
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) strategies: Vec<Strategy>,
+    /// The variables under each backend's `env`.
+    pub(super) environments: Vec<Vec<(String, SecretString)>>,
     pub(super) session_keys: Vec<Vec<u8>>,
     /// Warnings and notes.
     pub(super) findings: Vec<Problem>,
@@ -81,13 +85,14 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     let authenticator = planner.authenticator();
     let strategies = planner.strategies();
     let statics = planner.statics();
+    let environments = planner.environments();
     // Where a plugin could not be built, the headers that it takes are unknown; the rest of the policy is checked all the same.
     let policy = planner.policy(authenticator.as_deref(), &strategies, statics);
     let rules = planner.rules();
     let strategies: Option<Vec<Strategy>> = strategies.into_iter().collect();
     match (policy, rules, authenticator, strategies) {
         (Some(policy), Some(rules), Some(authenticator), Some(strategies)) if !has_errors(&planner.problems) => {
-            Ok(Plan { policy, rules, authenticator, strategies, session_keys, findings: planner.problems })
+            Ok(Plan { policy, rules, authenticator, strategies, environments, session_keys, findings: planner.problems })
         }
         _ => Err(planner.problems),
     }
@@ -166,7 +171,26 @@ impl<'a> Planner<'a> {
             let strategy = outgoing.backends.get(name)?;
             Some(planner.strategy(strategy, &key_path("outgoingAuth.backends", name)))
         };
-        self.config.backends.iter().map(|backend| own(self, &backend.name).unwrap_or_else(|| default.clone())).collect()
+        let mut strategies = Vec::with_capacity(self.config.backends.len());
+        let mut unreached = Vec::new();
+        for backend in &self.config.backends {
+            let writes = |strategy: &Option<Strategy>| strategy.as_ref().is_some_and(|own| !own.strategy.managed_headers().is_empty());
+            strategies.push(match own(self, &backend.name) {
+                Some(own) => own,
+                // What holds for all backends is no mistake where it cannot be.
+                None if backend.reached_by() == Transport::Stdio && writes(&default) => {
+                    unreached.push(format!("`{}`", backend.name));
+                    self.strategy(&none, "outgoingAuth")
+                }
+                None => default.clone(),
+            });
+        }
+        if !unreached.is_empty() {
+            let message = format!("writes headers, which {} is not sent: it is started with `command`", unreached.join(", "));
+            let hint = "give it its credential under `env`, and `type: unauthenticated` under outgoingAuth.backends";
+            self.problems.push(Problem::warning("outgoingAuth.default", message).with_hint(hint));
+        }
+        strategies
     }
 
     /// One strategy. Where secrets may be missing, one that lacks its secret is built without.
@@ -214,6 +238,22 @@ impl<'a> Planner<'a> {
         statics
     }
 
+    fn environments(&mut self) -> Vec<Vec<(String, SecretString)>> {
+        let mut environments = Vec::with_capacity(self.config.backends.len());
+        for (index, backend) in self.config.backends.iter().enumerate() {
+            let parent = key_path(&index_path("backends", index), "env");
+            let variables = backend.env.iter();
+            let found = variables.filter_map(|(name, source)| Some((name.clone(), self.secret(&key_path(&parent, name), source)?)));
+            let found: Vec<_> = found.collect();
+            for (name, _) in found.iter().filter(|(_, value)| value.expose_secret().contains('\0')) {
+                let problem = Problem::error(key_path(&parent, name), "a NUL character in the value, which no variable can hold");
+                self.problems.push(problem.with_hint("remove it"));
+            }
+            environments.push(found);
+        }
+        environments
+    }
+
     fn policy_spec<'b>(
         &self,
         authenticator: Option<&'b dyn Authenticator>,
@@ -231,7 +271,14 @@ impl<'a> Planner<'a> {
             allow_plaintext: backend.allow_plaintext,
             statics,
             managed: strategy.as_ref().map_or(&[], |strategy| strategy.strategy.managed_headers()),
-            ..BackendSpec::new(&backend.name, &backend.url)
+            ..BackendSpec::at(
+                &backend.name,
+                match (backend.reached_by(), &backend.url) {
+                    (Transport::Stdio, _) => Place::Process(started(backend)),
+                    (_, Some(url)) => Place::Url(url),
+                    (_, None) => Place::Unknown,
+                },
+            )
         });
         PolicySpec {
             global: &config.passthrough_headers,
@@ -277,6 +324,14 @@ impl<'a> Planner<'a> {
                 None
             }
         }
+    }
+}
+
+fn started(backend: &Backend) -> StartedSpec<'_> {
+    StartedSpec {
+        is_shared: backend.process == Some(ProcessScope::Shared),
+        env: backend.env.keys().map(String::as_str).collect(),
+        env_passthrough: &backend.env_passthrough,
     }
 }
 

@@ -8,10 +8,11 @@ use crate::{
     session::SessionTable,
     views::{ListObserver, Views, ViewsSettings},
 };
+use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
-use vmcp_backend::{Backend, BackendOptions, Shared, SharedOptions};
+use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions};
 use vmcp_core::{
-    config::{Backend as BackendConfig, Config, Span},
+    config::{Backend as BackendConfig, Config, Span, Transport},
     header::HeaderPolicy,
     plugin::Authenticator,
 };
@@ -25,6 +26,10 @@ const SILENCE: Duration = Duration::from_secs(120);
 const MAX_DURATION: Duration = Duration::from_secs(3600);
 const CONNECT: Duration = Duration::from_secs(5);
 const MAX_CONCURRENT: u32 = 256;
+
+/// How many processes one backend has, and how many of them one caller.
+const MAX_PROCESSES: u32 = 64;
+const MAX_PROCESSES_PER_PRINCIPAL: u32 = 16;
 
 /// The bounds that every request meets.
 pub(crate) struct Bounds {
@@ -65,8 +70,8 @@ impl Snapshot {
             observer: Arc::clone(&observer) as Arc<dyn vmcp_backend::Observer>,
         });
         let mut backends = Vec::with_capacity(config.backends.len());
-        for (index, (backend, strategy)) in config.backends.iter().zip(&plan.strategies).enumerate() {
-            let options = options(index, backend, &config, &plan.policy, strategy)?;
+        for (index, ((backend, strategy), env)) in config.backends.iter().zip(&plan.strategies).zip(plan.environments).enumerate() {
+            let options = options(index, backend, &config, &plan.policy, strategy, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
         let settings = ViewsSettings {
@@ -126,6 +131,7 @@ fn options(
     config: &Config,
     policy: &HeaderPolicy,
     strategy: &Strategy,
+    env: Vec<(String, SecretString)>,
 ) -> Result<BackendOptions, BuildError> {
     let timeouts = &config.operational.timeouts;
     let silence = backend.timeout.or_else(|| timeouts.per_workload.get(&backend.name).copied()).or(timeouts.default);
@@ -136,8 +142,7 @@ fn options(
     Ok(BackendOptions {
         index,
         name: backend.name.clone(),
-        url: backend.url.clone(),
-        transport: vmcp_backend::HttpTransport::Detect,
+        place: place(backend, env),
         policy: Arc::clone(policy.backend(index)),
         strategy: Arc::clone(&strategy.strategy),
         timeout: duration(silence, SILENCE),
@@ -149,4 +154,29 @@ fn options(
         http2: backend.http2,
         list_scope: backend.list_scope,
     })
+}
+
+/// Without a word on it, what an old server turns out to speak.
+fn http_transport(backend: &BackendConfig) -> HttpTransport {
+    match backend.transport {
+        None => HttpTransport::Detect,
+        Some(Transport::Sse) => HttpTransport::Sse,
+        Some(_) => HttpTransport::Streamable,
+    }
+}
+
+fn place(backend: &BackendConfig, env: Vec<(String, SecretString)>) -> Place {
+    match (&backend.url, &backend.command) {
+        (Some(url), _) => Place::Url { url: url.clone(), transport: http_transport(backend) },
+        (None, command) => Place::Program(Program {
+            command: command.clone().unwrap_or_default(),
+            args: backend.args.clone(),
+            env,
+            env_passthrough: backend.env_passthrough.clone(),
+            cwd: backend.cwd.clone(),
+            scope: backend.process,
+            max: backend.max_processes.unwrap_or(MAX_PROCESSES),
+            max_per_principal: backend.max_processes_per_principal.unwrap_or(MAX_PROCESSES_PER_PRINCIPAL),
+        }),
+    }
 }

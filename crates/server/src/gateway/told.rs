@@ -62,7 +62,9 @@ fn strategy_path(config: &Config, backend: &str) -> String {
 pub(super) fn place_of(config: &Config, warning: &PolicyWarning) -> String {
     let index_of = |name: &String| config.backends.iter().position(|backend| backend.name == *name);
     let (header, backends) = match warning {
-        PolicyWarning::CredentialPassthrough { header, backends } | PolicyWarning::Unkeyed { header, backends } => (header, backends),
+        PolicyWarning::CredentialPassthrough { header, backends }
+        | PolicyWarning::Unkeyed { header, backends }
+        | PolicyWarning::Unreachable { header, backends, .. } => (header, backends),
         PolicyWarning::Plaintext { backend, .. } => {
             return index_of(backend).map_or_else(String::new, |index| key_path(&index_path("backends", index), "allowPlaintext"));
         }

@@ -32,7 +32,7 @@ fn table(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Tab
             };
             let inbound = inbound.map_or("-", |name| name.as_str());
             let mark = |yes: bool| if yes { "yes" } else { "-" };
-            table.row([&backend.name, inbound, outbound.as_str(), value, mark(required), mark(credential), words::place(origin)]);
+            table.row([&backend.name, inbound, &outbound.to_string(), value, mark(required), mark(credential), words::place(origin)]);
         }
         for refused in refused.iter().filter(|refused| refused.names(&backend.name)) {
             empty = false;
@@ -67,14 +67,18 @@ fn closed() -> String {
 fn object(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Value {
     let backends = config.backends.iter().enumerate().map(|(index, backend)| {
         let rows = policy.backend(index).outgoing().map(|row| {
-            json!({
+            let mut object = json!({
                 "inbound": row.inbound.map(http::HeaderName::as_str),
                 "outbound": row.outbound.as_str(),
                 "format": row.format,
                 "required": row.required,
                 "credential": row.credential,
                 "origin": words::origin(row.origin),
-            })
+            });
+            if row.outbound.header().is_none() {
+                object["isVariable"] = true.into();
+            }
+            object
         });
         json!({ "backend": backend.name, "headers": rows.collect::<Vec<_>>() })
     });

@@ -13,8 +13,22 @@ use vmcp_core::{
 const PLACES: [&[&str]; 3] = [&["mcpServers"], &["mcp", "servers"], &["servers"]];
 
 /// The keys of an entry that mean something here.
-const READ: [&str; 11] =
-    ["url", "serverUrl", "httpUrl", "type", "transport", "headers", "allowPlaintext", "disabled", "enabled", "command", "$schema"];
+const READ: [&str; 14] = [
+    "url",
+    "serverUrl",
+    "httpUrl",
+    "type",
+    "transport",
+    "headers",
+    "allowPlaintext",
+    "disabled",
+    "enabled",
+    "command",
+    "args",
+    "env",
+    "cwd",
+    "$schema",
+];
 
 /// VS Code's own variables (its reference of variables), which mean something inside of an editor only.
 const EDITOR: [&str; 23] = [
@@ -51,7 +65,9 @@ pub(super) fn find(value: &Value) -> Option<&'static [&'static str]> {
 /// A file without a map of servers: vmcp's own, unless the map is there in another form.
 pub(super) fn refuse(mut document: Document) -> Converted {
     let there = ["mcpServers", "servers"].into_iter().find(|key| document.value.get(*key).is_some());
-    let problems = there.map(|key| Problem::error(key, "expected a map of servers by name").with_hint("write `name: {url: …}` for each"));
+    let problems = there.map(|key| {
+        Problem::error(key, "expected a map of servers by name").with_hint("write `name: {url: …}` or `name: {command: …}` for each")
+    });
     if let (Some(key), Value::Object(members)) = (there, &mut document.value) {
         members.shift_remove(key);
         members.insert("backends".to_owned(), json!([]));
@@ -135,19 +151,49 @@ impl Reader {
         let url_key = ["url", "serverUrl", "httpUrl"].into_iter().find(|key| entry.contains_key(*key));
         let kind = entry.get("type").or_else(|| entry.get("transport")).and_then(Value::as_str);
         let plain: String = kind.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
-        match (plain.to_ascii_lowercase().as_str(), url_key) {
-            ("" | "http" | "streamable" | "streamablehttp", Some(_)) => {}
-            ("sse", _) => {
-                return self.skip(at, "`sse` is not available in this version of vmcp", "give the server's streamable HTTP address");
+        let backend = match (plain.to_ascii_lowercase().as_str(), url_key) {
+            ("stdio" | "local" | "", None) if entry.contains_key("command") => self.started(entry, at)?,
+            ("stdio" | "local", _) => return self.skip(at, "it has no `command`", "add one, or remove the entry"),
+            (_, None) => return self.skip(at, "it has neither a `url` nor a `command`", "add one, or remove the entry"),
+            ("" | "http" | "streamable" | "streamablehttp", Some(url_key)) => self.at_url(entry, url_key, at)?,
+            ("sse", Some(url_key)) => {
+                let mut backend = self.at_url(entry, url_key, at)?;
+                backend.insert("transport".to_owned(), "sse".into());
+                backend
             }
-            ("stdio" | "local" | "", _) if entry.contains_key("command") => {
-                let hint = "run the server over streamable HTTP and give its `url`";
-                return self.skip(at, "servers with a `command` are not available in this version of vmcp", hint);
-            }
-            (_, None) => return self.skip(at, "it has no `url`", "add one, or remove the entry"),
-            (_, Some(_)) => return self.skip(at, "its type is none that vmcp knows", "use `http`"),
+            (_, Some(_)) => return self.skip(at, "its type is none that vmcp knows", "use `http`, `sse` or `stdio`"),
+        };
+        let ignored: Vec<&str> = entry.keys().map(String::as_str).filter(|key| !READ.contains(key)).collect();
+        if !ignored.is_empty() {
+            self.problems.push(Problem::note(at, format!("{} not read", listing(ignored))));
         }
-        let url_key = url_key?;
+        Some(backend)
+    }
+
+    /// A server that is started.
+    fn started(&mut self, entry: &Map<String, Value>, at: &str) -> Option<Map<String, Value>> {
+        let mut backend = Map::new();
+        for key in ["command", "args", "env", "cwd"] {
+            let Some(value) = entry.get(key).filter(|value| !value.is_null()) else { continue };
+            let below: Vec<(String, &Value)> = match value {
+                Value::Array(items) => {
+                    items.iter().enumerate().map(|(index, item)| (index_path(&key_path(at, key), index), item)).collect()
+                }
+                Value::Object(members) => members.iter().map(|(name, it)| (key_path(&key_path(at, key), name), it)).collect(),
+                other => vec![(key_path(at, key), other)],
+            };
+            for (path, value) in below {
+                if let Some(why) = value.as_str().and_then(needs_the_client) {
+                    return self.skip(&path, &why, "write the value, or `${ENV}`");
+                }
+            }
+            backend.insert(key.to_owned(), if key == "env" { variables(value) } else { value.clone() });
+        }
+        Some(backend)
+    }
+
+    /// A server at a URL.
+    fn at_url(&mut self, entry: &Map<String, Value>, url_key: &str, at: &str) -> Option<Map<String, Value>> {
         let mut backend = Map::new();
         let url = entry.get(url_key)?;
         if let Some(why) = url.as_str().and_then(needs_the_client) {
@@ -169,12 +215,18 @@ impl Reader {
         if let Some(allow) = entry.get("allowPlaintext") {
             backend.insert("allowPlaintext".to_owned(), allow.clone());
         }
-        let ignored: Vec<&str> = entry.keys().map(String::as_str).filter(|key| !READ.contains(key)).collect();
-        if !ignored.is_empty() {
-            self.problems.push(Problem::note(at, format!("{} not read", listing(ignored))));
-        }
         Some(backend)
     }
+}
+
+/// The variables of a process: VS Code lets them be numbers, and `null` for one that is not to be set.
+fn variables(env: &Value) -> Value {
+    let Value::Object(members) = env else { return env.clone() };
+    let text = |value: &Value| match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        other => other.clone(),
+    };
+    members.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// Why only the client could make sense of a text: a variable that it asks its user for, runs a command for, or fills in by itself.

@@ -27,7 +27,9 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             "github": {"type": "streamableHttp", "httpUrl": "https://c.example.com/mcp"},
             "日本": {"url": "https://d.example.com/mcp"},
             "Überwachung": {"url": "https://u.example.com/mcp"},
-            "files": {"command": "npx", "args": ["-y", "${workspaceFolder}"], "env": {}},
+            "files": {"command": "npx", "args": ["-y", "it", "${HOME}"], "env": {"A": "${A}", "B": 1, "C": null}, "cwd": "data"},
+            "here": {"type": "stdio", "command": "npx", "args": ["-y", "${workspaceFolder}"], "env": {}},
+            "nothing": {"type": "stdio"},
             "old": {"type": "sse", "url": "https://e.example.com/sse"},
             "off": {"url": "https://f.example.com", "disabled": true},
             "off2": {"url": "https://f.example.com", "enabled": false},
@@ -46,6 +48,8 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             {"url": "https://c.example.com/mcp", "name": "github"},
             {"url": "https://d.example.com/mcp", "name": "server"},
             {"url": "https://u.example.com/mcp", "name": "uberwachung"},
+            {"command": "npx", "args": ["-y", "it", "${HOME}"], "env": {"A": "${A}", "B": "1"}, "cwd": "data", "name": "files"},
+            {"url": "https://e.example.com/sse", "transport": "sse", "name": "old"},
         ]})
     );
     assert_eq!(
@@ -58,14 +62,13 @@ fn an_mcp_servers_map_is_read_as_clients_write_it() {
             r#"note mcpServers["My Server (dev)"]: called `my-server-dev` here"#,
             r#"note mcpServers["日本"]: called `server` here"#,
             r#"note mcpServers["Überwachung"]: called `uberwachung` here"#,
-            "warning mcpServers.files: skipped: servers with a `command` are not available in this version of vmcp; \
-             run the server over streamable HTTP and give its `url`",
-            "warning mcpServers.old: skipped: `sse` is not available in this version of vmcp; give the server's streamable HTTP address",
+            "warning mcpServers.here.args[1]: skipped: only the client knows `${workspaceFolder}`; write the value, or `${ENV}`",
+            "warning mcpServers.nothing: skipped: it has no `command`; add one, or remove the entry",
             "note mcpServers.off: skipped: it is disabled",
             "note mcpServers.off2: skipped: it is disabled",
             "warning mcpServers.ask.headers.X-Key: skipped: only the client can ask for `${input:…}`; use `${ENV}` in the header's value",
-            "warning mcpServers.ws: skipped: its type is none that vmcp knows; use `http`",
-            "warning mcpServers.empty: skipped: it has no `url`; add one, or remove the entry",
+            "warning mcpServers.ws: skipped: its type is none that vmcp knows; use `http`, `sse` or `stdio`",
+            "warning mcpServers.empty: skipped: it has neither a `url` nor a `command`; add one, or remove the entry",
             "error mcpServers.text: expected a map",
         ]
     );
@@ -116,7 +119,10 @@ fn an_entry_that_only_its_editor_can_fill_in_is_skipped() {
 fn servers_that_are_no_map_are_told_alone() {
     for key in ["mcpServers", "servers"] {
         let (document, said) = read(Syntax::Yaml, &format!("{key}: [{{url: 'https://a.example.com'}}]\n"));
-        assert_eq!(said, [format!("error {key}: expected a map of servers by name; write `name: {{url: …}}` for each")]);
+        assert_eq!(
+            said,
+            [format!("error {key}: expected a map of servers by name; write `name: {{url: …}}` or `name: {{command: …}}` for each")]
+        );
         assert_eq!((document.value, document.silenced), (json!({"backends": []}), vec!["backends".to_owned()]));
     }
 }

@@ -329,7 +329,7 @@ backends:
 sessions: {max: '${MAX:-7}'}
 ";
     let config = Case::new("vmcp.yaml", text).env("HOST", "a.example.com").env("HTTP2", "true").env("KEY", "hunter2").config("vmcp.yaml");
-    assert_eq!(config.backends[0].url.as_str(), "https://a.example.com/mcp");
+    assert_eq!(config.backends[0].url.as_ref().unwrap().as_str(), "https://a.example.com/mcp");
     assert!(config.backends[0].http2);
     assert_eq!(config.sessions.max, 7);
 }

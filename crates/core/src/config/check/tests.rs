@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{ByteSize, IncomingAuth, StrategyConfig};
+use crate::config::{Backend, ByteSize, IncomingAuth, StrategyConfig};
 use serde_json::Map;
 
 fn backend(name: &str) -> Backend {
@@ -23,7 +23,7 @@ fn a_plain_configuration_has_nothing_wrong() {
 fn there_is_at_least_one_backend() {
     assert_eq!(
         complaints(&Config::with_backends(vec![])),
-        ["error backends: no backend; add one with a `name` and a `url`, or start with --backend name=url"]
+        ["error backends: no backend; add one with a `name` and a `url` or a `command`, or start with --backend name=url"]
     );
 }
 

@@ -17,11 +17,6 @@ const KEYS: &[(&str, &str)] = &[
     ("operational.failureHandling", "remove it; a failing backend never stops the others"),
     ("operational.listChanged", REMOVE),
     ("aggregation.tools.*.toolConfigRef", "write the tool's `filter` and `overrides` here"),
-    ("backends.*.command", NO_STDIO),
-    ("backends.*.args", NO_STDIO),
-    ("backends.*.env", NO_STDIO),
-    ("backends.*.cwd", NO_STDIO),
-    ("backends.*.passthroughHeaders.*.asEnv", "use `as`; backends are reached over HTTP"),
 ];
 
 /// Words, by the pattern of the key that they stand under, with what to do.
@@ -30,20 +25,14 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("outgoingAuth.source", &["discovered"], "write the strategies here and remove `source`"),
     ("outgoingAuth.default.type", STRATEGIES, STRATEGY),
     ("outgoingAuth.backends.*.type", STRATEGIES, STRATEGY),
-    (
-        "backends.*.type",
-        &["container", "mcp", "remote", "stdio", "vmcp"],
-        "write `entry` or leave it out; every backend is a remote server",
-    ),
-    ("backends.*.transport", &["sse"], "use `streamable-http` if the server has it, else remove the backend"),
-    ("backends.*.transport", &["stdio"], NO_STDIO),
+    ("backends.*.type", &["container", "mcp", "remote", "vmcp"], "write `entry` or leave it out; a server has a `url` or a `command`"),
+    ("backends.*.type", &["stdio"], "write `transport: stdio`"),
 ];
 
 const STRATEGIES: &[&str] = &["token_exchange", "upstream_inject", "aws_sts", "obo", "xaa"];
 
 const REMOVE: &str = "remove it";
 const ANONYMOUS: &str = "use `type: anonymous`, behind something that authenticates";
-const NO_STDIO: &str = "run the server over streamable HTTP and give its `url`";
 const STRATEGY: &str = "use `header_injection`, or let callers bring their credential with `passthroughHeaders`";
 
 /// What to do about a key that this version does not have, by its path with `*` for a list index or a free key.

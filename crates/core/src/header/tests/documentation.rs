@@ -1,7 +1,7 @@
 //! The page about the header policy says what the code does.
 
 use super::support::{Gateway, backend, entries, headers};
-use crate::header::ClosedGroup;
+use crate::header::{ClosedGroup, VariableGroup};
 use serde_json::json;
 use std::path::Path;
 use url::Url;
@@ -20,6 +20,14 @@ fn page() -> Option<String> {
 fn the_page_lists_every_closed_name() {
     let Some(page) = page() else { return };
     for pattern in ClosedGroup::ALL.into_iter().flat_map(ClosedGroup::patterns) {
+        assert!(page.contains(&format!("`{pattern}`")), "docs/header-policy.md lacks `{pattern}`");
+    }
+}
+
+#[test]
+fn the_page_lists_every_closed_variable() {
+    let Some(page) = page() else { return };
+    for pattern in VariableGroup::ALL.into_iter().flat_map(VariableGroup::patterns) {
         assert!(page.contains(&format!("`{pattern}`")), "docs/header-policy.md lacks `{pattern}`");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     config::PassthroughEntry,
-    header::{BackendSpec, HeaderPolicy, PolicyProblem, PolicySpec},
+    header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
@@ -39,7 +39,7 @@ impl Gateway {
     pub(super) fn compile(&self) -> Result<HeaderPolicy, Vec<PolicyProblem>> {
         let backends = self.backends.iter().map(|backend| BackendSpec {
             name: &backend.name,
-            url: &backend.url,
+            place: Place::Url(&backend.url),
             passthrough: &backend.list,
             inherit: backend.inherit,
             allow_credential: backend.allow,

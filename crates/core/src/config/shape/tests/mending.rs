@@ -27,7 +27,7 @@ fn what_fits_is_read_beside_what_does_not() {
     }));
     assert_eq!(config.listen.port(), 1);
     assert_eq!((config.backends.len(), config.backends[2].name.as_str()), (3, "c"));
-    assert_eq!(config.backends[0].url.as_str(), "http://a/");
+    assert_eq!(config.backends[0].url.as_ref().unwrap().as_str(), "http://a/");
     assert!(config.backends[0].allow_plaintext && !config.backends[0].http2);
     assert_eq!(config.backends[2].timeout, Some(Span::seconds(5)));
     let entries: Vec<_> = config.backends[2].passthrough_headers.iter().map(PassthroughEntry::to_full).collect();
@@ -44,7 +44,6 @@ fn what_fits_is_read_beside_what_does_not() {
             "backends[1]",
             "backends[2].passthroughHeaders[1].required",
             "backends[2].passthroughHeaders[2]",
-            "backends[2].url",
             "aggregation.conflictResolution",
             "sessions.max",
             "sessions.keys[0]",

@@ -32,7 +32,7 @@ fn the_schema_for_files_takes_a_variable_wherever_vmcp_does() {
             leaf.get("const").is_some()
                 || ["integer", "boolean"].iter().any(|it| leaf["type"] == *it || leaf["type"][0] == *it)
                 || leaf.get("pattern").is_some()
-                || leaf.get("format").is_some_and(|format| format != "path")
+                || leaf.get("format").is_some_and(|format| format != "path" && format != "command")
         };
         let is_formed = shape().alternatives(before).iter().any(is_formed);
         assert_eq!(takes_text(&plain, before, "${X:-30s}"), !is_formed && takes_text(&schema, after, "${X:-30s}"), "{path}");

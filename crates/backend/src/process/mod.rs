@@ -1,0 +1,5 @@
+//! Servers that are processes of vmcp's.
+
+mod program;
+
+pub use program::Program;
