@@ -83,6 +83,13 @@ pub enum ErrorKind {
     Overloaded,
     /// What the backend said during the call came faster than the caller took it.
     TooFast,
+    /// So many processes of this backend run already.
+    Processes {
+        /// How many may.
+        limit: u32,
+        /// Whether these are the caller's own.
+        is_principals: bool,
+    },
     /// Too many different credentials in one client session. Holds the names of the headers that they come in, if they do.
     ChangingCredentials(String),
     /// The backend forgot the session, and the one opened in its place too.
@@ -97,7 +104,7 @@ impl Error {
     pub(crate) fn new(backend: &Arc<str>, phase: Phase, kind: ErrorKind) -> Self {
         // What happens on the way to the backend is told as such, whatever it was for.
         let phase = match kind {
-            ErrorKind::Connect(_) => Phase::Connect,
+            ErrorKind::Connect(_) | ErrorKind::Processes { .. } => Phase::Connect,
             ErrorKind::Credentials(_) => Phase::Credentials,
             _ => phase,
         };
@@ -144,9 +151,12 @@ impl Error {
     pub fn origin(&self) -> Origin {
         match self.kind {
             ErrorKind::MissingHeader(_) | ErrorKind::ChangingCredentials(_) => Origin::Client,
-            ErrorKind::Settings(_) | ErrorKind::Credentials(_) | ErrorKind::Budget | ErrorKind::Overloaded | ErrorKind::ShuttingDown => {
-                Origin::Gateway
-            }
+            ErrorKind::Settings(_)
+            | ErrorKind::Credentials(_)
+            | ErrorKind::Budget
+            | ErrorKind::Overloaded
+            | ErrorKind::Processes { .. }
+            | ErrorKind::ShuttingDown => Origin::Gateway,
             _ => Origin::Backend,
         }
     }
@@ -159,6 +169,7 @@ impl Error {
             ErrorKind::Credentials(_)
             | ErrorKind::Connect(_)
             | ErrorKind::Overloaded
+            | ErrorKind::Processes { .. }
             | ErrorKind::ChangingCredentials(_)
             | ErrorKind::SessionLost
             | ErrorKind::ShuttingDown => Retry::Safe,
@@ -222,6 +233,10 @@ impl fmt::Display for ErrorKind {
             Self::Budget => f.write_str("got an answer for which there is no memory left; retry later"),
             Self::TooFast => f.write_str("got messages faster than the caller read them"),
             Self::Overloaded => f.write_str("found too many requests waiting; retry later"),
+            Self::Processes { limit, is_principals } => {
+                let (whose, key) = if *is_principals { (" of this caller's", "maxProcessesPerPrincipal") } else { ("", "maxProcesses") };
+                write!(f, "found as many processes{whose} as `{key}` ({limit}) allows; close sessions, or retry later")
+            }
             Self::ChangingCredentials(headers) => {
                 let come_in = if headers.is_empty() { "" } else { " in " };
                 write!(

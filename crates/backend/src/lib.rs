@@ -24,8 +24,10 @@ mod list;
 mod offers;
 mod options;
 mod outgoing;
+#[allow(dead_code, unused_imports, reason = "the sessions that use it follow")]
 mod pipe;
 mod probe;
+#[allow(dead_code, unused_imports, reason = "the sessions that use it follow")]
 mod process;
 mod seldom;
 mod session;
@@ -54,7 +56,7 @@ pub use http::HttpFetch;
 pub use key::{SessionKey, ViewScope};
 pub use list::{Early, ListRequest, Listed};
 pub use options::{BackendOptions, Observer, Place, Shared, SharedOptions};
-pub use process::Program;
+pub use process::{Program, Watchdog, watch_over_servers};
 pub use session::CallerSessions;
 pub use status::BackendStatus;
 pub use subscribe::{Subscribed, Subscription};

@@ -1,6 +1,6 @@
 //! What backends are made of.
 
-use crate::{HttpTransport, Program, ViewScope, budget::Budget};
+use crate::{HttpTransport, Program, ViewScope, Watchdog, budget::Budget};
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -28,6 +28,8 @@ pub struct SharedOptions {
     pub share_anonymous: bool,
     /// The version that vmcp gives itself towards backends.
     pub client_version: String,
+    /// Ends the servers that were started if this process is killed; without it, those that do not end with their input stay then.
+    pub watchdog: Option<Arc<Watchdog>>,
     /// Hears what backends say about their lists.
     pub observer: Arc<dyn Observer>,
 }

@@ -10,3 +10,4 @@ mod views;
 pub use edge::{Body, GatewayService, Workers};
 pub use gateway::{Absent, BuildError, CallError, Checker, Direct, Gateway, GatewayBuilder, Origins};
 pub use session::KeyError;
+pub use vmcp_backend::{Watchdog, watch_over_servers};

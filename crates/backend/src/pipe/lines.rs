@@ -45,6 +45,12 @@ impl LineReader {
         self.chunk = chunk;
     }
 
+    /// Drops what is kept for a line that has not ended, and what is still to come of it.
+    pub(crate) fn refuse(&mut self) {
+        self.refused |= !self.partial.is_empty();
+        self.partial = BytesMut::new();
+    }
+
     /// How many bytes are kept for a line that has not ended; never more than the limit.
     pub(crate) fn held(&self) -> usize {
         self.partial.len()
@@ -161,6 +167,19 @@ mod tests {
         assert_eq!((refused.to_string().as_str(), reader.held()), ("a line is longer than 16 bytes", 0));
         reader.push(Bytes::from(vec![b'x'; 10 * LIMIT]));
         assert_eq!((reader.next(), reader.held()), (Ok(None), 0));
+    }
+
+    #[test]
+    fn a_line_can_be_given_up_before_it_ends() {
+        let mut reader = LineReader::new(LIMIT);
+        reader.refuse();
+        reader.push(Bytes::from_static(b"{}\nabc"));
+        assert_eq!(reader.next().unwrap().unwrap(), "{}");
+        assert_eq!((reader.next(), reader.held()), (Ok(None), 3));
+        reader.refuse();
+        assert_eq!(reader.held(), 0);
+        reader.push(Bytes::from_static(b"def\n[]\n"));
+        assert_eq!(reader.next().unwrap().unwrap(), "[]");
     }
 
     proptest! {

@@ -1,9 +1,14 @@
 //! One pipe for the messages of both directions: a child process, or an address to POST to beside a stream of events.
 
+mod child;
 mod events;
-#[cfg_attr(not(test), expect(dead_code, reason = "the transport that reads with it is not there yet"))]
 pub(crate) mod lines;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
 
+pub(crate) use child::{ChildPipe, Inbound, PipeOptions};
 pub(crate) use events::open_events;
 
 use crate::{ErrorKind, outgoing::Audience, session::Switch};

@@ -25,6 +25,23 @@ pub struct Program {
     pub max_per_principal: u32,
 }
 
+impl Program {
+    /// A program without arguments or variables, of which any number may run.
+    #[must_use]
+    pub fn new(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            env_passthrough: Vec::new(),
+            cwd: None,
+            scope: None,
+            max: u32::MAX,
+            max_per_principal: u32::MAX,
+        }
+    }
+}
+
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Arguments may hold tokens.

@@ -77,6 +77,7 @@ impl Setup {
     pub(crate) fn new() -> Self {
         let heard = Arc::<Heard>::default();
         let options = SharedOptions {
+            watchdog: None,
             max_response_bytes: 1 << 20,
             response_budget: 16 << 20,
             generation: 1,

@@ -8,6 +8,7 @@ mod serve;
 mod tools;
 mod validate;
 mod version;
+mod watchdog;
 
 use crate::{error::Failure, terminal::Terminal};
 use clap::Subcommand;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     Version(version::Version),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// End the servers of a vmcp that was killed; `vmcp serve` starts this by itself
+    #[command(hide = true)]
+    Watchdog(watchdog::Watchdog),
 }
 
 /// Runs one command.
@@ -44,5 +48,6 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
         Command::Schema(schema) => schema.run(),
         Command::Version(version) => version.run(),
         Command::Completions(completions) => completions.run(),
+        Command::Watchdog(watchdog) => watchdog.run(),
     }
 }

@@ -81,7 +81,11 @@ async fn serve(config: Config, workers: &Workers) -> anyhow::Result<()> {
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
     let signals = Signals::new()?;
-    let gateway = Gateway::builder(config).findings_are_told().build()?;
+    let mut builder = Gateway::builder(config).findings_are_told();
+    if let Some(helper) = super::watchdog::helper() {
+        builder = builder.watchdog(helper);
+    }
+    let gateway = builder.build()?;
     tracing::info!(target: READY, backends, "listening on http://{address}{path}");
     serve_until_signal(&gateway, gateway.serve_on(listener, workers), signals).await
 }

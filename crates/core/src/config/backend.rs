@@ -123,7 +123,11 @@ impl Backend {
     /// How it is reached, said or not.
     #[must_use]
     pub fn reached_by(&self) -> Transport {
-        self.transport.unwrap_or(if self.command.is_some() && self.url.is_none() { Transport::Stdio } else { Transport::StreamableHttp })
+        match self.transport {
+            Some(transport) => transport,
+            None if self.command.is_some() && self.url.is_none() => Transport::Stdio,
+            None => Transport::StreamableHttp,
+        }
     }
 
     fn named(name: String) -> Self {

@@ -116,7 +116,7 @@ impl ListContext<'_> {
             outbound,
             is_renamed: full.rename.is_some(),
             // A process keeps what it was started with, so its value always counts.
-            credential: full.credential.unwrap_or(!correlates || full.as_env.is_some()),
+            credential: full.credential.unwrap_or_else(|| !correlates || full.as_env.is_some()),
             variable: full.as_env.map(String::into_boxed_str),
             format,
             required: full.required,

@@ -10,7 +10,7 @@ use crate::{
     session::{KeyError, SessionTable, Settings},
 };
 use std::{path::PathBuf, sync::Arc};
-use vmcp_backend::HttpFetch;
+use vmcp_backend::{HttpFetch, Watchdog};
 use vmcp_core::{
     config::{Config, Problem, Severity},
     plugin::{Authenticator, AuthenticatorFactory, BuildError as PluginError, Deps, OutgoingStrategy, Registry, StrategyFactory},
@@ -23,12 +23,14 @@ pub struct GatewayBuilder {
     authenticators: Registry<dyn Authenticator>,
     failed: Vec<PluginError>,
     findings_told: bool,
+    watchdog: Option<Arc<Watchdog>>,
 }
 
 pub(super) struct Parts {
     pub(super) strategies: Registry<dyn OutgoingStrategy>,
     pub(super) authenticators: Registry<dyn Authenticator>,
     pub(super) deps: Deps,
+    pub(super) watchdog: Option<Arc<Watchdog>>,
 }
 
 impl Parts {
@@ -41,7 +43,8 @@ impl Parts {
             env: &|name| std::env::var(name).ok(),
             read: &|path| std::fs::read_to_string(path),
         };
-        plan(config, &checker, &self.deps).map_err(BuildError::Config)
+        let plan = plan(config, &checker, &self.deps).map_err(BuildError::Config)?;
+        Ok(Plan { watchdog: self.watchdog.clone(), ..plan })
     }
 }
 
@@ -86,6 +89,7 @@ impl GatewayBuilder {
             authenticators: vmcp_auth::authenticators(),
             failed: Vec::new(),
             findings_told: false,
+            watchdog: None,
         }
     }
 
@@ -110,6 +114,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// A helper that ends the servers which the gateway started, should this process be killed and end nothing any more.
+    #[must_use]
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = Some(Arc::new(watchdog));
+        self
+    }
+
     /// Builds and starts the gateway. Has to be called inside a tokio runtime. No backend is waited for.
     ///
     /// # Errors
@@ -119,7 +130,7 @@ impl GatewayBuilder {
             return Err(BuildError::Plugin(error));
         }
         let deps = Deps::new(Arc::new(HttpFetch::new(None)));
-        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps };
+        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps, watchdog: self.watchdog };
         let plan = parts.plan(&self.config)?;
         if !self.findings_told {
             for finding in &plan.findings {

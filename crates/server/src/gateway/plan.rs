@@ -6,6 +6,7 @@ use super::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fs, io, path::Path, sync::Arc};
+use vmcp_backend::Watchdog;
 use vmcp_core::{
     catalogue::Rules,
     config::{
@@ -66,6 +67,8 @@ pub(super) struct Plan {
     /// The variables under each backend's `env`.
     pub(super) environments: Vec<Vec<(String, SecretString)>>,
     pub(super) session_keys: Vec<Vec<u8>>,
+    /// Ends servers if the gateway is killed.
+    pub(super) watchdog: Option<Arc<Watchdog>>,
     /// Warnings and notes.
     pub(super) findings: Vec<Problem>,
 }
@@ -92,7 +95,7 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     let strategies: Option<Vec<Strategy>> = strategies.into_iter().collect();
     match (policy, rules, authenticator, strategies) {
         (Some(policy), Some(rules), Some(authenticator), Some(strategies)) if !has_errors(&planner.problems) => {
-            Ok(Plan { policy, rules, authenticator, strategies, environments, session_keys, findings: planner.problems })
+            Ok(Plan { policy, rules, authenticator, strategies, environments, session_keys, watchdog: None, findings: planner.problems })
         }
         _ => Err(planner.problems),
     }

@@ -67,6 +67,7 @@ impl Snapshot {
             generation,
             share_anonymous: config.sessions.share_anonymous || loopback,
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
+            watchdog: plan.watchdog,
             observer: Arc::clone(&observer) as Arc<dyn vmcp_backend::Observer>,
         });
         let mut backends = Vec::with_capacity(config.backends.len());

@@ -1,0 +1,182 @@
+//! What a server sees of the environment.
+
+use super::Program;
+use bytes::Bytes;
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+use std::{collections::BTreeMap, ffi::OsString, fmt};
+
+/// Variables of vmcp's own that every program is given: what hardly any can do without, and what the operator says once for all
+/// programs of a machine. A `*` at the end stands for anything; the names are compared without regard to case.
+const INHERITED: [&str; 21] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "TERM",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "__CF_USER_TEXT_ENCODING",
+];
+
+/// What programs cannot do without on Windows.
+const INHERITED_ON_WINDOWS: [&str; 21] = [
+    "ALLUSERSPROFILE",
+    "APPDATA",
+    "COMMONPROGRAMFILES*",
+    "COMPUTERNAME",
+    "COMSPEC",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LOCALAPPDATA",
+    "NUMBER_OF_PROCESSORS",
+    "OS",
+    "PATHEXT",
+    "PROCESSOR_ARCHITECTURE",
+    "PROGRAMDATA",
+    "PROGRAMFILES*",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "USERDOMAIN",
+    "USERNAME",
+    "USERPROFILE",
+];
+
+/// A caller's variables: names and values, as the header policy gives them.
+pub(crate) type CallerVariables = Vec<(String, HeaderValue)>;
+
+/// Everything that one process is given. `Debug` shows names alone.
+#[derive(Default)]
+pub(crate) struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    /// The values that nobody is to read in a log, with their variables' names.
+    secrets: Vec<(String, Bytes)>,
+}
+
+impl Environment {
+    /// The environment of `program` for a caller, out of vmcp's `own`. What comes later wins: inherited, `env`, the caller's.
+    pub(crate) fn new(program: &Program, own: impl Iterator<Item = (OsString, OsString)>, caller: &CallerVariables) -> Self {
+        let mut made = Self::default();
+        let named = |name: &str| program.env_passthrough.iter().any(|passed| passed == name);
+        made.variables.extend(own.filter(|(name, _)| name.to_str().is_some_and(|name| is_inherited(name) || named(name))));
+        for name in &program.env_passthrough {
+            if let Some(value) = made.variables.get(&OsString::from(name)) {
+                let value = Bytes::copy_from_slice(value.as_encoded_bytes());
+                made.secrets.push((name.clone(), value));
+            }
+        }
+        for (name, value) in &program.env {
+            made.variables.insert(name.into(), value.expose_secret().into());
+            made.secrets.push((name.clone(), Bytes::copy_from_slice(value.expose_secret().as_bytes())));
+        }
+        for (name, value) in caller {
+            // Where variables are Unicode, a value that is none is left out.
+            let Some(text) = os_text(value.as_bytes()) else { continue };
+            made.variables.insert(name.into(), text);
+            made.secrets.push((name.clone(), Bytes::copy_from_slice(value.as_bytes())));
+        }
+        made
+    }
+
+    /// The variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.variables.iter()
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsString> {
+        self.variables.get(&OsString::from(name))
+    }
+
+    /// The values to keep out of logs.
+    pub(crate) fn into_secrets(self) -> Vec<(String, Bytes)> {
+        self.secrets
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
+    }
+}
+
+fn is_inherited(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == **pattern,
+    };
+    INHERITED.iter().any(fits) || (cfg!(windows) && INHERITED_ON_WINDOWS.iter().any(fits))
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have texts that are no variable's value")]
+fn os_text(bytes: &[u8]) -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(not(unix))]
+fn os_text(bytes: &[u8]) -> Option<OsString> {
+    std::str::from_utf8(bytes).ok().map(OsString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> impl Iterator<Item = (OsString, OsString)> {
+        let pairs = [
+            ("PATH", "/bin"),
+            ("LC_ALL", "C"),
+            ("https_proxy", "http://proxy:3128"),
+            ("GATEWAY_SECRET", "hunter2hunter2"),
+            ("REGION", "eu"),
+            ("VMCP_LISTEN", "x"),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.into(), value.into()))
+    }
+
+    fn shown(environment: &Environment) -> Vec<String> {
+        environment.variables().map(|(name, value)| format!("{}={}", name.display(), value.display())).collect()
+    }
+
+    #[test]
+    fn a_program_sees_what_all_need_and_what_is_named_and_nothing_else() {
+        let program = Program { env_passthrough: vec!["REGION".to_owned()], ..Program::new("x") };
+        let environment = Environment::new(&program, own(), &Vec::new());
+        assert_eq!(shown(&environment), ["LC_ALL=C", "PATH=/bin", "REGION=eu", "https_proxy=http://proxy:3128"]);
+    }
+
+    #[test]
+    fn what_the_configuration_gives_wins_over_what_is_inherited_and_the_callers_over_both() {
+        let program = Program { env: vec![("PATH".to_owned(), "/opt/bin".into()), ("A".to_owned(), "b".into())], ..Program::new("x") };
+        let caller = vec![("TOKEN".to_owned(), HeaderValue::from_static("hunter2")), ("A".to_owned(), HeaderValue::from_static("c"))];
+        let environment = Environment::new(&program, own(), &caller);
+        assert_eq!(shown(&environment), ["A=c", "LC_ALL=C", "PATH=/opt/bin", "TOKEN=hunter2", "https_proxy=http://proxy:3128"]);
+        assert_eq!(format!("{environment:?}"), r#"{"A", "LC_ALL", "PATH", "TOKEN", "https_proxy"}"#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_no_unicode_arrives_byte_for_byte() {
+        let caller = vec![("TOKEN".to_owned(), HeaderValue::from_bytes(b"a\xff").unwrap())];
+        let environment = Environment::new(&Program::new("x"), std::iter::empty(), &caller);
+        assert_eq!(environment.get("TOKEN").unwrap().as_encoded_bytes(), b"a\xff");
+    }
+}
