@@ -258,3 +258,22 @@ async fn calls_that_begin_after_a_reload_use_the_new_header_policy_and_never_the
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_follows_outlives_a_reload() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b")).await?;
+    let served = Served::with(config(&[&fixture], "x-old")?).await?;
+    let mut client = Client::of(Era::Legacy, served.addr).capabilities(r#"{"roots":{}}"#).connect().await?;
+    let mut stream = client.listen().await?;
+    let uri = "fixture://b/text";
+    client.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await?.result()?;
+    served.gateway.reload(config(&[&fixture], "x-new")?)?;
+    while stream.next().await?.is_some() {}
+    eventually("the old session has ended", async || fixture.followers(uri) == 0).await?;
+    let mut stream = client.listen().await?;
+    eventually("the new session follows", async || fixture.followers(uri) == 1 && fixture.declared_streams() == 1).await?;
+    fixture.updated(uri);
+    while next(&mut stream).await?["method"] != "notifications/resources/updated" {}
+    drop(stream);
+    served.end().await
+}

@@ -142,6 +142,16 @@ async fn answer(asker: &Asker<'_>, request: &Request<'_>) -> Option<Response<Bod
     }
 }
 
+fn caller(incoming: &Incoming, session: &Use) -> Caller {
+    Caller {
+        identity: incoming.identity.clone(),
+        era: Era::Legacy,
+        capabilities: session.capabilities(),
+        log_level: session.log_level(),
+        session: Some(Arc::clone(session)),
+    }
+}
+
 /// Which streams a request may go on with.
 pub(super) fn binding(incoming: &Incoming) -> Binding {
     Binding::of(incoming.snapshot.backends.iter().map(|backend| backend.session_key(&incoming.identity)))
@@ -170,13 +180,7 @@ async fn outcome(
     if method == "ping" {
         return Ok(Bytes::from_static(b"{}"));
     }
-    let caller = || Caller {
-        identity: incoming.identity.clone(),
-        era: Era::Legacy,
-        capabilities: session.capabilities(),
-        log_level: session.log_level(),
-        session: Some(Arc::clone(session)),
-    };
+    let caller = || caller(incoming, session);
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
         // Boxed, since a future is moved once into each of those around it, and this one is large.

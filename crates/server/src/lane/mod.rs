@@ -26,7 +26,7 @@ use vmcp_core::{CapabilitySet, Era, LoggingLevel};
 pub(crate) struct Caller {
     pub(crate) identity: Identity,
     pub(crate) era: Era,
-    /// Of a modern caller: what the request declares. Of a legacy one: nothing, since nothing can be relayed to it yet.
+    /// Of a modern caller what the request declares, of a legacy one what its `initialize` did.
     pub(crate) capabilities: CapabilitySet,
     /// From which level on the caller wants log messages: what a modern request asks for, or a legacy session. `None`: nothing is said.
     pub(crate) log_level: Option<LoggingLevel>,

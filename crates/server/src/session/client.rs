@@ -1,6 +1,6 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
-use super::{asks::Asks, common::Common, locked, streams::Streams};
+use super::{asks::Asks, common::Common, followed::Followed, locked, streams::Streams};
 use crate::views::{KindHashes, ViewerKey};
 use smallvec::SmallVec;
 use std::{
@@ -45,6 +45,7 @@ pub(crate) struct ClientSession {
     pub(super) asks: Mutex<Option<Box<Asks>>>,
     /// The id of the next question.
     pub(super) next_question: AtomicU64,
+    pub(super) followed: Mutex<Option<Box<Followed>>>,
     viewed: Mutex<Viewed>,
 }
 
@@ -109,6 +110,7 @@ impl ClientSession {
             me: me.clone(),
             asks: Mutex::default(),
             next_question: AtomicU64::new(made.first_question),
+            followed: Mutex::default(),
             viewed: Mutex::default(),
         })
     }

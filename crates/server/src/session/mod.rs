@@ -5,6 +5,7 @@ mod client;
 mod common;
 mod ear;
 mod expiry;
+mod followed;
 mod reader;
 mod replay;
 mod seal;

@@ -2,6 +2,7 @@
 
 use crate::{edge::post::Incoming, failure::Failure, lane::Caller, session::Use};
 use bytes::Bytes;
+use std::sync::Arc;
 use vmcp_core::{
     LoggingLevel,
     frame::{Notification, Request},
@@ -23,7 +24,29 @@ async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, 
     let uri = uri.ok_or_else(|| Failure::invalid_params("`uri` has to be a string"))?;
     let session = caller.session().ok_or_else(|| Failure::unknown_method(&request.method))?;
     incoming.snapshot.subscribe(caller, &session.backends, &uri, on).await?;
+    session.follow(&uri, on, incoming.snapshot.generation);
     Ok(Bytes::from_static(b"{}"))
+}
+
+/// Subscribes again where the configuration has changed since: the new backends know nothing of it. A resource that nobody has any more
+/// is none to hear of.
+pub(super) fn subscribe_again(incoming: &Incoming, session: &Use) {
+    let uris = session.take_untold(incoming.snapshot.generation);
+    if uris.is_empty() {
+        return;
+    }
+    let (caller, snapshot) = (super::caller(incoming, session), Arc::clone(&incoming.snapshot));
+    let (session, shutdown) = (Arc::clone(session), incoming.inner.shutdown.clone());
+    incoming.inner.tracker.spawn(async move {
+        let work = async {
+            for uri in uris {
+                if snapshot.subscribe(&caller, &session.backends, &uri, true).await.is_err() {
+                    tracing::debug!("a resource that a client follows cannot be followed under the new configuration");
+                }
+            }
+        };
+        shutdown.run_until_cancelled(Box::pin(work)).await;
+    });
 }
 
 /// `logging/setLevel` (2025-11-25, server/utilities/logging).

@@ -1,6 +1,6 @@
 //! GET: the stream on which a session is told what belongs to no request, or one that goes on where its connection broke.
 
-use super::{binding, check_version, find};
+use super::{binding, check_version, find, own};
 use crate::{
     edge::{Body, negotiate, post::Incoming, sse},
     failure::{Failure, code},
@@ -45,6 +45,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         stream.close();
     }
     incoming.snapshot.views.tell(&session);
+    own::subscribe_again(incoming, &session);
     let watches = incoming.snapshot.backends.iter();
     let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
     Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
