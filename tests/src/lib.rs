@@ -2,6 +2,7 @@
 //!
 //! - [`fixture`]: MCP servers whose every request can be read afterwards and which fail in any way that a test asks for.
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
+//! - [`conformance`]: the official conformance suite, run against everything that it can judge here.
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.
 //! - [`tools`]: other people's servers and gateways.
@@ -11,6 +12,7 @@
 //! the gateway does not meet the same mistake in its test.
 
 pub mod client;
+pub mod conformance;
 pub mod fixture;
 pub mod proc_stat;
 pub mod process;

@@ -41,11 +41,26 @@ pub fn example(name: &str) -> Result<PathBuf> {
     built(&format!("examples/{name}"), &["--package", "vmcp-server", "--example", name])
 }
 
-/// An executable in the target folder of this one.
-fn built(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+/// The path of another executable of this crate, which is built together with this one.
+///
+/// # Errors
+/// When it is not there.
+pub fn beside(name: &str) -> Result<PathBuf> {
+    let path = target()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    ensure!(path.is_file(), "{} is not there: `cargo build -p vmcp-tests --bins`", path.display());
+    Ok(path)
+}
+
+/// The folder with the executables of this one's profile.
+fn target() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let folder = this.ancestors().skip(1).find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
-    let folder = folder.context("this executable is not in a target folder: set VMCP_BIN")?;
+    Ok(folder.context("this executable is not in a target folder: set VMCP_BIN")?.to_owned())
+}
+
+/// An executable in the target folder of this one.
+fn built(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let folder = target()?;
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
     let written = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);

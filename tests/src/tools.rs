@@ -10,6 +10,8 @@ use std::{
 
 const MCP_PROXY: &str = "mcp-proxy@0.6.0";
 const PYTHON_PACKAGES: [&str; 2] = ["fastmcp==4.1.2", "mcp==2.3.0"];
+/// The suite, and a Node that it runs on: it needs 22, which not every distribution has.
+const CONFORMANCE: [&str; 2] = ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "node@22.23.3"];
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
 
 fn folder() -> Result<PathBuf> {
@@ -116,4 +118,18 @@ pub fn everything() -> Result<PathBuf> {
         run("npm", &["install", "--no-audit", "--no-fund", "--prefix", ".", EVERYTHING], &folder).context("Node with npm is needed")
     })?;
     Ok(folder.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
+}
+
+/// The protocol authors' conformance suite: the paths of the `node` to run it with and of its script.
+///
+/// # Errors
+/// When npm is missing, or the packages cannot be had.
+pub fn conformance() -> Result<(PathBuf, PathBuf)> {
+    let folder = folder()?.join("conformance");
+    once(&folder, &CONFORMANCE.join(" "), || {
+        let install = ["install", "--no-audit", "--no-fund", "--prefix", ".", CONFORMANCE[0], CONFORMANCE[1]];
+        run("npm", &install, &folder).context("Node with npm is needed")
+    })?;
+    let modules = folder.join("node_modules");
+    Ok((modules.join("node/bin/node"), modules.join("@modelcontextprotocol/conformance/dist/index.js")))
 }

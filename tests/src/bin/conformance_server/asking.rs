@@ -21,6 +21,9 @@ pub(crate) struct Question {
 /// Answers by key.
 pub(crate) type Answers = serde_json::Map<String, Value>;
 
+/// An answer on its way.
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, ErrorData>> + Send + 'a>>;
+
 /// Either all answers, or what a modern caller has to be sent so that it comes back with them.
 pub(crate) enum Asked {
     Answered(Answers),
@@ -107,13 +110,13 @@ impl<'a> Round<'a> {
             return Ok(Asked::Answered(answers));
         }
         let requests = questions.iter().map(|question| (question.key.to_owned(), question.request())).collect::<Answers>();
-        let requests = serde_json::from_value(Value::Object(requests)).map_err(misfit)?;
+        let requests = serde_json::from_value(Value::Object(requests)).map_err(|error| misfit(&error))?;
         Ok(Asked::Ask(InputRequiredResult::new(Some(requests), state.map(sealed::seal))))
     }
 
     /// All at once, and all in this task: the SDK finds the stream of the call by the task that asks.
     async fn ask_over_the_session(&self, questions: &[Question]) -> Result<Answers, ErrorData> {
-        let mut waiting: Vec<(&str, Pin<Box<dyn Future<Output = Result<Value, ErrorData>> + Send + '_>>)> = Vec::new();
+        let mut waiting: Vec<(&str, Answer<'_>)> = Vec::new();
         for question in questions {
             waiting.push((question.key, Box::pin(send(&self.context.peer, question))));
         }
@@ -143,12 +146,12 @@ impl<'a> Round<'a> {
 }
 
 async fn send(peer: &Peer<RoleServer>, question: &Question) -> Result<Value, ErrorData> {
-    let request: ServerRequest = serde_json::from_value(question.request()).map_err(misfit)?;
+    let request: ServerRequest = serde_json::from_value(question.request()).map_err(|error| misfit(&error))?;
     let result = peer.send_request(request).await;
     let result: ClientResult = result.map_err(|error| ErrorData::internal_error(format!("{}: {error}", question.method), None))?;
-    serde_json::to_value(result).map_err(misfit)
+    serde_json::to_value(result).map_err(|error| misfit(&error))
 }
 
-fn misfit(error: serde_json::Error) -> ErrorData {
+fn misfit(error: &serde_json::Error) -> ErrorData {
     ErrorData::internal_error(format!("the fixture and the SDK disagree about a message: {error}"), None)
 }

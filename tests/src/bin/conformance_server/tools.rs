@@ -104,7 +104,7 @@ pub(crate) async fn call(
         "greet" => text(&format!("Hello, {}!", argument("name"))),
         "test_sometimes" => text("This tool is there at times."),
         "test_missing_capability" if round.capabilities().sampling.is_none() => {
-            let needed = serde_json::from_value::<ClientCapabilities>(json!({ "sampling": {} })).map_err(misfit)?;
+            let needed = serde_json::from_value::<ClientCapabilities>(json!({ "sampling": {} })).map_err(|error| misfit(&error))?;
             return Err(ErrorData::missing_required_client_capability(needed));
         }
         "test_missing_capability" => text("The caller has a model"),
@@ -273,10 +273,10 @@ fn resource(uri: &str, kind: &str, text: &str) -> Value {
 }
 
 fn content(blocks: Vec<Value>) -> Result<CallToolResult, ErrorData> {
-    let blocks = blocks.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(misfit)?;
+    let blocks = blocks.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(|error| misfit(&error))?;
     Ok(CallToolResult::success(blocks))
 }
 
-fn misfit(error: serde_json::Error) -> ErrorData {
+fn misfit(error: &serde_json::Error) -> ErrorData {
     ErrorData::internal_error(format!("the fixture and the SDK disagree about a message: {error}"), None)
 }
