@@ -27,7 +27,7 @@ impl Inner {
         let snapshot = self.snapshot();
         let viewer = crate::views::Viewer {
             caller: &vmcp_auth::Identity::anonymous(),
-            era: Era::Legacy,
+            era: Era::Modern,
             capabilities: vmcp_core::CapabilitySet::NONE,
             session: None,
         };

@@ -144,7 +144,10 @@ impl Views {
     }
 
     fn known_list(&self, key: &ViewerKey, backend: &Backend) -> Option<Arc<BackendList>> {
-        self.lists.known(&key.list(backend)?)?.list()
+        let own = key.list(backend)?;
+        let list = |key: &ListKey| self.lists.known(key)?.list();
+        // Until its own is there, a list of the other era shows what the backend has.
+        list(&own).or_else(|| list(&own.in_era(own.era.other())))
     }
 
     /// Which backends have a list of these kinds in this view. One that is left out has none: a call to it says which header is missing.
@@ -232,7 +235,8 @@ impl Views {
         let known = |backend: &Arc<Backend>| {
             let era = backend.known_era(era).unwrap_or(era);
             let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
-            let text = Arc::clone(self.lists.known(&key)?.list()?.instructions()?);
+            let list = |key: &ListKey| self.lists.known(key)?.list();
+            let text = Arc::clone(list(&key).or_else(|| list(&key.in_era(era.other())))?.instructions()?);
             Some((Arc::clone(backend.name()), text))
         };
         self.backends.iter().filter_map(known).collect()

@@ -40,6 +40,13 @@ pub(super) struct ListKey {
     pub(super) scope: ViewScope,
 }
 
+impl ListKey {
+    /// The same in the other era.
+    pub(super) fn in_era(self, era: Era) -> Self {
+        Self { era, capabilities: declared(era, self.capabilities), ..self }
+    }
+}
+
 impl Viewer<'_> {
     pub(crate) fn key(&self, backends: &[Arc<Backend>]) -> ViewerKey {
         let scope = |backend: &Arc<Backend>| match backend.missing_required(self.caller) {

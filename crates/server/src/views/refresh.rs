@@ -146,7 +146,8 @@ impl Views {
                 continue;
             }
             // One era is enough to have a list, instructions and an ear for changes; the other is listed when somebody asks in it.
-            let era = backend.known_era(Era::Legacy).unwrap_or(Era::Legacy);
+            // The modern one is asked for first (2026-07-28, basic/versioning).
+            let era = backend.known_era(Era::Modern).unwrap_or(Era::Modern);
             let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
             self.refresh(key, &self.lists.slot(key), None);
         }
