@@ -218,3 +218,13 @@ fn a_session_keeps_what_its_client_declared_also_in_another_process() {
     let id = table(10).create(&user("alice"), Revision::V2025_11_25, declared, None).unwrap().id.clone();
     assert_eq!(table(10).find(&id, &user("alice"), None).unwrap().capabilities(), declared);
 }
+
+#[test]
+fn a_session_that_only_waits_has_nothing_but_itself() {
+    let table = table(10);
+    let session = open(&table, "alice");
+    assert!(session.streams.get().is_none(), "streams are made with the first one");
+    assert!(session.asks.lock().unwrap().is_none() && session.followed.lock().unwrap().is_none());
+    let size = size_of::<ClientSession>();
+    assert!(size <= 512, "{size} bytes");
+}
