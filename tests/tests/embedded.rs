@@ -8,12 +8,15 @@ use vmcp_auth::{Identity, NoSettings};
 use vmcp_core::{
     catalogue::ListKind,
     config::Config,
-    plugin::{Authenticated, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, StrategyContext, StrategyError, StrategyFactory},
+    plugin::{
+        Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected,
+        RequestHead, StrategyContext, StrategyError, StrategyFactory,
+    },
 };
 use vmcp_server::{BuildError, Gateway};
 use vmcp_tests::{
     Era,
-    client::Client,
+    client::{Caller, Client, Conn, Rpc},
     fixture::{Fixture, Spec},
 };
 
@@ -104,6 +107,77 @@ async fn headers_for_a_direct_call_come_with_the_identity() -> Result<()> {
     assert!(tools.get().contains("\"b_echo\""), "{tools}");
     let error = gateway.direct(Identity::anonymous()).call_tool("b_nothing", &to_raw_value(&json!({}))?).await.err().context("no error")?;
     assert_eq!((error.code, error.message.as_str()), (-32602, "Unknown tool: b_nothing"));
+    gateway.shutdown().await;
+    Ok(())
+}
+
+/// Lets in who says a name in `x-user`.
+struct Named([HeaderName; 1]);
+
+impl Authenticator for Named {
+    fn consumed_headers(&self) -> &[HeaderName] {
+        &self.0
+    }
+
+    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
+        let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
+        let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
+        Box::pin(std::future::ready(principal.map(Authenticated::new).ok_or_else(|| Rejected::unauthorized("who are you?", None))))
+    }
+}
+
+struct NamedFactory;
+
+impl AuthenticatorFactory for NamedFactory {
+    const KIND: &'static str = "named";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
+        Ok(Arc::new(Named([HeaderName::from_static("x-user")])))
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_call_does_not_learn_which_backends_there_are() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("git")).await?;
+    let endpoints = json!([{ "path": "/team", "backends": ["git"] }]);
+    let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" }, "endpoints": endpoints }))?;
+    let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    let status = async |path: &str, user: Option<&str>| {
+        let mut caller = Caller::new(Era::Modern).at(path);
+        if let Some(user) = user {
+            caller.set("x-user", user);
+        }
+        let request = caller.request(&Rpc::list("tools/list", None), "1");
+        anyhow::Ok(Conn::open(addr).await?.exchange(&request).await?.status())
+    };
+    for (path, known) in [("/mcp", 200), ("/mcp/git", 200), ("/mcp/mail", 404), ("/mcp/mail/", 404), ("/team", 200)] {
+        assert_eq!((status(path, None).await?, status(path, Some("ann")).await?), (401, known), "{path}");
+    }
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_direct_call_goes_to_the_endpoint_that_is_named_with_what_that_one_lists() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("git")).await?;
+    let endpoints = json!([{ "path": "/team", "backends": [{ "use": "git", "name": "code" }], "passthroughHeaders": ["x-team"] }]);
+    let gateway = Gateway::builder(config(&[&fixture], &json!({ "endpoints": endpoints }))?).build()?;
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-team"), HeaderValue::from_static("blue"))]);
+    let none = to_raw_value(&json!({}))?;
+    for (path, tool, sent) in [("/mcp", "git_echo", None), ("/mcp/git", "echo", None), ("/team", "code_echo", Some("blue"))] {
+        let caller = gateway.identity_at(path, &Identity::anonymous(), &headers).context("no endpoint")??;
+        let direct = gateway.direct_at(path, caller).context("no endpoint")?;
+        assert!(direct.list(ListKind::Tools).await?.get().contains(&format!("\"{tool}\"")), "{path}");
+        direct.call_tool(tool, &none).await?;
+        assert_eq!(fixture.calls().last().and_then(|call| call.value("x-team").map(str::to_owned)).as_deref(), sent, "{path}");
+    }
+    assert!(gateway.direct_at("/mcp/mail", Identity::anonymous()).is_none());
+    let team = gateway.direct_at("/team", Identity::anonymous()).context("no endpoint")?;
+    gateway.reload(config(&[&fixture], &json!({}))?)?;
+    assert!(team.call_tool("code_echo", &none).await.is_err(), "it is gone");
     gateway.shutdown().await;
     Ok(())
 }

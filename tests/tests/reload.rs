@@ -28,6 +28,26 @@ fn config(backends: &[&Fixture], header: &str) -> Result<Config> {
     Ok(serde_json::from_value(json!({ "aggregation": { "listTtl": "1h" }, "backends": backends }))?)
 }
 
+/// The same backend at the main endpoint and at these paths.
+fn with_endpoints(fixture: &Fixture, paths: &[&str]) -> Result<Config> {
+    let endpoints: Vec<Value> = paths.iter().map(|path| json!({ "path": path, "backends": ["one"] })).collect();
+    Ok(serde_json::from_value(json!({ "backends": [fixture.entry(json!({}))], "endpoints": endpoints }))?)
+}
+
+/// How many of the sessions that calls went over have not been closed.
+fn open_sessions_of_calls(fixture: &Fixture) -> usize {
+    let requests = fixture.requests();
+    let closed = |id: &str| requests.iter().any(|request| request.verb == "DELETE" && request.session() == Some(id));
+    let mut open: Vec<&str> = sessions_of_calls(&requests).filter(|id| !closed(id)).collect();
+    open.sort_unstable();
+    open.dedup();
+    open.len()
+}
+
+fn sessions_of_calls(requests: &[Recorded]) -> impl Iterator<Item = &str> {
+    requests.iter().filter(|request| request.method.as_deref() == Some("tools/call")).filter_map(Recorded::session)
+}
+
 /// A served gateway.
 struct Served {
     gateway: Gateway,
@@ -276,4 +296,43 @@ async fn what_a_client_follows_outlives_a_reload() -> Result<()> {
     while next(&mut stream).await?["method"] != "notifications/resources/updated" {}
     drop(stream);
     served.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_gone_takes_its_sessions_and_streams_with_it_and_the_others_go_on() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("one")).await?;
+    let served = Served::with(with_endpoints(&fixture, &["/stays", "/goes"])?).await?;
+    let mut clients = Vec::new();
+    for path in ["/mcp", "/mcp/one", "/stays", "/goes"] {
+        let mut client = Client::of(Era::Legacy, served.addr).path(path).connect().await?;
+        let tool = if path == "/mcp/one" { "echo" } else { "one_echo" };
+        client.call(tool, "{}").await?.result().context(path)?;
+        clients.push((client, tool));
+    }
+    let mut gone = clients.pop().context("a client of /goes")?.0;
+    let mut stream = gone.listen().await?;
+    let mut modern = Client::of(Era::Modern, served.addr).path("/goes").connect().await?;
+    modern.tools().await?;
+    let mut subscription = modern.listen().await?;
+
+    served.gateway.reload(with_endpoints(&fixture, &["/stays", "/comes"])?)?;
+    while stream.next().await.context("the stream's end")?.is_some() {}
+    while subscription.next().await.context("the subscription's end")?.is_some() {}
+    let refused = gone.caller.request(&Rpc::list("tools/list", None), "1");
+    assert_eq!(gone.conn.exchange(&refused).await?.status(), 404);
+    let refused = modern.caller.request(&Rpc::list("tools/list", None), "1");
+    assert_eq!(modern.conn.exchange(&refused).await?.status(), 404);
+    for (client, tool) in &mut clients {
+        client.call(tool, "{}").await?.result().with_context(|| format!("{} after the reload", client.caller.path))?;
+    }
+    Client::of(Era::Legacy, served.addr).path("/comes").connect().await?.call("one_echo", "{}").await?.result()?;
+    eventually("the session is gone", async || served.gateway.status()["sessions"]["open"] == 4).await?;
+
+    // Somebody who brings the endpoint back does not bring its sessions back.
+    served.gateway.reload(with_endpoints(&fixture, &["/stays", "/goes"])?)?;
+    assert_eq!(gone.conn.exchange(&gone.caller.request(&Rpc::list("tools/list", None), "2")).await?.status(), 404);
+    served.end().await?;
+    fixture.until("every session that was called over is closed", |f| open_sessions_of_calls(f) == 0).await?;
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+    Ok(())
 }

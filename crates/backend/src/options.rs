@@ -56,11 +56,22 @@ impl Shared {
     /// Sets up what backends share.
     #[must_use]
     pub fn new(options: SharedOptions) -> Arc<Self> {
+        let budget = Budget::new(options.response_budget);
+        Self::with(options, budget)
+    }
+
+    /// Sets up what more backends of the same gateway share among themselves. Their buffered answers count in the budget of the `first`.
+    #[must_use]
+    pub fn beside(first: &Self, options: SharedOptions) -> Arc<Self> {
+        Self::with(options, Arc::clone(&first.budget))
+    }
+
+    fn with(options: SharedOptions, budget: Arc<Budget>) -> Arc<Self> {
         let mut version = Vec::new();
         json_string(&options.client_version, &mut version);
         let client_info = format!("{{\"name\":\"vmcp\",\"version\":{}}}", String::from_utf8_lossy(&version));
         Arc::new(Self {
-            budget: Budget::new(options.response_budget),
+            budget,
             client_info,
             user_agent: format!("vmcp/{}", options.client_version),
             tracker: TaskTracker::new(),
@@ -144,4 +155,33 @@ pub struct BackendOptions {
     pub http2: bool,
     /// Who lists a legacy backend's catalogue.
     pub list_scope: ListScope,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn list_changed(&self, _: usize, _: ViewScope, _: Option<ListKind>) {}
+    }
+
+    #[test]
+    fn more_backends_of_one_gateway_have_one_budget_and_ends_of_their_own() {
+        let options = || SharedOptions {
+            max_response_bytes: 1000,
+            response_budget: 1000,
+            generation: 0,
+            share_anonymous: false,
+            client_version: "1".to_owned(),
+            watchdog: None,
+            observer: Arc::new(Deaf),
+        };
+        let first = Shared::new(options());
+        let more = Shared::beside(&first, options());
+        assert!(Arc::ptr_eq(&first.budget, &more.budget));
+        more.shutdown().cancel();
+        assert!(!first.shutdown().is_cancelled());
+    }
 }

@@ -85,6 +85,14 @@ pub(crate) struct FileArgs {
     config: ConfigArgs,
 }
 
+/// Which endpoint of a configuration to look at.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct EndpointArgs {
+    /// Look at the endpoint with this path, one of those under `endpoints`, instead of the one of all backends
+    #[arg(long, value_name = "PATH")]
+    pub(crate) endpoint: Option<String>,
+}
+
 /// Where to listen and whom to answer.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ListenerArgs {

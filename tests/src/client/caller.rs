@@ -38,6 +38,13 @@ impl Caller {
         }
     }
 
+    /// The same user at the endpoint with this path.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     /// Adds a header to every later request.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {

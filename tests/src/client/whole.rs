@@ -33,6 +33,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Speaks to the endpoint at this path.
+    #[must_use]
+    pub fn path(mut self, path: &str) -> Self {
+        self.caller = self.caller.at(path);
+        self
+    }
+
     /// Asks for this revision.
     #[must_use]
     pub fn revision(mut self, revision: &str) -> Self {

@@ -80,12 +80,16 @@ async fn serve(config: Config, workers: &Workers) -> anyhow::Result<()> {
     let listener = bind(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
+    let more: Vec<String> = config.endpoints.iter().map(|endpoint| endpoint.path.clone()).collect();
     let signals = Signals::new()?;
     let mut builder = Gateway::builder(config).findings_are_told();
     if let Some(helper) = super::watchdog::helper() {
         builder = builder.watchdog(helper);
     }
     let gateway = builder.build()?;
+    for path in more {
+        tracing::info!("an endpoint of its own is at http://{address}{path}");
+    }
     tracing::info!(target: READY, backends, "listening on http://{address}{path}");
     serve_until_signal(&gateway, gateway.serve_on(listener, workers), signals).await
 }

@@ -44,7 +44,12 @@ impl Validate {
                 1 => "1 backend".to_owned(),
                 count => format!("{count} backends"),
             };
-            terminal::print(format_args!("{name}: ok, {backends}"))?;
+            let endpoints = match loaded.config.endpoints.len() {
+                0 => String::new(),
+                1 => ", 1 more endpoint".to_owned(),
+                count => format!(", {count} more endpoints"),
+            };
+            terminal::print(format_args!("{name}: ok, {backends}{endpoints}"))?;
         }
         Ok(())
     }

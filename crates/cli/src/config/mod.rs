@@ -5,6 +5,7 @@
 
 mod check;
 mod document;
+mod endpoint;
 mod environment;
 mod finding;
 mod flags;
@@ -18,6 +19,7 @@ mod stand_in;
 mod syntax;
 
 pub(crate) use check::{Secrets, header_policy, strategies};
+pub(crate) use endpoint::at_endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use finding::Finding;
 pub(crate) use flags::Flags;

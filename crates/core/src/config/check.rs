@@ -20,6 +20,7 @@ impl Config {
         check.gateway();
         check.backends();
         check.references();
+        check.problems.extend(super::endpoint::check(self));
         check.bounds();
         check.problems
     }
@@ -78,7 +79,8 @@ impl Check<'_> {
     }
 
     fn backends(&mut self) {
-        if self.config.backends.is_empty() {
+        // Where there are other endpoints, the one of all backends may be left out.
+        if self.config.backends.is_empty() && self.config.endpoints.is_empty() {
             self.error("backends", "no backend", "add one with a `name` and a `url` or a `command`, or start with --backend name=url");
         }
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
@@ -242,7 +244,7 @@ pub fn slug(text: &str) -> Option<String> {
     (!slug.is_empty()).then(|| slug.to_owned())
 }
 
-fn path_complaint(path: &str) -> Option<&'static str> {
+pub(super) fn path_complaint(path: &str) -> Option<&'static str> {
     let characters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
     if !path.starts_with('/') {
         Some("does not start with `/`")

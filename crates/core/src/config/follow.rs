@@ -19,13 +19,18 @@ const JUDGED_BY: [(&str, &str); 5] = [
 #[must_use]
 pub fn follows_from(problem: &Problem, unread: &[String]) -> bool {
     let was_unread = |path: &str| unread.iter().any(|unread| !unread.is_empty() && is_within(path, unread));
-    let of_backend =
-        |path: &str| path == "backends" || (path.starts_with("backends[") && (path.ends_with(']') || path.ends_with("].name")));
     was_unread(&problem.path)
         || problem.message.contains(STAND_IN)
-        || (problem.unknown_backend && unread.iter().any(|path| of_backend(path) && path.matches('[').count() <= 1))
+        || (problem.unknown_backend && unread.iter().any(|path| is_about_names(path)))
         || problem.path.strip_suffix(".url").is_some_and(|backend| unread.contains(&format!("{backend}.allowPlaintext")))
         || JUDGED_BY.iter().any(|(judge, judged)| is_within(&problem.path, judged) && unread.iter().any(|path| is_within(path, judge)))
+}
+
+/// Whether what was unread at a path can have been a backend's name: of the top level, or of an endpoint.
+fn is_about_names(path: &str) -> bool {
+    let path = path.strip_prefix("endpoints[").and_then(|path| path.split_once("].")).map_or(path, |(_, path)| path);
+    let of_backend = path == "backends" || (path.starts_with("backends[") && (path.ends_with(']') || path.ends_with("].name")));
+    of_backend && path.matches('[').count() <= 1
 }
 
 #[cfg(test)]
@@ -48,7 +53,7 @@ mod tests {
     #[test]
     fn names_of_backends_are_judged_only_where_all_are_known() {
         let unknown = Problem::error("outgoingAuth.backends.a", "no backend is called `a`").about_unknown_backend();
-        for path in ["backends", "backends[0]", "backends[0].name"] {
+        for path in ["backends", "backends[0]", "backends[0].name", "endpoints[1].backends[0]", "endpoints[1].backends[0].name"] {
             assert!(follows_from(&unknown, &unread(&[path])), "{path}");
         }
         for path in ["backends[0].url", "backends[0].passthroughHeaders[0].name", "backends[0].passthroughHeaders[0]", "name"] {

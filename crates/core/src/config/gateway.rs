@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use super::{Aggregation, Backend, ByteSize, IncomingAuth, OutgoingAuth, PassthroughEntry, SecretSource, Span};
+use super::{Aggregation, Backend, ByteSize, Endpoint, IncomingAuth, OutgoingAuth, PassthroughEntry, SecretSource, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,12 +23,12 @@ pub struct Config {
     #[serde(default = "default_listen")]
     #[schemars(extend("format" = "socket-address"))]
     pub listen: SocketAddr,
-    /// The path of the endpoint.
+    /// The path of the endpoint of all backends. Each of them alone is below it (`/mcp/github`), its names without a prefix.
     #[serde(default = "default_path")]
     pub path: String,
     /// Text for clients about the whole; the backends' own instructions follow it.
     pub instructions: Option<String>,
-    /// The MCP servers behind this gateway.
+    /// The MCP servers behind this gateway. May be empty where there are `endpoints`; then nothing is at `path`.
     pub backends: Vec<Backend>,
     /// The caller's headers that **every** backend is sent.
     #[serde(default)]
@@ -45,6 +45,9 @@ pub struct Config {
     /// How the catalogues become one.
     #[serde(default)]
     pub aggregation: Aggregation,
+    /// More endpoints, each with backends, names and header rules of its own, on paths of their own.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
     /// Timeouts and the log level.
     #[serde(default)]
     pub operational: Operational,
@@ -88,6 +91,7 @@ impl Config {
             path: default_path(),
             instructions: None,
             backends,
+            endpoints: Vec::new(),
             passthrough_headers: Vec::new(),
             allow_credential_header_passthrough: false,
             incoming_auth: IncomingAuth::default(),

@@ -6,6 +6,7 @@ mod aggregation;
 mod auth;
 mod backend;
 mod check;
+mod endpoint;
 mod follow;
 mod gateway;
 mod passthrough;
@@ -22,6 +23,7 @@ pub use aggregation::{
 pub use auth::{IncomingAuth, OutgoingAuth, OutgoingSource, StrategyConfig};
 pub use backend::{Backend, BackendKind, ListScope, ProtocolEra};
 pub use check::{ADMIN_PATHS, has_errors, is_name, slug};
+pub use endpoint::{Endpoint, EndpointBackend, EndpointConfig, UsedBackend};
 pub use follow::follows_from;
 pub use gateway::{Config, Limits, LogLevel, Operational, Sessions, Timeouts};
 pub use passthrough::{PassthroughEntry, PassthroughHeader};
@@ -31,3 +33,5 @@ pub use secret::{SecretError, SecretSource, session_key};
 pub use shape::{NOT_AVAILABLE, Reading, Shape, TextSite, Wanted, unavailable_key};
 pub use transport::{ProcessScope, Transport};
 pub use units::{ByteSize, Span, UnitError};
+
+use check::path_complaint;

@@ -67,7 +67,7 @@ async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
 async fn nothing(State(admin): State<Admin>, uri: Uri) -> AxumResponse {
     // Clients that look for authorization metadata must take this for "there is none", not for a hint to follow.
     let mut answer = json!({ "error": "not found" });
-    if !uri.path().starts_with("/.well-known/") {
+    if !uri.path().starts_with("/.well-known/") && !admin.snapshot.backends.is_empty() {
         answer["hint"] = json!(format!("the MCP endpoint is {}", admin.snapshot.config.path));
     }
     (StatusCode::NOT_FOUND, Json(answer)).into_response()

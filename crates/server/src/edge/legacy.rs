@@ -96,7 +96,13 @@ pub(super) fn begin(incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<C
     Journal::begin(&request.method).end(&initialized);
     let initialized = initialized?;
     let principal = incoming.identity.principal();
-    let created = incoming.inner.sessions.create(principal, initialized.revision, initialized.capabilities, incoming.counted_peer);
+    let created = incoming.inner.sessions.create(
+        &incoming.snapshot.endpoint,
+        principal,
+        initialized.revision,
+        initialized.capabilities,
+        incoming.counted_peer,
+    );
     Ok((created.map_err(no_session)?, initialized.result))
 }
 
@@ -111,7 +117,8 @@ pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
         return Err(refused("the header Mcp-Session-Id stands twice; send it once"));
     }
     let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
-    incoming.inner.sessions.find(id, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
+    let (sessions, endpoint) = (&incoming.inner.sessions, &incoming.snapshot.endpoint);
+    sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
 }
 
 pub(super) fn no_session(error: NoSession) -> Failure {

@@ -60,11 +60,11 @@ pub(super) async fn open(
         Wanted { tools: wants("toolsListChanged"), prompts: wants("promptsListChanged"), resources: wants("resourcesListChanged") };
     let snapshot = &incoming.snapshot;
     let viewer = Viewer { caller: &incoming.identity, era: Era::Modern, capabilities, session: None };
-    let key = viewer.key(&snapshot.backends);
+    let key = snapshot.key(&viewer);
     // Changes are heard of lists that are there.
     snapshot.views.gather(&viewer, &key, |_| true).await;
     let sessions = CallerSessions::new(CapabilitySet::NONE, None);
-    let watches = snapshot.backends.iter().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
+    let watches = snapshot.shown().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
     let (listening, messages) = snapshot.views.listen(key, wanted, id);
     let (backends, caller) = (snapshot.backends.clone(), incoming.identity.clone());
     let guard = Guard { _listening: listening, _watches: watches, sessions, backends, caller };

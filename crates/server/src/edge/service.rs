@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    gateway::{Inner, Snapshot},
+    gateway::{Found, Inner, Snapshot},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -117,28 +117,25 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let snapshot = inner.snapshot();
     let (head, body) = request.into_parts();
-    if !is_endpoint(head.uri.path(), &snapshot.config.path) {
-        return admin::respond(inner, snapshot, peer, head).await;
-    }
+    let (snapshot, exists) = match inner.find(head.uri.path()) {
+        Found::Endpoint(snapshot) => (snapshot, true),
+        Found::NoBackend(snapshot) => (snapshot, false),
+        Found::Elsewhere(snapshot) => return admin::respond(inner, snapshot, peer, head).await,
+    };
     let origin = head.headers.get(header::ORIGIN).cloned();
-    let mut response = endpoint(inner, snapshot, peer, head, body, slot).await;
+    let mut response = endpoint(inner, snapshot, exists, peer, head, body, slot).await;
     if let Some(origin) = origin {
         cors::allow(&mut response, origin);
     }
     response
 }
 
-/// `/mcp` and `/mcp/` are the same, without a redirect.
-fn is_endpoint(path: &str, endpoint: &str) -> bool {
-    let plain = |path: &'_ str| path.len() - usize::from(path.ends_with('/'));
-    path[..plain(path)] == endpoint[..plain(endpoint)]
-}
-
+/// Answers at an endpoint, or where one would be if it did `exist`.
 async fn endpoint<B>(
     inner: Arc<Inner>,
     snapshot: Arc<Snapshot>,
+    exists: bool,
     peer: Option<SocketAddr>,
     head: Parts,
     body: B,
@@ -166,6 +163,10 @@ where
         Ok(identity) => identity,
         Err(failure) => return failure.into_response(None, Era::Legacy),
     };
+    if !exists {
+        let message = "no backend of this gateway has this name";
+        return Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
+    }
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
     let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, identity, counted_peer };
@@ -232,7 +233,7 @@ fn rejected(rejected: Rejected) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{counted, is_endpoint};
+    use super::counted;
 
     #[test]
     fn sessions_are_counted_by_who_can_have_the_address() {
@@ -240,15 +241,5 @@ mod tests {
         assert!(same("2001:db8::1", "2001:db8::ffff:2") && !same("2001:db8::1", "2001:db8:0:1::1"));
         assert!(same("::ffff:192.0.2.1", "192.0.2.1") && !same("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
         assert!(["127.0.0.2", "::1", "::ffff:127.0.0.1"].iter().all(|ip| counted(ip.parse().unwrap()).is_none()));
-    }
-
-    #[test]
-    fn the_endpoint_has_two_spellings() {
-        for path in ["/mcp", "/mcp/"] {
-            assert!(is_endpoint(path, "/mcp") && is_endpoint(path, "/mcp/"), "{path}");
-        }
-        for path in ["/", "/mcp//", "/mcpx", "/MCP", "/mcp/x"] {
-            assert!(!is_endpoint(path, "/mcp"), "{path}");
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! Putting a gateway together.
 
 use super::{
+    endpoints::Endpoints,
     inner::{Gateway, Inner},
     plan::{Plan, plan},
-    snapshot::Snapshot,
 };
 use crate::{
     Checker,
@@ -146,7 +146,7 @@ impl GatewayBuilder {
             max_age: sessions.max_age.0,
         };
         let sessions = Arc::new(SessionTable::new(settings, &plan.session_keys)?);
-        let snapshot = Snapshot::new(self.config, plan, Arc::clone(&sessions), 0)?;
-        Ok(Gateway::start(Inner::new(parts, snapshot, sessions)))
+        let endpoints = Endpoints::new(self.config, plan, Arc::clone(&sessions), 0)?;
+        Ok(Gateway::start(Inner::new(parts, endpoints, sessions)))
     }
 }

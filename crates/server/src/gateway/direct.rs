@@ -1,9 +1,10 @@
 //! Calls without HTTP.
 
-use super::{Inner, Origins};
+use super::{Inner, Origins, Snapshot};
 use crate::{
     failure::Failure,
     lane::{Caller, Carried, Journal, Requester},
+    session::EndpointId,
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -18,6 +19,7 @@ use vmcp_core::{
 /// Calls without HTTP, on behalf of one caller. Speaks the modern era: no session is kept between calls.
 pub struct Direct {
     inner: Arc<Inner>,
+    endpoint: EndpointId,
     caller: Identity,
 }
 
@@ -50,8 +52,8 @@ impl Requester for Unheard {
 }
 
 impl Direct {
-    pub(super) fn new(inner: Arc<Inner>, caller: Identity) -> Self {
-        Self { inner, caller }
+    pub(super) fn new(inner: Arc<Inner>, endpoint: EndpointId, caller: Identity) -> Self {
+        Self { inner, endpoint, caller }
     }
 
     /// Calls a tool by its published name. Returns the result object as JSON text, `content`, `isError` and all.
@@ -86,28 +88,36 @@ impl Direct {
     /// # Errors
     /// When the list cannot be made.
     pub async fn list(&self, kind: ListKind) -> Result<Box<RawValue>, CallError> {
-        let snapshot = self.inner.snapshot();
+        let snapshot = self.snapshot()?;
         let caller = self.caller();
-        let shown = snapshot.views.show(&caller.viewer(), kind).await;
+        let viewer = caller.viewer();
+        let shown = snapshot.views.show(&viewer, snapshot.key(&viewer), kind).await;
         raw(shown.catalogue.published(kind))
     }
 
     /// Whose the tools of the list are, and which backends are not in it. Waits as [`Self::list`] does.
     pub async fn origins(&self) -> Origins {
-        let snapshot = self.inner.snapshot();
+        let Ok(snapshot) = self.snapshot() else { return Origins::default() };
         let caller = self.caller();
-        let shown = snapshot.views.show(&caller.viewer(), ListKind::Tools).await;
+        let viewer = caller.viewer();
+        let shown = snapshot.views.show(&viewer, snapshot.key(&viewer), ListKind::Tools).await;
         Origins::new(&snapshot, &self.caller, &shown)
     }
 
     async fn carry(&self, carried: Carried, params: Vec<u8>) -> Result<Box<RawValue>, CallError> {
         let text = String::from_utf8(params).map_err(|_| Failure::invalid_params("not UTF-8"))?;
         let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
-        let snapshot = self.inner.snapshot();
+        let snapshot = self.snapshot()?;
         let mut journal = Journal::begin(carried.method());
         let outcome = Box::pin(snapshot.carry(&self.caller(), carried, &params, &Unheard, &mut journal)).await;
         journal.end(&outcome);
         raw(&outcome?)
+    }
+
+    /// The endpoint as it is configured now; a reload may have taken it away.
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Failure> {
+        let endpoint = self.inner.endpoints().of(&self.endpoint).cloned();
+        endpoint.ok_or_else(|| Failure::new(crate::failure::code::INVALID_REQUEST, "the configuration has no such endpoint any more"))
     }
 
     fn caller(&self) -> Caller {

@@ -3,12 +3,13 @@
 use super::{
     builder::{GatewayBuilder, Parts},
     direct::Direct,
+    endpoints::{Endpoints, Found},
     snapshot::Snapshot,
 };
 use crate::{
     edge::{self, Bodies, GatewayService, Workers},
     gateway::BuildError,
-    session::{ClientSession, SessionTable},
+    session::{ClientSession, EndpointId, SessionTable},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -34,7 +35,7 @@ pub struct Gateway {
 }
 
 pub(crate) struct Inner {
-    snapshot: ArcSwap<Snapshot>,
+    endpoints: ArcSwap<Endpoints>,
     pub(crate) sessions: Arc<SessionTable>,
     parts: Parts,
     /// Requests that outlive their connection, connections, and the janitor.
@@ -58,7 +59,7 @@ impl Gateway {
 
     pub(super) fn start(inner: Inner) -> Self {
         let gateway = Self { inner: Arc::new(inner) };
-        gateway.inner.snapshot().start();
+        gateway.inner.endpoints().start();
         let janitor = Arc::clone(&gateway.inner);
         gateway.inner.tracker.spawn(async move { janitor.end_idle_sessions().await });
         gateway
@@ -74,7 +75,14 @@ impl Gateway {
     /// has done all that. Headers to forward come with the identity ([`Gateway::identity`]).
     #[must_use]
     pub fn direct(&self, caller: Identity) -> Direct {
-        Direct::new(Arc::clone(&self.inner), caller)
+        Direct::new(Arc::clone(&self.inner), EndpointId::Main, caller)
+    }
+
+    /// As [`Gateway::direct`], at the endpoint with this path (`/mcp/github`, `/team-a`). `None` when there is none.
+    #[must_use]
+    pub fn direct_at(&self, path: &str, caller: Identity) -> Option<Direct> {
+        let Found::Endpoint(endpoint) = self.inner.find(path) else { return None };
+        Some(Direct::new(Arc::clone(&self.inner), endpoint.endpoint.clone(), caller))
     }
 
     /// An identity with the listed ones of these headers captured, as the HTTP edge makes it.
@@ -83,6 +91,20 @@ impl Gateway {
     /// When the headers cannot be forwarded; the error says why and holds no value.
     pub fn identity(&self, caller: &Identity, headers: &http::HeaderMap) -> Result<Identity, vmcp_core::header::CaptureError> {
         Ok(caller.with_forwarded(self.inner.snapshot().policy.capture(headers)?))
+    }
+
+    /// As [`Gateway::identity`], for the endpoint with this path: what is captured is what that endpoint lists. `None` when there is none.
+    ///
+    /// # Errors
+    /// As [`Gateway::identity`].
+    pub fn identity_at(
+        &self,
+        path: &str,
+        caller: &Identity,
+        headers: &http::HeaderMap,
+    ) -> Option<Result<Identity, vmcp_core::header::CaptureError>> {
+        let Found::Endpoint(endpoint) = self.inner.find(path) else { return None };
+        Some(endpoint.policy.capture(headers).map(|forwarded| caller.with_forwarded(forwarded)))
     }
 
     /// Accepts connections until [`Gateway::shutdown`] is called, then lets requests in flight end.
@@ -111,25 +133,38 @@ impl Gateway {
         let inner = &self.inner;
         let plan = inner.parts.plan(&config)?;
         let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
-        let snapshot = Arc::new(Snapshot::new(config, plan, Arc::clone(&inner.sessions), generation)?);
-        snapshot.start();
-        let old = inner.snapshot.swap(snapshot);
+        let new = Arc::new(Endpoints::new(config, plan, Arc::clone(&inner.sessions), generation)?);
+        new.start();
+        let old = inner.endpoints.swap(Arc::clone(&new));
         let sessions = Arc::clone(&inner.sessions);
         inner.tracker.spawn(async move {
             // Who listens under the old configuration has to listen again to hear of changes under the new one: the headers that its
             // request brought were read by the old policy, and only a new request brings those that the new one lists.
-            old.views.end_listening();
+            old.end_listening();
+            // What ended before has its sessions at the old backends.
+            for session in sessions.take_expired() {
+                old.end(&session);
+            }
             for session in sessions.all() {
                 session.close_streams();
+                // An endpoint that is gone takes its sessions with it.
+                if new.of(&session.endpoint).is_none() {
+                    sessions.remove(&session.id);
+                    session.cancel_all();
+                    old.end(&session);
+                }
             }
-            // Requests in flight hold the old snapshot; its background work ends when they have.
-            while Arc::strong_count(&old) > 1 {
+            drop(new);
+            // Requests in flight hold the old snapshots; their background work ends when they have.
+            while Arc::strong_count(&old) > 1 || !old.are_idle() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            old.views.end_listening();
+            old.end_listening();
             // Client sessions go on, but not with what they had at the old backends.
             for session in sessions.all() {
-                session.backends.close(&old.backends);
+                if let Some(endpoint) = old.of(&session.endpoint) {
+                    session.backends.close(&endpoint.backends);
+                }
             }
             old.stop().await;
         });
@@ -146,15 +181,15 @@ impl Gateway {
     /// Where requests do not end, the last fifth of the time is left for the sessions.
     pub async fn shutdown(&self) {
         let inner = &self.inner;
-        let snapshot = inner.snapshot();
-        let time = snapshot.config.limits.shutdown_timeout.0;
+        let endpoints = inner.endpoints();
+        let time = endpoints.main().config.limits.shutdown_timeout.0;
         let deadline = tokio::time::Instant::now() + time;
         inner.shutdown.cancel();
         let sessions = inner.sessions.all();
         for session in &sessions {
             session.close_streams();
         }
-        snapshot.views.end_listening();
+        endpoints.end_listening();
         inner.tracker.close();
         if tokio::time::timeout_at(deadline - time / 5, inner.tracker.wait()).await.is_err() {
             tracing::warn!("requests were still in flight near the end of limits.shutdownTimeout and are abandoned");
@@ -163,16 +198,16 @@ impl Gateway {
             inner.sessions.remove(&session.id);
             inner.end(&session);
         }
-        if tokio::time::timeout_at(deadline, snapshot.stop()).await.is_err() {
+        if tokio::time::timeout_at(deadline, endpoints.stop()).await.is_err() {
             tracing::warn!("some sessions at backends could not be closed in time");
         }
     }
 }
 
 impl Inner {
-    pub(super) fn new(parts: Parts, snapshot: Snapshot, sessions: Arc<SessionTable>) -> Self {
+    pub(super) fn new(parts: Parts, endpoints: Endpoints, sessions: Arc<SessionTable>) -> Self {
         Self {
-            snapshot: ArcSwap::from_pointee(snapshot),
+            endpoints: ArcSwap::from_pointee(endpoints),
             tracker: sessions.common().tracker.clone(),
             shutdown: sessions.common().shutdown.clone(),
             sessions,
@@ -184,9 +219,19 @@ impl Inner {
         }
     }
 
-    /// The configuration that requests beginning now work with.
+    /// The endpoint of all backends, as requests beginning now work with it.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+        Arc::clone(self.endpoints.load().main())
+    }
+
+    /// Where a path leads for a request beginning now.
+    pub(crate) fn find(&self, path: &str) -> Found {
+        self.endpoints.load().find(path)
+    }
+
+    /// Every endpoint that requests beginning now work with.
+    pub(crate) fn endpoints(&self) -> Arc<Endpoints> {
+        self.endpoints.load_full()
     }
 
     /// Counts a request in, unless there are too many.
@@ -204,13 +249,15 @@ impl Inner {
 
     /// Closes what a session has at the backends, with the gateway's own credentials: the caller's values are not kept for it.
     pub(crate) fn end(&self, session: &ClientSession) {
-        session.backends.end(&self.snapshot().backends);
+        self.endpoints.load().end(session);
     }
 
     /// Closes what a session has at the backends because its caller asks for it, with the headers that this request brings where they
     /// are those that opened it.
     pub(crate) fn end_as(&self, session: &ClientSession, caller: &Identity) {
-        session.backends.end_as(&self.snapshot().backends, caller);
+        if let Some(endpoint) = self.endpoints.load().of(&session.endpoint) {
+            session.backends.end_as(&endpoint.backends, caller);
+        }
     }
 
     async fn end_idle_sessions(self: Arc<Self>) {

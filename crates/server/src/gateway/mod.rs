@@ -3,6 +3,7 @@
 mod builder;
 mod bundle;
 mod direct;
+mod endpoints;
 mod inner;
 mod origins;
 mod plan;
@@ -16,5 +17,6 @@ pub use inner::Gateway;
 pub use origins::{Absent, Origins};
 pub use plan::Checker;
 
+pub(crate) use endpoints::Found;
 pub(crate) use inner::Inner;
 pub(crate) use snapshot::Snapshot;

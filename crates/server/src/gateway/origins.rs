@@ -29,7 +29,7 @@ impl Origins {
     pub(super) fn new(snapshot: &Snapshot, caller: &Identity, shown: &Shown) -> Self {
         let name = |index: usize| snapshot.backends.get(index).map(|backend| Arc::clone(backend.name()));
         let tools = shown.catalogue.tools().filter_map(|(tool, route)| Some((tool.to_owned(), name(route.backend)?)));
-        let absent = snapshot.backends.iter().filter_map(|backend| {
+        let absent = snapshot.shown().filter_map(|backend| {
             let name = backend.name();
             let reason = match backend.missing_required(caller) {
                 Some(header) => format!("backend `{name}` needs the header `{header}`, which the request does not have"),

@@ -60,17 +60,25 @@ impl Checker<'_> {
 
 /// Everything decided.
 pub(super) struct Plan {
-    pub(super) policy: HeaderPolicy,
-    pub(super) rules: Rules,
+    /// For the endpoint of all backends.
+    pub(super) main: EndpointPlan,
+    /// For each of the `endpoints`, with its own configuration.
+    pub(super) endpoints: Vec<(Config, EndpointPlan)>,
     pub(super) authenticator: Arc<dyn Authenticator>,
-    pub(super) strategies: Vec<Strategy>,
-    /// The variables under each backend's `env`.
-    pub(super) environments: Vec<Vec<(String, SecretString)>>,
     pub(super) session_keys: Vec<Vec<u8>>,
     /// Ends servers if the gateway is killed.
     pub(super) watchdog: Option<Arc<Watchdog>>,
     /// Warnings and notes.
     pub(super) findings: Vec<Problem>,
+}
+
+/// What is decided for one endpoint.
+pub(super) struct EndpointPlan {
+    pub(super) policy: HeaderPolicy,
+    pub(super) rules: Rules,
+    pub(super) strategies: Vec<Strategy>,
+    /// The variables under each backend's `env`.
+    pub(super) environments: Vec<Vec<(String, SecretString)>>,
 }
 
 /// A backend's strategy and the word for it.
@@ -84,20 +92,26 @@ pub(super) struct Strategy {
 pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Result<Plan, Vec<Problem>> {
     let mut planner = Planner { config, checker, deps, problems: config.check() };
     let session_keys = planner.session_keys();
-    planner.bundles();
     let authenticator = planner.authenticator();
-    let strategies = planner.strategies();
-    let statics = planner.statics();
-    let environments = planner.environments();
-    // Where a plugin could not be built, the headers that it takes are unknown; the rest of the policy is checked all the same.
-    let policy = planner.policy(authenticator.as_deref(), &strategies, statics);
-    let rules = planner.rules();
-    let strategies: Option<Vec<Strategy>> = strategies.into_iter().collect();
-    match (policy, rules, authenticator, strategies) {
-        (Some(policy), Some(rules), Some(authenticator), Some(strategies)) if !has_errors(&planner.problems) => {
-            Ok(Plan { policy, rules, authenticator, strategies, environments, session_keys, watchdog: None, findings: planner.problems })
+    let (main, mut problems) = planner.endpoint(authenticator.as_deref());
+    let told = problems.clone();
+    let mut endpoints = Vec::with_capacity(config.endpoints.len());
+    for (index, endpoint) in config.endpoint_configs().enumerate() {
+        let planner = Planner { config: &endpoint.config, checker, deps, problems: endpoint.config.check() };
+        let (plan, found) = planner.endpoint(authenticator.as_deref());
+        problems.extend(found.into_iter().filter_map(|problem| endpoint.in_file(problem, &told)));
+        match plan {
+            Some(plan) => endpoints.push((endpoint.config, plan)),
+            // What is wrong was told; should it not have been, nothing may come of it all the same.
+            None if has_errors(&problems) => {}
+            None => problems.push(Problem::error(index_path("endpoints", index), "cannot be built")),
         }
-        _ => Err(planner.problems),
+    }
+    match (main, authenticator) {
+        (Some(main), Some(authenticator)) if !has_errors(&problems) => {
+            Ok(Plan { main, endpoints, authenticator, session_keys, watchdog: None, findings: problems })
+        }
+        _ => Err(problems),
     }
 }
 
@@ -111,6 +125,25 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// Decides what belongs to this one endpoint; gives all problems so far.
+    fn endpoint(mut self, authenticator: Option<&dyn Authenticator>) -> (Option<EndpointPlan>, Vec<Problem>) {
+        self.bundles();
+        let strategies = self.strategies();
+        let statics = self.statics();
+        let environments = self.environments();
+        // Where a plugin could not be built, the headers that it takes are unknown; the rest of the policy is checked all the same.
+        let policy = self.policy(authenticator, &strategies, statics);
+        let rules = self.rules();
+        let strategies: Option<Vec<Strategy>> = strategies.into_iter().collect();
+        let plan = match (policy, rules, strategies) {
+            (Some(policy), Some(rules), Some(strategies)) if !has_errors(&self.problems) => {
+                Some(EndpointPlan { policy, rules, strategies, environments })
+            }
+            _ => None,
+        };
+        (plan, self.problems)
+    }
+
     /// A missing source, as bad as the occasion makes it, and what to do about it.
     fn absent(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
         self.problems.push(match self.checker.without_secrets {

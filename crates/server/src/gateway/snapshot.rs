@@ -1,16 +1,16 @@
-//! One configuration, built: what a request works with from its beginning to its end.
+//! One endpoint of a configuration, built: what a request works with from its beginning to its end.
 
-use super::plan::{Plan, Strategy};
+use super::plan::{EndpointPlan, Strategy};
 use crate::{
     edge::Guard,
     gateway::BuildError,
     lane::{ServerFacts, Shares},
-    session::SessionTable,
-    views::{ListObserver, Views, ViewsSettings},
+    session::{EndpointId, SessionTable},
+    views::{ListObserver, Viewer, ViewerKey, Views, ViewsSettings},
 };
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
-use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions};
+use std::{ops::Deref, sync::Arc, time::Duration};
+use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions, Watchdog};
 use vmcp_core::{
     config::{Backend as BackendConfig, Config, Span, Transport},
     header::HeaderPolicy,
@@ -40,8 +40,17 @@ pub(crate) struct Bounds {
     pub(crate) max_per_session: usize,
 }
 
-/// One configuration, built.
+/// One endpoint: a configuration, built, and how much of it is seen here.
 pub(crate) struct Snapshot {
+    built: Arc<Built>,
+    pub(crate) endpoint: EndpointId,
+    /// The place of the one backend that is seen, where it is only one.
+    pub(crate) lens: Option<usize>,
+    pub(crate) facts: ServerFacts,
+}
+
+/// One configuration, built. The endpoints of its single backends share it.
+pub(crate) struct Built {
     pub(crate) config: Config,
     pub(crate) generation: u64,
     pub(crate) backends: Vec<Arc<Backend>>,
@@ -53,23 +62,82 @@ pub(crate) struct Snapshot {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) guard: Guard,
     pub(crate) limits: Bounds,
-    pub(crate) shares: Shares,
-    pub(crate) facts: ServerFacts,
+    pub(crate) shares: Arc<Shares>,
+}
+
+impl Deref for Snapshot {
+    type Target = Built;
+
+    fn deref(&self) -> &Built {
+        &self.built
+    }
+}
+
+/// What the endpoints of a gateway have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) sessions: Arc<SessionTable>,
+    pub(super) shares: Arc<Shares>,
+    pub(super) generation: u64,
+    /// Ends servers if the gateway is killed.
+    pub(super) watchdog: Option<Arc<Watchdog>>,
 }
 
 impl Snapshot {
-    pub(super) fn new(config: Config, plan: Plan, sessions: Arc<SessionTable>, generation: u64) -> Result<Self, BuildError> {
+    /// Builds an endpoint of all backends of `config`. `main` is the endpoint beside which this one is, if there is one.
+    pub(super) fn new(
+        config: Config,
+        plan: EndpointPlan,
+        endpoint: EndpointId,
+        common: Common,
+        main: Option<&Self>,
+    ) -> Result<Self, BuildError> {
+        let facts = ServerFacts::new(&config.name, env!("CARGO_PKG_VERSION"), config.instructions.clone());
+        let built = Built::new(config, plan, &endpoint, common, main.map(|main| &*main.shared))?;
+        Ok(Self { built: Arc::new(built), endpoint, lens: None, facts })
+    }
+
+    /// The endpoint of one of its backends alone. The operator's instructions are about the whole, so they stay there.
+    pub(super) fn alone(&self, backend: &Backend) -> Self {
+        let name = format!("{}/{}", self.config.name, backend.name());
+        Self {
+            built: Arc::clone(&self.built),
+            endpoint: EndpointId::Backend(Arc::clone(backend.name())),
+            lens: Some(backend.index()),
+            facts: ServerFacts::new(&name, env!("CARGO_PKG_VERSION"), None),
+        }
+    }
+
+    /// The key of this viewer's catalogue here.
+    pub(crate) fn key(&self, viewer: &Viewer<'_>) -> ViewerKey {
+        viewer.key(&self.backends, self.lens)
+    }
+
+    /// The backends that are seen here.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        self.backends.iter().filter(|backend| self.lens.is_none_or(|only| only == backend.index()))
+    }
+}
+
+impl Built {
+    fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
+        let Common { authenticator, sessions, shares, generation, watchdog } = common;
         let loopback = config.listen.ip().is_loopback();
         let observer = Arc::new(ListObserver::default());
-        let shared = Shared::new(SharedOptions {
+        let common = SharedOptions {
             max_response_bytes: config.limits.max_response_bytes.0,
             response_budget: config.limits.response_budget.0,
             generation,
             share_anonymous: config.sessions.share_anonymous || loopback,
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
-            watchdog: plan.watchdog,
+            watchdog,
             observer: Arc::clone(&observer) as Arc<dyn vmcp_backend::Observer>,
-        });
+        };
+        let shared = match main {
+            Some(main) => Shared::beside(main, common),
+            None => Shared::new(common),
+        };
         let mut backends = Vec::with_capacity(config.backends.len());
         for (index, ((backend, strategy), env)) in config.backends.iter().zip(&plan.strategies).zip(plan.environments).enumerate() {
             let options = options(index, backend, &config, &plan.policy, strategy, env)?;
@@ -79,6 +147,7 @@ impl Snapshot {
             wait: duration(config.aggregation.list_wait, LIST_WAIT),
             ttl: duration(config.aggregation.list_ttl, LIST_TTL),
             state_dir: config.state_dir.clone(),
+            endpoint: endpoint.clone(),
         };
         let views = Views::new(backends.clone(), plan.rules, settings, sessions, shared.tracker().clone(), shared.shutdown().clone());
         observer.attach(&views);
@@ -91,8 +160,7 @@ impl Snapshot {
                 max_in_flight: config.limits.max_requests_in_flight as usize,
                 max_per_session: config.limits.max_requests_per_session as usize,
             },
-            shares: Shares::default(),
-            facts: ServerFacts::new(&config.name, env!("CARGO_PKG_VERSION"), config.instructions.clone()),
+            shares,
             auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
             config,
             generation,
@@ -100,7 +168,7 @@ impl Snapshot {
             shared,
             views,
             policy: plan.policy,
-            authenticator: plan.authenticator,
+            authenticator,
         })
     }
 

@@ -1,11 +1,15 @@
 //! What `/status` says.
 
-use super::inner::Inner;
+use super::{Snapshot, inner::Inner};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use vmcp_backend::BackendStatus;
-use vmcp_core::{Era, catalogue::ListKind};
+use std::{collections::BTreeMap, sync::Arc};
+use vmcp_backend::{Backend, BackendStatus};
+use vmcp_core::{
+    CapabilitySet, Era,
+    catalogue::{Catalogue, ListKind},
+    config::Backend as BackendConfig,
+};
 
 /// One backend. `name`, `health`, `transport`, `auth_type` and `mcp_revision` are the original's.
 #[derive(Serialize)]
@@ -24,57 +28,80 @@ struct BackendReport<'a> {
 
 impl Inner {
     pub(crate) fn status(&self) -> Value {
-        let snapshot = self.snapshot();
-        let viewer = crate::views::Viewer {
-            caller: &vmcp_auth::Identity::anonymous(),
-            era: Era::Modern,
-            capabilities: vmcp_core::CapabilitySet::NONE,
-            session: None,
-        };
-        let catalogue = snapshot.views.current(&viewer.key(&snapshot.backends));
-        let mut healthy = true;
-        let backends: Vec<Value> = snapshot
-            .backends
+        let endpoints = self.endpoints();
+        let main = endpoints.main();
+        let named: Vec<Value> = endpoints
+            .named()
             .iter()
-            .zip(&snapshot.auth_types)
-            .zip(&snapshot.config.backends)
-            .map(|((backend, auth_type), config)| {
-                let status: BackendStatus = backend.status();
-                healthy &= !matches!(status.health, vmcp_backend::Health::Unhealthy);
-                let report = BackendReport {
-                    name: backend.name(),
-                    health: json!(status.health),
-                    transport: status.transport,
-                    auth_type,
-                    mcp_revision: status.revisions.first().copied(),
-                    tools: catalogue.count_of(backend.index(), ListKind::Tools),
-                    listing_error: snapshot.views.listing_error(backend.index()).map(|error| error.to_string()),
-                    metadata: &config.metadata,
-                    more: without_shared_keys(&status),
-                };
-                json!(report)
+            .map(|endpoint| {
+                json!({
+                    "path": endpoint.config.path,
+                    "name": endpoint.config.name,
+                    "healthy": endpoint.is_healthy(),
+                    "backends": endpoint.backend_reports(),
+                    "catalogue": endpoint.catalogue_report(),
+                })
             })
             .collect();
         let sessions = self.sessions.counts();
         json!({
-            "backends": backends,
-            "healthy": healthy,
+            "backends": main.backend_reports(),
+            "healthy": main.is_healthy() && endpoints.named().iter().all(|endpoint| endpoint.is_healthy()),
             "version": env!("CARGO_PKG_VERSION"),
-            "group_ref": snapshot.config.group_ref.as_deref().unwrap_or_default(),
-            "name": snapshot.config.name,
-            "metadata": snapshot.config.metadata,
+            "group_ref": main.config.group_ref.as_deref().unwrap_or_default(),
+            "name": main.config.name,
+            "metadata": main.config.metadata,
             "uptime_seconds": self.started.elapsed().as_secs(),
-            "generation": snapshot.generation,
+            "generation": main.generation,
             "sessions": { "open": sessions.open, "max": sessions.max },
             "requests_in_flight": self.in_flight(),
-            "catalogue": {
-                "tools": catalogue.count(ListKind::Tools),
-                "resources": catalogue.count(ListKind::Resources),
-                "resource_templates": catalogue.count(ListKind::ResourceTemplates),
-                "prompts": catalogue.count(ListKind::Prompts),
-                "collisions": catalogue.collisions().iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "findings": catalogue.findings().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            "catalogue": main.catalogue_report(),
+            "endpoints": named,
+        })
+    }
+}
+
+impl Snapshot {
+    /// The catalogue that everybody sees.
+    fn common_catalogue(&self) -> Arc<Catalogue> {
+        let caller = vmcp_auth::Identity::anonymous();
+        let viewer = crate::views::Viewer { caller: &caller, era: Era::Modern, capabilities: CapabilitySet::NONE, session: None };
+        self.views.current(&self.key(&viewer))
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.backends.iter().all(|backend| !matches!(backend.status().health, vmcp_backend::Health::Unhealthy))
+    }
+
+    fn backend_reports(&self) -> Vec<Value> {
+        let catalogue = self.common_catalogue();
+        let backends = self.backends.iter().zip(&self.auth_types).zip(&self.config.backends);
+        let report = |((backend, auth_type), config): ((&Arc<Backend>, &String), &BackendConfig)| {
+            let status: BackendStatus = backend.status();
+            json!(BackendReport {
+                name: backend.name(),
+                health: json!(status.health),
+                transport: status.transport,
+                auth_type,
+                mcp_revision: status.revisions.first().copied(),
+                tools: catalogue.count_of(backend.index(), ListKind::Tools),
+                listing_error: self.views.listing_error(backend.index()).map(|error| error.to_string()),
+                metadata: &config.metadata,
+                more: without_shared_keys(&status),
+            })
+        };
+        backends.map(report).collect()
+    }
+
+    fn catalogue_report(&self) -> Value {
+        let catalogue = self.common_catalogue();
+        json!({
+            "tools": catalogue.count(ListKind::Tools),
+            "resources": catalogue.count(ListKind::Resources),
+            "resource_templates": catalogue.count(ListKind::ResourceTemplates),
+            "prompts": catalogue.count(ListKind::Prompts),
+            "collisions": catalogue.collisions().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "findings": catalogue.findings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 }

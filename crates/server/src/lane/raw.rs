@@ -39,7 +39,7 @@ impl Snapshot {
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let viewer = caller.viewer();
-        let key = viewer.key(&self.backends);
+        let key = self.key(&viewer);
         let mut renewed = false;
         loop {
             let route = self.route(&viewer, &key, subject, &name).await?;
@@ -89,7 +89,7 @@ impl Snapshot {
         if let Some(route) = self.listed_route(key, subject, name) {
             return Ok(route);
         }
-        let rules = self.views.rules();
+        let rules = self.views.rules(key);
         if viewer.era == Era::Modern
             && subject == Subject::Tool
             && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key, subject.lists()))

@@ -80,7 +80,8 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let settings = crate::session::Settings { max: 10, max_per_peer: 10, idle_timeout: hour, unused_timeout: hour, max_age: hour };
         let table = crate::session::SessionTable::new(settings, &[]).unwrap();
-        let session = table.create(&principal(subject), Revision::V2025_11_25, CapabilitySet::NONE, None).unwrap();
+        let session =
+            table.create(&crate::session::EndpointId::Main, &principal(subject), Revision::V2025_11_25, CapabilitySet::NONE, None).unwrap();
         Caller { era: Era::Legacy, session: Some(session), ..modern(subject) }
     }
 

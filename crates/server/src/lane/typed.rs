@@ -81,7 +81,8 @@ impl Snapshot {
         if params.and_then(|params| params.get("cursor")).is_some_and(|cursor| cursor != "null") {
             return Err(Failure::invalid_params("unknown cursor: every list is one page"));
         }
-        let shown = self.views.show(&caller.viewer(), kind).await;
+        let viewer = caller.viewer();
+        let shown = self.views.show(&viewer, self.key(&viewer), kind).await;
         let published = shown.catalogue.published(kind);
         let mut result = Vec::with_capacity(published.len() + 256);
         result.extend_from_slice(format!("{{\"{}\":", kind.result_key()).as_bytes());
@@ -100,7 +101,7 @@ impl Snapshot {
     }
 
     fn instructions(&self, era: Era) -> Option<String> {
-        let backends = self.views.instructions(era);
+        let backends = self.views.instructions(era, self.lens);
         merge_instructions(self.facts.instructions.as_deref(), backends.iter().map(|(name, text)| (&**name, &**text)))
     }
 }

@@ -1,6 +1,6 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
-use super::{asks::Asks, common::Common, followed::Followed, locked, streams::Streams};
+use super::{EndpointId, asks::Asks, common::Common, followed::Followed, locked, streams::Streams};
 use crate::views::{KindHashes, ViewerKey};
 use smallvec::SmallVec;
 use std::{
@@ -21,6 +21,8 @@ pub(crate) struct ClientSession {
     pub(super) random: [u8; 16],
     /// Whether another process issued the id.
     pub(super) adopted: bool,
+    /// The endpoint that opened it: it is good there and nowhere else.
+    pub(crate) endpoint: EndpointId,
     pub(crate) principal: Principal,
     pub(crate) revision: Revision,
     capabilities: CapabilitySet,
@@ -55,6 +57,7 @@ pub(super) struct Made {
     pub(super) random: [u8; 16],
     /// Whether another process issued the id.
     pub(super) adopted: bool,
+    pub(super) endpoint: EndpointId,
     pub(super) revision: Revision,
     pub(super) capabilities: CapabilitySet,
     /// The id of its first question.
@@ -94,6 +97,7 @@ impl ClientSession {
             id: made.id,
             random: made.random,
             adopted: made.adopted,
+            endpoint: made.endpoint,
             principal,
             revision: made.revision,
             capabilities: made.capabilities,

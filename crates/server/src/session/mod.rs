@@ -4,6 +4,7 @@ mod asks;
 mod client;
 mod common;
 mod ear;
+mod endpoint;
 mod expiry;
 mod followed;
 mod reader;
@@ -14,6 +15,7 @@ mod streams;
 mod table;
 
 pub(crate) use client::{ClientSession, Use};
+pub(crate) use endpoint::EndpointId;
 pub(crate) use reader::{Reader, Writer};
 pub(crate) use replay::Binding;
 pub(crate) use stream::{EventStream, Purpose};

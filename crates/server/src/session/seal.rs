@@ -1,11 +1,12 @@
 //! Session ids that carry what a replica has to know, sealed so that nobody else can make or read one.
 
+use super::EndpointId;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use vmcp_core::{CapabilitySet, Revision};
 
 const PREFIX: &str = "v1.";
-const AAD: &[u8] = b"vmcp client session v1";
+const AAD: &str = "vmcp client session v1";
 /// random 16 · principal 16 · revision 1 · capabilities 2 · issued at 8 · issuer 4
 const PLAIN_LEN: usize = 47;
 /// Longer ids are refused before anything is decoded.
@@ -58,12 +59,12 @@ impl Sealer {
         Ok(Self { keys: opened })
     }
 
-    /// The id for a ticket. `None` when the operating system has no random bytes.
-    pub(crate) fn seal(&self, ticket: &Ticket) -> Option<String> {
+    /// The id for a ticket of a session at this endpoint. `None` when the operating system has no random bytes.
+    pub(crate) fn seal(&self, ticket: &Ticket, endpoint: &EndpointId) -> Option<String> {
         let nonce: [u8; NONCE_LEN] = random().ok()?;
         let mut sealed = ticket.to_bytes().to_vec();
         let key = self.keys.first()?;
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(AAD), &mut sealed).ok()?;
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad(endpoint)), &mut sealed).ok()?;
         let mut id = PREFIX.to_owned();
         let mut raw = nonce.to_vec();
         raw.extend_from_slice(&sealed);
@@ -71,8 +72,8 @@ impl Sealer {
         Some(id)
     }
 
-    /// The ticket in an id; `None` for anything that no key sealed.
-    pub(crate) fn open(&self, id: &str) -> Option<Ticket> {
+    /// The ticket in an id; `None` for anything that no key sealed for this endpoint.
+    pub(crate) fn open(&self, id: &str, endpoint: &EndpointId) -> Option<Ticket> {
         if id.len() > MAX_ID_LEN {
             return None;
         }
@@ -81,10 +82,14 @@ impl Sealer {
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
         self.keys.iter().find_map(|key| {
             let mut sealed = sealed.to_vec();
-            let plain = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(AAD), &mut sealed).ok()?;
+            let plain = key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad(endpoint)), &mut sealed).ok()?;
             Ticket::from_bytes(plain)
         })
     }
+}
+
+fn aad(endpoint: &EndpointId) -> String {
+    format!("{AAD}{}", endpoint.seal())
 }
 
 impl Ticket {
@@ -137,6 +142,8 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 mod tests {
     use super::*;
 
+    const MAIN: EndpointId = EndpointId::Main;
+
     fn ticket() -> Ticket {
         Ticket {
             random: [7; 16],
@@ -151,40 +158,52 @@ mod tests {
     #[test]
     fn what_was_sealed_comes_back() {
         let sealer = Sealer::new(&[]).unwrap();
-        let id = sealer.seal(&ticket()).unwrap();
-        assert_eq!(sealer.open(&id), Some(ticket()));
+        let id = sealer.seal(&ticket(), &MAIN).unwrap();
+        assert_eq!(sealer.open(&id, &MAIN), Some(ticket()));
         assert!(id.len() <= MAX_ID_LEN && id.bytes().all(|b| b.is_ascii_graphic()), "{}", id.len());
     }
 
     #[test]
     fn two_ids_for_one_ticket_differ() {
         let sealer = Sealer::new(&[]).unwrap();
-        assert_ne!(sealer.seal(&ticket()), sealer.seal(&ticket()));
+        assert_ne!(sealer.seal(&ticket(), &MAIN), sealer.seal(&ticket(), &MAIN));
     }
 
     #[test]
     fn a_changed_foreign_or_malformed_id_opens_nothing() {
         let sealer = Sealer::new(&[vec![1; 32]]).unwrap();
-        let id = sealer.seal(&ticket()).unwrap();
+        let id = sealer.seal(&ticket(), &MAIN).unwrap();
         for at in 0..id.len() {
             let mut bytes = id.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(sealer.open(std::str::from_utf8(&bytes).unwrap()), None, "byte {at}");
+            assert_eq!(sealer.open(std::str::from_utf8(&bytes).unwrap(), &MAIN), None, "byte {at}");
         }
-        assert_eq!(Sealer::new(&[vec![2; 32]]).unwrap().open(&id), None);
+        assert_eq!(Sealer::new(&[vec![2; 32]]).unwrap().open(&id, &MAIN), None);
         for wrong in ["", "v1.", "v1.AAAA", "v2.AAAA", &id[3..], &format!("v1.{}", "A".repeat(1000))] {
-            assert_eq!(sealer.open(wrong), None, "{wrong}");
+            assert_eq!(sealer.open(wrong, &MAIN), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_id_opens_at_the_endpoint_that_it_was_sealed_for_and_at_no_other() {
+        let sealer = Sealer::new(&[]).unwrap();
+        let endpoints = [MAIN, EndpointId::Backend("a".into()), EndpointId::Named("/a".into()), EndpointId::Named("/b".into())];
+        for own in &endpoints {
+            let id = sealer.seal(&ticket(), own).unwrap();
+            for other in &endpoints {
+                assert_eq!(sealer.open(&id, other).is_some(), own == other, "of {own:?} at {other:?}");
+            }
         }
     }
 
     #[test]
     fn keys_rotate_without_ending_sessions() {
         let (old, new) = (vec![1; 32], vec![2; 32]);
-        let id = Sealer::new(std::slice::from_ref(&old)).unwrap().seal(&ticket()).unwrap();
+        let id = Sealer::new(std::slice::from_ref(&old)).unwrap().seal(&ticket(), &MAIN).unwrap();
         let rotated = Sealer::new(&[new.clone(), old]).unwrap();
-        assert_eq!(rotated.open(&id), Some(ticket()));
-        let fresh = rotated.seal(&ticket()).unwrap();
-        assert_eq!(Sealer::new(&[new]).unwrap().open(&fresh), Some(ticket()));
+        assert_eq!(rotated.open(&id, &MAIN), Some(ticket()));
+        let fresh = rotated.seal(&ticket(), &MAIN).unwrap();
+        assert_eq!(Sealer::new(&[new]).unwrap().open(&fresh, &MAIN), Some(ticket()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! All client sessions of a gateway.
 
 use super::{
+    EndpointId,
     client::{ClientSession, Made, Use},
     common::Common,
     seal::{KeyError, MAX_ID_LEN, Sealer, Ticket, random},
@@ -112,9 +113,10 @@ impl SessionTable {
         &self.common
     }
 
-    /// Opens a session. `peer` is set where sessions of one address are counted: without authentication, and not on loopback.
+    /// Opens a session at an endpoint. `peer` is set where sessions of one address are counted: without authentication, and not on loopback.
     pub(crate) fn create(
         &self,
+        endpoint: &EndpointId,
         principal: &Principal,
         revision: Revision,
         capabilities: CapabilitySet,
@@ -128,16 +130,16 @@ impl SessionTable {
             issued_at: epoch_seconds(),
             issuer: self.issuer,
         };
-        let id = self.sealer.seal(&ticket).ok_or(NoSession::NoRandom)?.into_boxed_str();
-        self.insert(id, &ticket, principal, peer)
+        let id = self.sealer.seal(&ticket, endpoint).ok_or(NoSession::NoRandom)?.into_boxed_str();
+        self.insert(id, &ticket, endpoint, principal, peer)
     }
 
-    /// The session with this id, marked as in use, unless its time is over: nobody has to have looked before. An id that another process
+    /// The session of this endpoint with this id, marked as in use, unless its time is over: nobody has to have looked before. An id that another process
     /// sealed with one of our keys is taken over.
-    pub(crate) fn find(&self, id: &str, principal: &Principal, peer: Option<IpAddr>) -> Result<Use, NoSession> {
+    pub(crate) fn find(&self, id: &str, endpoint: &EndpointId, principal: &Principal, peer: Option<IpAddr>) -> Result<Use, NoSession> {
         if let Some(session) = self.sessions.get(id) {
-            // Somebody else's session looks like none, and nothing happens to it.
-            if session.principal != *principal {
+            // Somebody else's session, or one of another endpoint, looks like none, and nothing happens to it.
+            if session.principal != *principal || session.endpoint != *endpoint {
                 return Err(NoSession::NotFound);
             }
             if !self.has_expired(&session) {
@@ -151,18 +153,25 @@ impl SessionTable {
         if id.len() > MAX_ID_LEN {
             return Err(NoSession::NotFound);
         }
-        let ticket = self.sealer.open(id).ok_or(NoSession::NotFound)?;
+        let ticket = self.sealer.open(id, endpoint).ok_or(NoSession::NotFound)?;
         let age = epoch_seconds().saturating_sub(ticket.issued_at);
         let ended = ticket.issuer == self.issuer || self.tombstones.contains_key(&ticket.random);
         if ended || age > self.settings.max_age.as_secs() || ticket.principal != principal_hash(principal) {
             return Err(NoSession::NotFound);
         }
-        let session = self.insert(id.into(), &ticket, principal, peer)?;
+        let session = self.insert(id.into(), &ticket, endpoint, principal, peer)?;
         tracing::debug!("took over a session that another process opened");
         Ok(session.start_use(&self.clock))
     }
 
-    fn insert(&self, id: Box<str>, ticket: &Ticket, principal: &Principal, peer: Option<IpAddr>) -> Result<Arc<ClientSession>, NoSession> {
+    fn insert(
+        &self,
+        id: Box<str>,
+        ticket: &Ticket,
+        endpoint: &EndpointId,
+        principal: &Principal,
+        peer: Option<IpAddr>,
+    ) -> Result<Arc<ClientSession>, NoSession> {
         if self.count.fetch_add(1, Ordering::AcqRel) >= self.settings.max && !self.evict() {
             self.count.fetch_sub(1, Ordering::AcqRel);
             return Err(NoSession::Full);
@@ -181,6 +190,7 @@ impl SessionTable {
             id: id.clone(),
             random: ticket.random,
             adopted,
+            endpoint: endpoint.clone(),
             revision: ticket.revision,
             capabilities: ticket.capabilities,
             // The process that issued the id has asked questions too, fewer of them than a million in each second.

@@ -12,24 +12,28 @@ const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 /// One catalogue for each combination of lists and audience.
 pub(super) struct Catalogues {
     rules: Rules,
+    /// The rules of each backend alone.
+    alone: Vec<Rules>,
     merged: moka::sync::Cache<[u8; 16], Arc<Catalogue>>,
 }
 
 impl Catalogues {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, backends: usize) -> Self {
         let merged = moka::sync::Cache::builder()
             .max_capacity(CACHE_BYTES)
             .weigher(|_: &[u8; 16], catalogue: &Arc<Catalogue>| u32::try_from(catalogue.weight()).unwrap_or(u32::MAX))
             .build();
-        Self { rules, merged }
+        Self { alone: (0..backends).map(|backend| rules.alone(backend)).collect(), rules, merged }
     }
 
-    pub(super) fn rules(&self) -> &Rules {
-        &self.rules
+    /// The rules for one backend alone, or for all of them.
+    pub(super) fn rules(&self, lens: Option<usize>) -> &Rules {
+        lens.and_then(|backend| self.alone.get(backend)).unwrap_or(&self.rules)
     }
 
-    pub(super) fn merge(&self, lists: &[Option<Arc<BackendList>>], audience: Era) -> Arc<Catalogue> {
-        let key = self.rules.merge_key(lists, audience);
-        self.merged.get_with(key, || Arc::new(self.rules.merge(lists, audience)))
+    pub(super) fn merge(&self, lists: &[Option<Arc<BackendList>>], audience: Era, lens: Option<usize>) -> Arc<Catalogue> {
+        let rules = self.rules(lens);
+        let key = rules.merge_key(lists, audience);
+        self.merged.get_with(key, || Arc::new(rules.merge(lists, audience)))
     }
 }

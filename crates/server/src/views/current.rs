@@ -9,7 +9,7 @@ use super::{
     lists::Lists,
     slot::{Freshness, Slot},
 };
-use crate::session::SessionTable;
+use crate::session::{EndpointId, SessionTable};
 use arc_swap::ArcSwapOption;
 use smallvec::SmallVec;
 use std::{
@@ -35,6 +35,8 @@ pub(crate) struct ViewsSettings {
     pub(crate) ttl: Duration,
     /// Where the last good lists are kept over a restart.
     pub(crate) state_dir: Option<PathBuf>,
+    /// The endpoint whose lists they are.
+    pub(crate) endpoint: EndpointId,
 }
 
 /// All lists and catalogues of one configuration.
@@ -45,6 +47,8 @@ pub(crate) struct Views {
     pub(super) complaints: Complaints,
     pub(super) settings: ViewsSettings,
     pub(super) sessions: Arc<SessionTable>,
+    /// The endpoint whose lists these are.
+    pub(super) endpoint: EndpointId,
     pub(super) listeners: Listeners,
     pub(super) findings: Findings,
     pub(super) tracker: TaskTracker,
@@ -52,8 +56,9 @@ pub(crate) struct Views {
     /// Counts the changes of any list: a catalogue made under the same count is current.
     epoch: AtomicU64,
     current: moka::sync::Cache<ViewerKey, Current>,
-    /// What was looked at last, by a legacy and by a modern caller: mostly everybody looks at the same.
-    last: [ArcSwapOption<(ViewerKey, Current)>; 2],
+    /// What was looked at last, by a legacy and by a modern caller, of all backends together and then of each alone: mostly everybody
+    /// looks at the same.
+    last: Box<[Last]>,
 }
 
 #[derive(Clone)]
@@ -64,6 +69,7 @@ struct Current {
     catalogue: Arc<Catalogue>,
 }
 
+type Last = [ArcSwapOption<(ViewerKey, Current)>; 2];
 type Eras = SmallVec<[Option<Era>; 8]>;
 
 /// How many viewers' current catalogues are at hand; the catalogues themselves are shared.
@@ -90,9 +96,11 @@ impl Views {
     ) -> Arc<Self> {
         Arc::new(Self {
             complaints: Complaints::new(backends.len()),
+            last: (0..=backends.len()).map(|_| Last::default()).collect(),
+            catalogues: Catalogues::new(rules, backends.len()),
             backends,
             lists: Lists::new(),
-            catalogues: Catalogues::new(rules),
+            endpoint: settings.endpoint.clone(),
             settings,
             sessions,
             listeners: Listeners::default(),
@@ -100,13 +108,13 @@ impl Views {
             tracker,
             shutdown,
             epoch: AtomicU64::new(0),
-            last: Default::default(),
             current: moka::sync::Cache::builder().max_capacity(VIEWERS).time_to_idle(Duration::from_secs(1800)).build(),
         })
     }
 
-    pub(crate) fn rules(&self) -> &Rules {
-        self.catalogues.rules()
+    /// The rules of what this viewer looks at.
+    pub(crate) fn rules(&self, key: &ViewerKey) -> &Rules {
+        self.catalogues.rules(key.lens)
     }
 
     /// A list changed: catalogues made before are out of date.
@@ -120,21 +128,23 @@ impl Views {
         // Read before the lists: what is learned meanwhile makes this entry one that is not used again.
         let eras: Eras = self.backends.iter().map(|backend| backend.known_era(key.era)).collect();
         let is_current = |current: &Current| current.epoch == epoch && current.eras == eras;
-        let last = &self.last[usize::from(key.era == Era::Modern)];
-        if let Some((viewer, current)) = last.load().as_deref()
+        let last = self.last.get(key.lens.map_or(0, |lens| lens + 1)).map(|last| &last[usize::from(key.era == Era::Modern)]);
+        if let Some((viewer, current)) = last.map(ArcSwapOption::load).as_ref().and_then(|last| last.as_deref())
             && viewer == key
             && is_current(current)
         {
             return Arc::clone(&current.catalogue);
         }
         let current = self.current.get(key).filter(is_current).unwrap_or_else(|| {
-            let catalogue = self.catalogues.merge(&self.known_lists(key), key.era);
+            let catalogue = self.catalogues.merge(&self.known_lists(key), key.era, key.lens);
             let current = Current { epoch, eras: eras.clone(), catalogue };
             self.current.insert(key.clone(), current.clone());
             current
         });
         let catalogue = Arc::clone(&current.catalogue);
-        last.store(Some(Arc::new((key.clone(), current))));
+        if let Some(last) = last {
+            last.store(Some(Arc::new((key.clone(), current))));
+        }
         catalogue
     }
 
@@ -157,8 +167,7 @@ impl Views {
     }
 
     /// The catalogue for a list request: gets what is missing, for at most `listWait`, and has what is old renewed.
-    pub(crate) async fn show(self: &Arc<Self>, viewer: &Viewer<'_>, kind: ListKind) -> Shown {
-        let key = viewer.key(&self.backends);
+    pub(crate) async fn show(self: &Arc<Self>, viewer: &Viewer<'_>, key: ViewerKey, kind: ListKind) -> Shown {
         self.gather(viewer, &key, |_| true).await;
         let catalogue = self.current(&key);
         let (ttl, private) = self.hints(&catalogue, &key, kind);
@@ -200,7 +209,7 @@ impl Views {
     /// contributing list, private as soon as one is. A legacy list promises nothing.
     fn hints(&self, shown: &Catalogue, key: &ViewerKey, kind: ListKind) -> (Duration, bool) {
         let (mut ttl, mut private) = (self.settings.ttl, shown.cache_scope(kind) == CacheScope::Private);
-        for backend in &self.backends {
+        for backend in self.backends.iter().filter(|backend| key.looks_at(backend.index())) {
             let own = key.list(backend);
             private |= own.is_none_or(|list| matches!(list.scope, ViewScope::Caller(_)));
             let slot = own.and_then(|list| self.lists.known(&list));
@@ -230,8 +239,8 @@ impl Views {
         }
     }
 
-    /// The instructions of the backends that say the same to everybody, as far as they are known now.
-    pub(crate) fn instructions(&self, era: Era) -> Vec<(Arc<str>, Arc<str>)> {
+    /// The instructions of the backends that say the same to everybody, or of one alone, as far as they are known now.
+    pub(crate) fn instructions(&self, era: Era, lens: Option<usize>) -> Vec<(Arc<str>, Arc<str>)> {
         let known = |backend: &Arc<Backend>| {
             let era = backend.known_era(era).unwrap_or(era);
             let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
@@ -239,7 +248,7 @@ impl Views {
             let text = Arc::clone(list(&key).or_else(|| list(&key.in_era(era.other())))?.instructions()?);
             Some((Arc::clone(backend.name()), text))
         };
-        self.backends.iter().filter_map(known).collect()
+        self.backends.iter().filter(|backend| lens.is_none_or(|only| only == backend.index())).filter_map(known).collect()
     }
 
     /// What was wrong when one backend was listed for everybody, for `/status`.

@@ -32,7 +32,7 @@ impl Views {
     /// Logs what is new about the catalogue that everybody sees.
     pub(super) fn report(&self) {
         let viewer = Viewer { caller: &Identity::anonymous(), era: Era::Modern, capabilities: CapabilitySet::NONE, session: None };
-        let catalogue = self.current(&viewer.key(&self.backends));
+        let catalogue = self.current(&viewer.key(&self.backends, None));
         let (news, more) = self.findings.news(catalogue.findings().iter().map(ToString::to_string).collect());
         for finding in news {
             tracing::warn!("{finding}");

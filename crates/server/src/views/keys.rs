@@ -21,7 +21,9 @@ pub(crate) struct Viewer<'a> {
 pub(crate) struct ViewerKey {
     pub(crate) era: Era,
     pub(crate) capabilities: CapabilitySet,
-    /// One for each backend, in configuration order. `None`: left out, since a required header is missing.
+    /// The one backend that is looked at, where it is only one: then names have no prefix.
+    pub(super) lens: Option<usize>,
+    /// One for each backend, in configuration order. `None`: left out, since a required header is missing or another one is looked at.
     pub(crate) scopes: SmallVec<[Option<ViewScope>; 4]>,
 }
 
@@ -48,12 +50,13 @@ impl ListKey {
 }
 
 impl Viewer<'_> {
-    pub(crate) fn key(&self, backends: &[Arc<Backend>]) -> ViewerKey {
+    /// The key of this viewer's catalogue of these backends, or of one alone: `lens` is its place.
+    pub(crate) fn key(&self, backends: &[Arc<Backend>], lens: Option<usize>) -> ViewerKey {
         let scope = |backend: &Arc<Backend>| match backend.missing_required(self.caller) {
-            Some(_) => None,
-            None => Some(backend.scope(self.caller)),
+            None if lens.is_none_or(|only| only == backend.index()) => Some(backend.scope(self.caller)),
+            _ => None,
         };
-        ViewerKey { era: self.era, capabilities: self.capabilities, scopes: backends.iter().map(scope).collect() }
+        ViewerKey { era: self.era, capabilities: self.capabilities, lens, scopes: backends.iter().map(scope).collect() }
     }
 }
 
@@ -64,6 +67,11 @@ impl ViewerKey {
         let era = backend.known_era(self.era).unwrap_or(self.era);
         let capabilities = declared(era, self.capabilities);
         Some(ListKey { backend: backend.index(), era, capabilities, scope })
+    }
+
+    /// Whether this viewer looks at that backend at all, headers aside.
+    pub(super) fn looks_at(&self, backend: usize) -> bool {
+        self.lens.is_none_or(|only| only == backend)
     }
 
     /// Whether this viewer looks at that backend through that scope.

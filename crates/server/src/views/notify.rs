@@ -21,7 +21,7 @@ impl Views {
         if scope == ViewScope::Shared {
             self.report();
         }
-        for session in self.sessions.all() {
+        for session in self.own_sessions() {
             if session.has_stream() && session.viewer().is_some_and(|viewer| viewer.looks_through(backend, scope)) {
                 self.tell(&session);
             }
@@ -31,6 +31,11 @@ impl Views {
                 self.tell_listener(&listener);
             }
         }
+    }
+
+    /// The sessions whose lists these are.
+    fn own_sessions(&self) -> impl Iterator<Item = Arc<ClientSession>> {
+        self.sessions.all().into_iter().filter(|session| session.endpoint.shares_lists_with(&self.endpoint))
     }
 
     /// Tells a modern listener what differs from what it was told last.
@@ -85,7 +90,7 @@ impl Views {
             return;
         }
         let looks = |viewer: &ViewerKey| viewer.scopes.get(backend).copied().flatten().is_some_and(|scope| news.contains(&scope));
-        for session in self.sessions.all() {
+        for session in self.own_sessions() {
             if session.has_stream() && session.viewer().is_some_and(|viewer| looks(&viewer)) {
                 tell_ahead(&session, kind);
             }

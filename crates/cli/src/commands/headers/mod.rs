@@ -9,8 +9,8 @@ mod words;
 pub(crate) use given::GivenHeaders;
 
 use crate::{
-    args::FileArgs,
-    config::{Environment, Finding, Secrets, header_policy, load},
+    args::{EndpointArgs, FileArgs},
+    config::{Environment, Finding, Secrets, at_endpoint, header_policy, load},
     error::Failure,
     terminal::Terminal,
 };
@@ -40,12 +40,14 @@ struct Explain {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
     config: FileArgs,
 }
 
 impl Headers {
     pub(crate) fn run(self, terminal: &Terminal) -> Result<(), Failure> {
-        let Action::Explain(Explain { headers, json, config }) = self.action;
+        let Action::Explain(Explain { headers, json, endpoint, config }) = self.action;
         if headers.lacks_value() && config.names_file() {
             // The file's name is then the value, which no message may show.
             let message = "-H: the header ends with its colon and its value stands beside it; write it in quotes, -H 'name: value'";
@@ -55,6 +57,7 @@ impl Headers {
         let (draft, findings) = load(&config.into_config().request(Secrets::Optional)).into_draft();
         terminal.findings(&findings);
         let Some(config) = draft else { return Err(Failure::Reported) };
+        let config = at_endpoint(config, endpoint.endpoint.as_deref())?;
         let (policy, problems) = header_policy(&config, &Environment::of_process());
         let refused = refused::list(&config, &problems);
         if headers.is_empty() {

@@ -2,9 +2,9 @@
 //! nowhere, so that eras, sessions and streams are spoken as `vmcp serve` speaks them.
 
 use crate::{
-    args::ConfigArgs,
+    args::{ConfigArgs, EndpointArgs},
     commands::headers::GivenHeaders,
-    config::{Secrets, load},
+    config::{Secrets, at_endpoint, load},
     error::Failure,
     logging::LogArgs,
     table::plain,
@@ -28,10 +28,12 @@ use vmcp_server::{BuildError, CallError, Direct, Gateway, Origins};
 #[derive(Args, Clone, Debug)]
 pub(super) struct From {
     /// Ask this MCP endpoint instead of a configuration's backends, for example a running vmcp: http://127.0.0.1:4483/mcp
-    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with_all = ["config", "backends", "passthrough_headers"])]
+    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with_all = ["config", "backends", "passthrough_headers", "endpoint"])]
     url: Option<Url>,
     #[command(flatten)]
     headers: GivenHeaders,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
@@ -85,7 +87,7 @@ impl From {
                     Failure::Reported
                 })?;
                 terminal.findings(&loaded.findings);
-                loaded.config
+                at_endpoint(loaded.config, self.endpoint.endpoint.as_deref())?
             }
         };
         // The findings have said everything worth knowing about the configuration; what goes wrong comes as an error.

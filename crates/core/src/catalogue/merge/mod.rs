@@ -18,7 +18,9 @@ impl Rules {
     /// of one era see. Equal lists give equal catalogues, bytes included.
     #[must_use]
     pub fn merge(&self, lists: &[Option<Arc<BackendList>>], audience: Era) -> Catalogue {
-        let lists = self.backends.iter().zip(lists).enumerate().filter_map(|(index, (_, list))| Some((index, list.as_deref()?)));
+        let is_shown = |index| self.only.is_none_or(|only| only == index);
+        let lists = self.backends.iter().zip(lists).enumerate().filter(|(index, _)| is_shown(*index));
+        let lists = lists.filter_map(|(index, (_, list))| Some((index, list.as_deref()?)));
         let mut merge = Merge { rules: self, lists: lists.collect(), audience, out: Catalogue::default() };
         merge.listing();
         merge.tools();
@@ -27,11 +29,13 @@ impl Rules {
         merge.out
     }
 
-    /// A key under which the catalogue that [`Self::merge`] would give can be shared. It holds for these rules only.
+    /// A key under which the catalogue that [`Self::merge`] would give can be shared. It holds for these rules and those that
+    /// [`Self::alone`] makes of them, and tells all of them apart.
     #[must_use]
     pub fn merge_key(&self, lists: &[Option<Arc<BackendList>>], audience: Era) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&[audience as u8]);
+        hasher.update(&[audience as u8, u8::from(self.only.is_some())]);
+        hasher.update(&self.only.unwrap_or_default().to_be_bytes());
         for index in 0..self.backends.len() {
             let list = lists.get(index).and_then(Option::as_ref);
             hasher.update(&[u8::from(list.is_some())]);

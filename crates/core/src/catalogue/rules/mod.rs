@@ -23,7 +23,9 @@ const DEFAULT_PREFIX: &str = "{workload}_";
 pub struct Rules {
     pub(super) strategy: ConflictResolution,
     pub(super) quarantine: bool,
-    pub(super) backends: Box<[BackendRules]>,
+    pub(super) backends: Arc<[BackendRules]>,
+    /// The one backend that is shown, where only one is.
+    pub(super) only: Option<usize>,
     warnings: Vec<RuleProblem>,
 }
 
@@ -64,8 +66,23 @@ impl Rules {
             strategy: aggregation.conflict_resolution,
             quarantine: aggregation.lint == Lint::Quarantine,
             backends: compiled.collect(),
+            only: None,
             warnings: report.warnings,
         })
+    }
+
+    /// The rules of a catalogue of one of these backends alone: its names without a prefix, filtered and overridden as before. Places of
+    /// backends stay what they are; lists of the others are not for these rules.
+    #[must_use]
+    pub fn alone(&self, backend: usize) -> Self {
+        Self {
+            // Nobody is there to have a conflict with.
+            strategy: ConflictResolution::Manual,
+            quarantine: self.quarantine,
+            backends: Arc::clone(&self.backends),
+            only: Some(backend),
+            warnings: Vec::new(),
+        }
     }
 
     /// Settings that do nothing, to be told to the operator.

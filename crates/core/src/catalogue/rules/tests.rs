@@ -179,3 +179,21 @@ fn any_backend_without_a_list_can_own_a_resource() {
     assert_eq!(rules(json!({})).unlisted_resource("x://y", &[true, false]), Unlisted::AskFirst(vec![1, 2]));
     assert_eq!(rules(json!({})).unlisted_resource("x://y", &[true; 3]), Unlisted::Unknown);
 }
+
+#[test]
+fn a_backend_alone_keeps_its_names_its_filter_and_its_overrides_and_nobody_elses_count() {
+    let all = rules(json!({"tools": [
+        {"workload": "git", "filter": ["find", "push"], "overrides": {"find": {"name": "search"}}},
+        {"workload": "mail", "excludeAll": true},
+    ]}));
+    let git = all.alone(0);
+    assert_eq!(git.unlisted_tool("search", &NOBODY), route(0, "find"), "the configuration alone says whose it is");
+    assert_eq!(git.unlisted_tool("push", &NOBODY), route(0, "push"));
+    assert_eq!(git.unlisted_prompt("greet", &NOBODY), route(0, "greet"));
+    for unknown in ["git_push", "find", "log", "hub_push"] {
+        assert_eq!(git.unlisted_tool(unknown, &NOBODY), Unlisted::Unknown, "{unknown}");
+    }
+    assert_eq!(git.unlisted_tool("push", &[true, false, false]), Unlisted::Unknown, "what its list lacks is not there");
+    assert_eq!(git.unlisted_resource("x://y", &NOBODY), Unlisted::AskFirst(vec![0]));
+    assert_eq!(all.alone(2).unlisted_tool("send", &NOBODY), Unlisted::Unknown, "hidden is hidden");
+}

@@ -41,7 +41,8 @@ impl Rules {
     }
 
     fn without_list<'r>(&'r self, listed: &'r [bool]) -> impl Iterator<Item = (usize, &'r BackendRules)> {
-        self.backends.iter().enumerate().filter(|(index, _)| !listed.get(*index).copied().unwrap_or(false))
+        let is_shown = |index| self.only.is_none_or(|only| only == index);
+        self.backends.iter().enumerate().filter(move |(index, _)| is_shown(*index) && !listed.get(*index).copied().unwrap_or(false))
     }
 
     fn unlisted<'n, F>(&self, name: &'n str, listed: &[bool], original_of: F) -> Unlisted
@@ -62,6 +63,11 @@ impl Rules {
                 }
                 _ => ask(owners.into_iter().map(|(backend, _, _)| backend).collect()),
             };
+        }
+        if self.only.is_some() {
+            // Nobody else can own it.
+            let owner = self.without_list(listed).find_map(|(index, b)| Some((index, original_of(b, name)?)));
+            return owner.map_or(Unlisted::Unknown, |(backend, original)| Unlisted::Route { backend, original: original.into() });
         }
         let fallback = |b: &BackendRules| self.strategy == ConflictResolution::Priority && b.rank.is_none() && prefixed(b).is_some();
         let mut owners: Vec<_> = self.without_list(listed).filter(|(_, b)| original_of(b, name).is_some() || fallback(b)).collect();

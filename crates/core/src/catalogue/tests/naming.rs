@@ -116,3 +116,22 @@ fn a_backend_without_a_list_takes_nothing_from_the_others() {
     );
     assert_eq!(text(&catalogue, ListKind::Prompts), "[]");
 }
+
+#[test]
+fn a_backend_alone_keeps_its_names_and_its_overrides_and_has_no_rivals() {
+    let tool_rules = json!([{"workload": "b", "filter": ["x", "y"], "overrides": {"y": {"name": "z"}}}]);
+    for strategy in [
+        json!({"tools": tool_rules}),
+        json!({"tools": tool_rules, "conflictResolution": "manual"}),
+        json!({"tools": tool_rules, "conflictResolution": "priority", "conflictResolutionConfig": {"priorityOrder": ["a"]}}),
+    ] {
+        let all = rules(strategy, &AB);
+        let lists = [tools(&["x"]), tools(&["x", "y", "hidden"])];
+        let alone = all.alone(1);
+        let catalogue = alone.merge(&lists, Era::Legacy);
+        assert_eq!(routes(&catalogue), [("x", 1, "x"), ("z", 1, "y")]);
+        assert!(catalogue.collisions().is_empty());
+        let keys = [&all, &all.alone(0), &alone].map(|rules| rules.merge_key(&lists, Era::Legacy));
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "one cache may hold all of them");
+    }
+}

@@ -38,10 +38,17 @@ const STRATEGY: &str = "use `header_injection`, or let callers bring their crede
 /// What to do about a key that this version does not have, by its path with `*` for a list index or a free key.
 #[must_use]
 pub fn unavailable_key(pattern: &str) -> Option<&'static str> {
+    let pattern = of_gateway(pattern);
     KEYS.iter().find(|(known, _)| *known == pattern).map(|(_, hint)| *hint)
 }
 
 /// What to do about a word that this version does not have under the key with this pattern.
 pub(super) fn word(pattern: &str, word: &str) -> Option<&'static str> {
+    let pattern = of_gateway(pattern);
     WORDS.iter().find(|(known, words, _)| *known == pattern && words.contains(&word)).map(|(_, _, hint)| *hint)
+}
+
+/// The pattern that a key of an endpoint would have at the top level.
+fn of_gateway(pattern: &str) -> &str {
+    pattern.strip_prefix("endpoints.*.").unwrap_or(pattern)
 }

@@ -40,13 +40,13 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         None => session.open_stream(binding),
     };
     tracing::debug!("a client listens for changes");
-    if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
+    if incoming.snapshot.generation != incoming.inner.snapshot().generation {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
         stream.close();
     }
     incoming.snapshot.views.tell(&session);
     own::subscribe_again(incoming, &session);
-    let watches = incoming.snapshot.backends.iter();
+    let watches = incoming.snapshot.shown();
     let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
     Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
 }

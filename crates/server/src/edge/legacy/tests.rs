@@ -95,8 +95,9 @@ async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
         counted_peer: None,
     };
     let (sessions, principal) = (&gateway.inner.sessions, incoming.identity.principal());
-    let session = sessions.create(principal, Revision::LATEST_LEGACY, CapabilitySet::NONE, None).unwrap();
-    let session = sessions.find(&session.id, principal, None).unwrap();
+    let session =
+        sessions.create(&crate::session::EndpointId::Main, principal, Revision::LATEST_LEGACY, CapabilitySet::NONE, None).unwrap();
+    let session = sessions.find(&session.id, &crate::session::EndpointId::Main, principal, None).unwrap();
     for events in [true, false] {
         let slot = Arc::new(ReplySlot::default());
         let reply = Reply::new(Arc::clone(&slot), Accepts { json: true, events });

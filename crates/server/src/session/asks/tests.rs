@@ -9,7 +9,9 @@ fn table() -> SessionTable {
 }
 
 fn session(table: &SessionTable) -> Arc<ClientSession> {
-    table.create(Identity::anonymous().principal(), Revision::V2025_06_18, CapabilitySet::SAMPLING, None).unwrap()
+    table
+        .create(&crate::session::EndpointId::Main, Identity::anonymous().principal(), Revision::V2025_06_18, CapabilitySet::SAMPLING, None)
+        .unwrap()
 }
 
 fn text(question: &Question) -> String {
