@@ -3,9 +3,11 @@
 //! - [`fixture`]: MCP servers whose every request can be read afterwards and which fail in any way that a test asks for.
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
 //! - [`conformance`]: the official conformance suite, run against everything that it can judge here.
+//! - [`offspring`]: what a process started, and whether it is gone.
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.
-//! - [`tools`]: other people's servers and gateways.
+//! - [`server`]: other people's servers, started.
+//! - [`tools`]: other people's servers, clients and gateways, installed.
 //! - [`verdict`]: what `vmcp validate` says.
 //!
 //! Nothing here uses vmcp's own crates: both sides of the wire are written a second time, from the specification, so that a mistake in
@@ -14,8 +16,10 @@
 pub mod client;
 pub mod conformance;
 pub mod fixture;
+pub mod offspring;
 pub mod proc_stat;
 pub mod process;
+pub mod server;
 pub mod tools;
 pub mod verdict;
 

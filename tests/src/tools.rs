@@ -3,16 +3,28 @@
 use anyhow::{Context, Result, ensure};
 use std::{
     ffi::OsStr,
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
 
 const MCP_PROXY: &str = "mcp-proxy@0.6.0";
-const PYTHON_PACKAGES: [&str; 2] = ["fastmcp==4.1.2", "mcp==2.3.0"];
-/// The suite, and a Node that it runs on: it needs 22, which not every distribution has.
-const CONFORMANCE: [&str; 2] = ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "node@22.23.3"];
+const PYTHON_PACKAGES: [&str; 4] = ["fastmcp==4.1.2", "mcp==2.3.0", "mcp-server-git==2026.10.19", "mcp-server-time==2026.10.19"];
+const CONFORMANCE: &str = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
+const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+/// What these two need: not every distribution has it.
+const NODE: &str = "node@22.23.3";
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
+/// The protocol authors' other servers, in the folder of the first.
+const NODE_SERVERS: [&str; 4] = [
+    EVERYTHING,
+    "@modelcontextprotocol/server-filesystem@2026.8.31",
+    "@modelcontextprotocol/server-memory@2026.8.31",
+    "@modelcontextprotocol/server-sequential-thinking@2026.8.31",
+];
+/// Works with the SDK's first major only, so it gets an environment of its own.
+const SQLITE: [&str; 2] = ["mcp-server-sqlite==2025.4.25", "mcp==1.30.0"];
 
 fn folder() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
@@ -38,8 +50,10 @@ fn run<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: &[S], at: &Path) 
     Ok(())
 }
 
-/// Runs `install` unless it succeeded before with the same `versions`.
+/// Runs `install` unless it succeeded before with the same `versions`. Who comes meanwhile, in this process or another, waits.
 fn once(folder: &Path, versions: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let lock = File::create(folder.with_extension("lock"))?;
+    lock.lock()?;
     let mark = folder.join(".installed");
     if std::fs::read_to_string(&mark).is_ok_and(|text| text == versions) {
         return Ok(());
@@ -87,17 +101,32 @@ pub fn mcp_proxy() -> Result<PathBuf> {
     Ok(folder.join("bin/mcp-proxy"))
 }
 
-/// A Python environment with FastMCP and the `mcp` package: the path of its `python`.
+/// Installs Python packages into an environment of their own; returns its folder of programs.
+fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = folder()?.join(name);
+    once(&folder, &packages.join(" "), || {
+        run("python3", &["-m", "venv", "."], &folder).context("Python 3 with venv is needed")?;
+        run(folder.join("bin/pip"), &[&["install", "--quiet"], packages].concat(), &folder)
+    })?;
+    Ok(folder.join("bin"))
+}
+
+/// Installs npm packages; returns their folder.
+fn npm(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = folder()?.join(name);
+    once(&folder, &packages.join(" "), || {
+        let install = [&["install", "--no-audit", "--no-fund", "--prefix", "."], packages].concat();
+        run("npm", &install, &folder).context("Node with npm is needed")
+    })?;
+    Ok(folder)
+}
+
+/// A Python environment with FastMCP, the `mcp` package and the protocol authors' servers: the path of its `python`.
 ///
 /// # Errors
 /// When Python is missing, or a package cannot be had.
 pub fn python() -> Result<PathBuf> {
-    let folder = folder()?.join("python");
-    once(&folder, &PYTHON_PACKAGES.join(" "), || {
-        run("python3", &["-m", "venv", "."], &folder).context("Python 3 with venv is needed")?;
-        run(folder.join("bin/pip"), &["install", "--quiet", PYTHON_PACKAGES[0], PYTHON_PACKAGES[1]], &folder)
-    })?;
-    Ok(folder.join("bin/python"))
+    Ok(environment("python", &PYTHON_PACKAGES)?.join("python"))
 }
 
 /// FastMCP's command.
@@ -108,16 +137,33 @@ pub fn fastmcp() -> Result<PathBuf> {
     Ok(python()?.with_file_name("fastmcp"))
 }
 
+/// The folder whose `node_modules` holds the protocol authors' servers.
+///
+/// # Errors
+/// When Node is missing, or a package cannot be had.
+pub fn node_servers() -> Result<PathBuf> {
+    npm("node", &NODE_SERVERS)
+}
+
 /// The protocol authors' test server: the path of its script, for `node`.
 ///
 /// # Errors
 /// When Node is missing, or the package cannot be had.
 pub fn everything() -> Result<PathBuf> {
-    let folder = folder()?.join("node");
-    once(&folder, EVERYTHING, || {
-        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", ".", EVERYTHING], &folder).context("Node with npm is needed")
-    })?;
-    Ok(folder.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
+    Ok(node_servers()?.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
+}
+
+/// The protocol authors' archived server for SQLite: its command.
+///
+/// # Errors
+/// When Python is missing, or a package cannot be had.
+pub fn sqlite() -> Result<PathBuf> {
+    Ok(environment("sqlite", &SQLITE)?.join("mcp-server-sqlite"))
+}
+
+/// A Node that the suite and Inspector run on.
+fn node() -> Result<PathBuf> {
+    Ok(npm("node-22", &[NODE])?.join("node_modules/node/bin/node"))
 }
 
 /// The protocol authors' conformance suite: the paths of the `node` to run it with and of its script.
@@ -125,11 +171,15 @@ pub fn everything() -> Result<PathBuf> {
 /// # Errors
 /// When npm is missing, or the packages cannot be had.
 pub fn conformance() -> Result<(PathBuf, PathBuf)> {
-    let folder = folder()?.join("conformance");
-    once(&folder, &CONFORMANCE.join(" "), || {
-        let install = ["install", "--no-audit", "--no-fund", "--prefix", ".", CONFORMANCE[0], CONFORMANCE[1]];
-        run("npm", &install, &folder).context("Node with npm is needed")
-    })?;
-    let modules = folder.join("node_modules");
-    Ok((modules.join("node/bin/node"), modules.join("@modelcontextprotocol/conformance/dist/index.js")))
+    let folder = npm("conformance", &[CONFORMANCE])?;
+    Ok((node()?, folder.join("node_modules/@modelcontextprotocol/conformance/dist/index.js")))
+}
+
+/// MCP Inspector: the paths of the `node` to run it with and of its script.
+///
+/// # Errors
+/// When npm is missing, or a package cannot be had.
+pub fn inspector() -> Result<(PathBuf, PathBuf)> {
+    let folder = npm("inspector", &[INSPECTOR])?;
+    Ok((node()?, folder.join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")))
 }

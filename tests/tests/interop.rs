@@ -12,81 +12,14 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, TcpListener},
-    path::Path,
-    process::Stdio,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
 };
-use tokio::process::{Child, Command};
-use vmcp_tests::{client::Conn, eventually, process::Vmcp, tools};
-
-fn script(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(name).to_string_lossy().into_owned()
-}
-
-/// A real server in a process of its own.
-struct Server {
-    _child: Child,
-    url: String,
-}
-
-/// How long a server has to live behind a port that answers before it counts as the one that answers.
-const SETTLED: Duration = Duration::from_millis(200);
-
-/// How often a server is started on another port because somebody took the first one.
-const ATTEMPTS: usize = 5;
-
-impl Server {
-    /// Starts a server that has to be told its port. Between looking for a free one and the server's own bind somebody else may take
-    /// it: then the server ends, and gets another.
-    async fn start(command: impl Fn(u16) -> Result<Command>) -> Result<Self> {
-        let mut last = String::new();
-        for _ in 0..ATTEMPTS {
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-            let mut command = command(port)?;
-            let output = tempfile::NamedTempFile::new()?;
-            let (stdout, stderr) = (output.reopen()?, output.reopen()?);
-            let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true).spawn()?;
-            let addr = (Ipv4Addr::LOCALHOST, port).into();
-            let mut ended = None;
-            eventually(&format!("port {port} of {command:?}"), async || {
-                ended = child.try_wait().ok().flatten();
-                ended.is_some() || Conn::open(addr).await.is_ok()
-            })
-            .await?;
-            // Whoever took the port may be what answered on it.
-            if ended.is_none() {
-                tokio::time::sleep(SETTLED).await;
-                ended = child.try_wait()?;
-            }
-            match ended {
-                None => return Ok(Self { _child: child, url: format!("http://127.0.0.1:{port}/mcp") }),
-                Some(status) => last = format!("{command:?} ended, {status}:\n{}", std::fs::read_to_string(output.path())?),
-            }
-        }
-        bail!("{ATTEMPTS} attempts, the last: {last}")
-    }
-
-    async fn everything() -> Result<Self> {
-        let file = tools::everything()?;
-        Self::start(|port| {
-            let mut command = Command::new("node");
-            command.arg(&file).arg("streamableHttp").env("PORT", port.to_string());
-            Ok(command)
-        })
-        .await
-    }
-
-    async fn fastmcp() -> Result<Self> {
-        let python = tools::python()?;
-        Self::start(|port| {
-            let mut command = Command::new(&python);
-            command.arg(script("server.py")).arg(port.to_string()).env("FASTMCP_CHECK_FOR_UPDATES", "off");
-            Ok(command)
-        })
-        .await
-    }
-}
+use tokio::process::Command;
+use vmcp_tests::{
+    process::Vmcp,
+    server::{Server, script},
+    tools,
+};
 
 #[tokio::test]
 async fn a_server_whose_port_was_taken_gets_another() -> Result<()> {
@@ -100,7 +33,7 @@ async fn a_server_whose_port_was_taken_gets_another() -> Result<()> {
     })
     .await?;
     assert_eq!(attempts.load(Ordering::Relaxed), 2);
-    ensure!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+    ensure!(server.url().starts_with("http://127.0.0.1:"), "{}", server.url());
     Ok(())
 }
 
@@ -231,14 +164,14 @@ async fn curl_modern(url: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_clients_use_real_servers_through_the_gateway() -> Result<()> {
-    let (everything, fast) = (Server::everything().await?, Server::fastmcp().await?);
+    let (everything, fast) = (Server::everything("streamableHttp").await?, Server::fastmcp().await?);
     let modern = || vec![ProtocolVersion::V_2026_07_28];
     let mut troubles = Vec::new();
     for era in ["auto", "legacy"] {
         let vmcp = Vmcp::serve(json!({
             "backends": [
-                { "name": "everything", "url": everything.url },
-                { "name": "fast", "url": fast.url, "protocolEra": era, "passthroughHeaders": [{ "name": "x-interop", "credential": false }] },
+                { "name": "everything", "url": everything.url() },
+                { "name": "fast", "url": fast.url(), "protocolEra": era, "passthroughHeaders": [{ "name": "x-interop", "credential": false }] },
             ],
         }))
         .await?;

@@ -1,0 +1,239 @@
+//! What the protocol authors' test server offers, through the gateway.
+
+use crate::{checks::Checks, person::Client};
+use anyhow::{Context, Result, ensure};
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientRequest, CompletionContext, GetPromptRequestParams, ReadResourceRequestParams,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use vmcp_tests::Era;
+
+/// Its tools, the ones for clients that can be asked included; those for clients that run tasks themselves are left out.
+const TOOLS: [&str; 17] = [
+    "echo",
+    "get-annotated-message",
+    "get-env",
+    "get-resource-links",
+    "get-resource-reference",
+    "get-roots-list",
+    "get-structured-content",
+    "get-sum",
+    "get-tiny-image",
+    "gzip-file-as-resource",
+    "simulate-research-query",
+    "toggle-simulated-logging",
+    "toggle-subscriber-updates",
+    "trigger-elicitation-request",
+    "trigger-long-running-operation",
+    "trigger-sampling-request",
+    "trigger-url-elicitation",
+];
+const DYNAMIC: &str = "demo://resource/dynamic/text/3";
+
+fn named(name: &str) -> String {
+    format!("everything_{name}")
+}
+
+/// Makes all checks that make sense for callers of this era.
+pub(crate) async fn check(checks: &mut Checks, scene: &str, client: &Client, era: Era) {
+    let mut note = |what: &str, outcome| checks.note(&format!("{scene}, {era:?} caller, {what}"), outcome);
+    note("lists", lists(client).await);
+    note("tools", tools(client).await);
+    note("resources", resources(client).await);
+    note("prompts", prompts(client).await);
+    note("completion", completion(client).await);
+    note("sampling", sampling(client).await);
+    note("elicitation with a form", form(client).await);
+    note("elicitation by URL", url(client).await);
+    note("roots", roots(client).await);
+    note("progress and cancellation", progress(client).await);
+    // The server keeps who follows and who wants to read its log with the session, which a caller of the other era has for one call.
+    if era == Era::Legacy {
+        note("other roots", other_roots(client).await);
+        note("log", log(client).await);
+        note("subscription", subscription(client).await);
+    }
+}
+
+async fn lists(client: &Client) -> Result<()> {
+    let listed: BTreeSet<String> = client.sdk.list_all_tools().await?.iter().map(|tool| tool.name.to_string()).collect();
+    let wanted: BTreeSet<String> = TOOLS.into_iter().map(named).collect();
+    ensure!(wanted == listed, "missing tools: {:?}, unknown tools: {:?}", wanted.difference(&listed).collect::<Vec<_>>(), listed.difference(&wanted).collect::<Vec<_>>());
+    let resources = client.sdk.list_all_resources().await?;
+    ensure!(resources.len() == 7 && resources.iter().all(|resource| resource.uri.starts_with("demo://resource/static/")), "{resources:?}");
+    let templates: Vec<String> =
+        client.sdk.list_all_resource_templates().await?.iter().map(|template| template.uri_template.clone()).collect();
+    ensure!(templates == ["demo://resource/dynamic/text/{resourceId}", "demo://resource/dynamic/blob/{resourceId}"], "{templates:?}");
+    let prompts: Vec<String> = client.sdk.list_all_prompts().await?.iter().map(|prompt| prompt.name.clone()).collect();
+    ensure!(prompts == ["simple-prompt", "args-prompt", "completable-prompt", "resource-prompt"].map(named), "{prompts:?}");
+    Ok(())
+}
+
+async fn tools(client: &Client) -> Result<()> {
+    let echoed = client.text(&named("echo"), json!({ "message": "größer ☂" })).await?;
+    ensure!(echoed == "Echo: größer ☂", "{echoed}");
+    let sum = client.text(&named("get-sum"), json!({ "a": 2, "b": 40 })).await?;
+    ensure!(sum.contains("42"), "{sum}");
+    let weather = client.call(&named("get-structured-content"), json!({ "location": "Chicago" })).await?;
+    let weather = weather.structured_content.context("no structured content")?;
+    ensure!(weather["temperature"].is_number() && weather["conditions"].is_string(), "{weather}");
+    let image = serde_json::to_value(client.call(&named("get-tiny-image"), json!({})).await?)?;
+    let image = image["content"].as_array().and_then(|content| content.iter().find(|block| block["type"] == "image"));
+    ensure!(image.is_some_and(|image| image["mimeType"] == "image/png" && image["data"].as_str().is_some_and(|data| data.len() > 100)));
+    let annotated = serde_json::to_value(client.call(&named("get-annotated-message"), json!({ "messageType": "error" })).await?)?;
+    ensure!(annotated["content"][0]["annotations"]["priority"] == 1.0, "{annotated}");
+    let wrong = client.call(&named("get-sum"), json!({ "a": "two" })).await?;
+    ensure!(wrong.is_error == Some(true), "{wrong:?}");
+    Ok(())
+}
+
+async fn read(client: &Client, uri: &str) -> Result<Value> {
+    let read = client.sdk.read_resource(ReadResourceRequestParams::new(uri)).await.with_context(|| uri.to_owned())?;
+    Ok(serde_json::to_value(read)?["contents"][0].take())
+}
+
+async fn resources(client: &Client) -> Result<()> {
+    let document = client.sdk.list_all_resources().await?.first().context("no resource")?.uri.clone();
+    let text = read(client, &document).await?;
+    ensure!(text["uri"] == *document && text["text"].as_str().is_some_and(|text| text.len() > 100), "{text}");
+    let dynamic = read(client, DYNAMIC).await?;
+    ensure!(dynamic["text"].as_str().is_some_and(|text| text.starts_with("Resource 3: ")), "{dynamic}");
+    let blob = read(client, "demo://resource/dynamic/blob/4").await?;
+    ensure!(blob["blob"].is_string(), "{blob}");
+    let links = serde_json::to_value(client.call(&named("get-resource-links"), json!({ "count": 2 })).await?)?;
+    let links = links["content"].as_array().context("no content")?.iter().filter_map(|block| block["uri"].as_str());
+    let links: Vec<&str> = links.collect();
+    ensure!(links.len() == 2, "{links:?}");
+    for link in links {
+        read(client, link).await?;
+    }
+    let missing = client.sdk.read_resource(ReadResourceRequestParams::new("demo://resource/dynamic/text/none")).await;
+    ensure!(missing.is_err(), "{missing:?}");
+    Ok(())
+}
+
+async fn prompts(client: &Client) -> Result<()> {
+    let get = async |name: &str, arguments: Value| -> Result<String> {
+        let mut prompt = GetPromptRequestParams::new(named(name));
+        prompt.arguments = arguments.as_object().cloned();
+        Ok(serde_json::to_string(&client.sdk.get_prompt(prompt).await.with_context(|| name.to_owned())?)?)
+    };
+    let weather = get("args-prompt", json!({ "city": "Oslo", "state": "rain" })).await?;
+    ensure!(weather.contains("Oslo, rain"), "{weather}");
+    let resource = get("resource-prompt", json!({ "resourceType": "Text", "resourceId": "5" })).await?;
+    ensure!(resource.contains("demo://resource/dynamic/text/5"), "{resource}");
+    Ok(())
+}
+
+async fn completion(client: &Client) -> Result<()> {
+    let departments = client.sdk.complete_prompt_simple(named("completable-prompt"), "department", "S").await?;
+    ensure!(departments == ["Sales", "Support"], "{departments:?}");
+    let department = [("department".to_owned(), "Sales".to_owned())];
+    let context = CompletionContext::with_arguments(department.into());
+    let names = client.sdk.complete_prompt_argument(named("completable-prompt"), "name", "E", Some(context)).await?.values;
+    ensure!(names == ["Eve"], "{names:?}");
+    let numbers = client.sdk.complete_resource_simple("demo://resource/dynamic/text/{resourceId}", "resourceId", "12").await?;
+    ensure!(numbers == ["12"], "{numbers:?}");
+    Ok(())
+}
+
+async fn sampling(client: &Client) -> Result<()> {
+    let answered = client.text(&named("trigger-sampling-request"), json!({ "prompt": "coffee?", "maxTokens": 9 })).await?;
+    ensure!(answered.contains("tea it is") && answered.contains("kettle-1"), "{answered}");
+    let asked = client.person.hear("sampling/createMessage", |_| true).await?;
+    ensure!(asked["maxTokens"] == 9 && asked.to_string().contains("coffee?"), "{asked}");
+    Ok(())
+}
+
+async fn form(client: &Client) -> Result<()> {
+    let answered = client.text(&named("trigger-elicitation-request"), json!({})).await?;
+    ensure!(answered.contains("- Name: Ann") && answered.contains("\"integer\": 7"), "{answered}");
+    let asked = client.person.hear("elicitation/create", |params| params["requestedSchema"].is_object()).await?;
+    ensure!(asked["requestedSchema"]["properties"]["integer"]["default"] == 42, "{asked}");
+    Ok(())
+}
+
+async fn url(client: &Client) -> Result<()> {
+    let arguments = json!({ "url": "https://tea.example.com/order", "message": "Order first.", "elicitationId": "order-1" });
+    let answered = client.text(&named("trigger-url-elicitation"), arguments).await?;
+    ensure!(answered.contains("User completed the URL elicitation flow"), "{answered}");
+    let asked = client.person.hear("elicitation/create", |params| params["mode"] == "url").await?;
+    ensure!(asked["url"] == "https://tea.example.com/order" && asked["message"] == "Order first.", "{asked}");
+    Ok(())
+}
+
+async fn roots(client: &Client) -> Result<()> {
+    let known = client.text(&named("get-roots-list"), json!({})).await?;
+    ensure!(known.contains("file:///workshop/bench"), "{known}");
+    Ok(())
+}
+
+/// The server asks again when it hears that the roots changed, outside of any call.
+async fn other_roots(client: &Client) -> Result<()> {
+    let before = client.person.count("roots/list", |_| true);
+    client.moves_to(&["file:///workshop/attic"]).await?;
+    let asked = async || client.person.count("roots/list", |_| true) > before;
+    vmcp_tests::eventually("the server asks for the new roots", asked).await?;
+    let known = async || client.text(&named("get-roots-list"), json!({})).await.is_ok_and(|text| text.contains("file:///workshop/attic"));
+    vmcp_tests::eventually("the server knows the new roots", known).await
+}
+
+async fn progress(client: &Client) -> Result<()> {
+    let start = async |duration: f64, steps: u32| {
+        let arguments = json!({ "duration": duration, "steps": steps }).as_object().cloned().unwrap_or_default();
+        let params = CallToolRequestParams::new(named("trigger-long-running-operation")).with_arguments(arguments);
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        client.sdk.send_cancellable_request(request, rmcp::service::PeerRequestOptions::no_options()).await
+    };
+    let told = |token: &Value, step: Option<u32>| {
+        let fits = |params: &Value| params["progressToken"] == *token && step.is_none_or(|step| params["progress"] == f64::from(step));
+        client.person.count("notifications/progress", fits)
+    };
+    let endless = start(600.0, 6000).await?;
+    let cancelled = serde_json::to_value(&endless.progress_token)?;
+    client.person.hear("notifications/progress", |params| params["progressToken"] == cancelled).await?;
+    endless.cancel(Some("enough".to_owned())).await?;
+    let whole = start(0.3, 3).await?;
+    let token = serde_json::to_value(&whole.progress_token)?;
+    let result = serde_json::to_value(whole.await_response().await?)?;
+    ensure!(result.to_string().contains("Long running operation completed. Duration: 0.3 seconds, Steps: 3."), "{result}");
+    for step in 1..=3 {
+        client
+            .person
+            .hear("notifications/progress", |params| params["progressToken"] == token && params["progress"] == f64::from(step))
+            .await?;
+        ensure!(told(&token, Some(step)) == 1, "step {step} came more than once");
+    }
+    let before = told(&cancelled, None);
+    start(0.3, 1).await?.await_response().await?;
+    ensure!(told(&cancelled, None) == before, "the cancelled operation is still heard");
+    Ok(())
+}
+
+#[expect(deprecated, reason = "the level of a session stays in use with servers of earlier revisions")]
+async fn log(client: &Client) -> Result<()> {
+    use rmcp::model::{LoggingLevel, SetLevelRequestParams};
+    client.sdk.set_level(SetLevelRequestParams::new(LoggingLevel::Debug)).await?;
+    let started = client.text(&named("toggle-simulated-logging"), json!({})).await?;
+    ensure!(started.starts_with("Started"), "{started}");
+    client.person.hear("notifications/message", |params| params["data"].as_str().is_some_and(|data| data.contains("level"))).await?;
+    let stopped = client.text(&named("toggle-simulated-logging"), json!({})).await?;
+    ensure!(stopped.starts_with("Stopped"), "{stopped}");
+    Ok(())
+}
+
+#[expect(deprecated, reason = "subscriptions of a session stay in use with servers of earlier revisions")]
+async fn subscription(client: &Client) -> Result<()> {
+    use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
+    let updated = |uri: &str| client.person.count("notifications/resources/updated", |params| params["uri"] == *uri);
+    let other = "demo://resource/dynamic/text/9";
+    client.sdk.subscribe(SubscribeRequestParams::new(DYNAMIC)).await?;
+    client.sdk.subscribe(SubscribeRequestParams::new(other)).await?;
+    client.sdk.unsubscribe(UnsubscribeRequestParams::new(other)).await?;
+    client.text(&named("toggle-subscriber-updates"), json!({})).await?;
+    client.person.hear("notifications/resources/updated", |params| params["uri"] == DYNAMIC).await?;
+    ensure!(updated(other) == 0, "an update came for what is not followed any more");
+    client.text(&named("toggle-subscriber-updates"), json!({})).await?;
+    Ok(())
+}
