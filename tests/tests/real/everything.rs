@@ -1,5 +1,7 @@
 //! What the protocol authors' test server offers, through the gateway.
 
+#![expect(deprecated, reason = "levels and subscriptions of sessions stay in use with servers of earlier revisions")]
+
 use crate::{checks::Checks, person::Client};
 use anyhow::{Context, Result, ensure};
 use rmcp::model::{
@@ -43,14 +45,9 @@ pub(crate) async fn check(checks: &mut Checks, scene: &str, client: &Client, era
     note("resources", resources(client).await);
     note("prompts", prompts(client).await);
     note("completion", completion(client).await);
-    note("sampling", sampling(client).await);
-    note("elicitation with a form", form(client).await);
-    note("elicitation by URL", url(client).await);
-    note("roots", roots(client).await);
     note("progress and cancellation", progress(client).await);
     // The server keeps who follows and who wants to read its log with the session, which a caller of the other era has for one call.
     if era == Era::Legacy {
-        note("other roots", other_roots(client).await);
         note("log", log(client).await);
         note("subscription", subscription(client).await);
     }
@@ -59,7 +56,12 @@ pub(crate) async fn check(checks: &mut Checks, scene: &str, client: &Client, era
 async fn lists(client: &Client) -> Result<()> {
     let listed: BTreeSet<String> = client.sdk.list_all_tools().await?.iter().map(|tool| tool.name.to_string()).collect();
     let wanted: BTreeSet<String> = TOOLS.into_iter().map(named).collect();
-    ensure!(wanted == listed, "missing tools: {:?}, unknown tools: {:?}", wanted.difference(&listed).collect::<Vec<_>>(), listed.difference(&wanted).collect::<Vec<_>>());
+    ensure!(
+        wanted == listed,
+        "missing tools: {:?}, unknown tools: {:?}",
+        wanted.difference(&listed).collect::<Vec<_>>(),
+        listed.difference(&wanted).collect::<Vec<_>>()
+    );
     let resources = client.sdk.list_all_resources().await?;
     ensure!(resources.len() == 7 && resources.iter().all(|resource| resource.uri.starts_with("demo://resource/static/")), "{resources:?}");
     let templates: Vec<String> =
@@ -138,47 +140,6 @@ async fn completion(client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn sampling(client: &Client) -> Result<()> {
-    let answered = client.text(&named("trigger-sampling-request"), json!({ "prompt": "coffee?", "maxTokens": 9 })).await?;
-    ensure!(answered.contains("tea it is") && answered.contains("kettle-1"), "{answered}");
-    let asked = client.person.hear("sampling/createMessage", |_| true).await?;
-    ensure!(asked["maxTokens"] == 9 && asked.to_string().contains("coffee?"), "{asked}");
-    Ok(())
-}
-
-async fn form(client: &Client) -> Result<()> {
-    let answered = client.text(&named("trigger-elicitation-request"), json!({})).await?;
-    ensure!(answered.contains("- Name: Ann") && answered.contains("\"integer\": 7"), "{answered}");
-    let asked = client.person.hear("elicitation/create", |params| params["requestedSchema"].is_object()).await?;
-    ensure!(asked["requestedSchema"]["properties"]["integer"]["default"] == 42, "{asked}");
-    Ok(())
-}
-
-async fn url(client: &Client) -> Result<()> {
-    let arguments = json!({ "url": "https://tea.example.com/order", "message": "Order first.", "elicitationId": "order-1" });
-    let answered = client.text(&named("trigger-url-elicitation"), arguments).await?;
-    ensure!(answered.contains("User completed the URL elicitation flow"), "{answered}");
-    let asked = client.person.hear("elicitation/create", |params| params["mode"] == "url").await?;
-    ensure!(asked["url"] == "https://tea.example.com/order" && asked["message"] == "Order first.", "{asked}");
-    Ok(())
-}
-
-async fn roots(client: &Client) -> Result<()> {
-    let known = client.text(&named("get-roots-list"), json!({})).await?;
-    ensure!(known.contains("file:///workshop/bench"), "{known}");
-    Ok(())
-}
-
-/// The server asks again when it hears that the roots changed, outside of any call.
-async fn other_roots(client: &Client) -> Result<()> {
-    let before = client.person.count("roots/list", |_| true);
-    client.moves_to(&["file:///workshop/attic"]).await?;
-    let asked = async || client.person.count("roots/list", |_| true) > before;
-    vmcp_tests::eventually("the server asks for the new roots", asked).await?;
-    let known = async || client.text(&named("get-roots-list"), json!({})).await.is_ok_and(|text| text.contains("file:///workshop/attic"));
-    vmcp_tests::eventually("the server knows the new roots", known).await
-}
-
 async fn progress(client: &Client) -> Result<()> {
     let start = async |duration: f64, steps: u32| {
         let arguments = json!({ "duration": duration, "steps": steps }).as_object().cloned().unwrap_or_default();
@@ -211,7 +172,6 @@ async fn progress(client: &Client) -> Result<()> {
     Ok(())
 }
 
-#[expect(deprecated, reason = "the level of a session stays in use with servers of earlier revisions")]
 async fn log(client: &Client) -> Result<()> {
     use rmcp::model::{LoggingLevel, SetLevelRequestParams};
     client.sdk.set_level(SetLevelRequestParams::new(LoggingLevel::Debug)).await?;
@@ -223,7 +183,6 @@ async fn log(client: &Client) -> Result<()> {
     Ok(())
 }
 
-#[expect(deprecated, reason = "subscriptions of a session stay in use with servers of earlier revisions")]
 async fn subscription(client: &Client) -> Result<()> {
     use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
     let updated = |uri: &str| client.person.count("notifications/resources/updated", |params| params["uri"] == *uri);

@@ -1,5 +1,7 @@
 //! The Rust SDK's client with somebody behind it who answers what servers ask, and writes down what they tell.
 
+#![expect(deprecated, reason = "sampling, roots and logging stay in use with servers of earlier revisions")]
+
 use anyhow::{Context, Result};
 use rmcp::{
     ClientHandler, ErrorData, RoleClient,
@@ -136,12 +138,6 @@ impl Client {
         let texts = texts.collect::<Vec<_>>().join("\n");
         anyhow::ensure!(result.is_error != Some(true), "{name} failed: {texts}");
         Ok(texts)
-    }
-
-    /// Has other roots from now on, and says so.
-    pub(crate) async fn moves_to(&self, roots: &[&'static str]) -> Result<()> {
-        *self.person.roots.lock().unwrap_or_else(PoisonError::into_inner) = roots.to_vec();
-        Ok(self.sdk.notify_roots_list_changed().await?)
     }
 
     /// Says goodbye.
