@@ -12,6 +12,7 @@ use crate::{
     key::KeyMaker,
     options::process_secret,
     outgoing::{Audience, Bases},
+    process::Programs,
     seldom::Seldom,
     session::{OwnedSessions, SessionPool},
     wire::Wire,
@@ -76,6 +77,9 @@ pub struct Backend {
     closing: CancellationToken,
 }
 
+/// The place of backends that are processes: no address that anything could be sent to (RFC 6761 §6.4).
+const NOWHERE: &str = "http://process.invalid/";
+
 static NEXT_BACKEND: AtomicU64 = AtomicU64::new(1);
 
 impl Backend {
@@ -87,17 +91,20 @@ impl Backend {
         let BackendOptions { index, name, place, policy, strategy, timeout, max_duration, connect_timeout, .. } = options;
         let name: Arc<str> = name.into();
         let wrong = |why| Error::new(&name, Phase::Connect, ErrorKind::Settings(why));
-        let Place::Url { url, transport } = place else {
-            return Err(wrong("servers that are started with `command` are not spoken to yet".to_owned()));
+        let closing = CancellationToken::new();
+        let (target, wire) = match place {
+            Place::Url { url, transport } => (Target::new(&url).map_err(wrong)?, Wire::new(transport)),
+            Place::Program(program) => {
+                let nowhere = url::Url::parse(NOWHERE).map_err(|error| wrong(error.to_string()))?;
+                (Target::new(&nowhere).map_err(wrong)?, Wire::started(Programs::new(&name, program, shared, &closing)))
+            }
         };
-        let target = Target::new(&url).map_err(wrong)?;
         let secret = process_secret().map_err(wrong)?;
         let connector = if target.is_https() {
             Connector::tls(options.ca_bundle.as_deref(), options.http2, connect_timeout).map_err(wrong)?
         } else {
             Connector::plain(connect_timeout)
         };
-        let closing = CancellationToken::new();
         let comebacks = Comebacks::new(shared, index);
         let client = |keep: u32| {
             Client::new(ClientOptions {
@@ -124,7 +131,7 @@ impl Backend {
             calls: client(options.max_concurrent),
             streams: client(1),
             target,
-            wire: Wire::new(transport),
+            wire,
             bulkhead: Bulkhead::new(options.max_concurrent, timeout),
             next_id: AtomicU64::new(1),
             probing: Flight::default(),
@@ -166,6 +173,12 @@ impl Backend {
         let material = self.policy.credential_material(caller.forwarded());
         let material = material.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         self.keys.key(caller.principal(), subject.as_deref(), material)
+    }
+
+    /// What tells one caller from another whatever their credentials; `None` where nobody is told apart.
+    pub(crate) fn principal_key(&self, caller: &Identity) -> Option<SessionKey> {
+        let principal = caller.principal();
+        (principal != Identity::anonymous().principal()).then(|| self.keys.key(principal, None, std::iter::empty()))
     }
 
     /// For whom a list is that this caller gets.

@@ -24,10 +24,8 @@ mod list;
 mod offers;
 mod options;
 mod outgoing;
-#[allow(dead_code, unused_imports, reason = "the sessions that use it follow")]
 mod pipe;
 mod probe;
-#[allow(dead_code, unused_imports, reason = "the sessions that use it follow")]
 mod process;
 mod seldom;
 mod session;

@@ -57,7 +57,8 @@ impl Backend {
             }
             return Ok(());
         }
-        if !error.refuses_era() && !may_be_the_era(first, &error) {
+        let is_process = self.wire().programs().is_some();
+        if !error.refuses_era() && !may_be_the_era(first, &error, is_process) {
             return Err(error);
         }
         match (self.try_era(first.other(), seat).await, error.refuses_era()) {
@@ -138,11 +139,13 @@ impl Backend {
 }
 
 /// Whether a failure may come from asking in the wrong era: a server that does not know the method may fail or stay silent.
-fn may_be_the_era(asked: Era, error: &Error) -> bool {
+fn may_be_the_era(asked: Era, error: &Error, is_process: bool) -> bool {
     asked == Era::Modern
         && match error.kind() {
             ErrorKind::Status { status, .. } => status.is_server_error(),
             ErrorKind::Refused { .. } | ErrorKind::Timeout(_) | ErrorKind::MaxDuration(_) => true,
+            // Some fall over what they do not know.
+            ErrorKind::Lost(_) => is_process,
             _ => false,
         }
 }

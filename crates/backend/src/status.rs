@@ -1,6 +1,6 @@
 //! What `/status` shows of a backend.
 
-use crate::{Backend, Health, Speaks};
+use crate::{Backend, Health, Speaks, process::Programs};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 use vmcp_core::{Era, Revision};
@@ -13,7 +13,7 @@ pub struct BackendStatus {
     pub name: String,
     /// How it is doing.
     pub health: Health,
-    /// How it is reached: `streamable-http`.
+    /// How it is reached, as the configuration has it: `streamable-http`, `sse` or `stdio`.
     pub transport: &'static str,
     /// The protocol revisions that it has spoken, newest first.
     pub revisions: Vec<&'static str>,
@@ -30,6 +30,9 @@ pub struct BackendStatus {
     pub in_flight: u32,
     /// Open sessions, the pooled ones included.
     pub open_sessions: u32,
+    /// Processes that run, of a backend that is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
     /// Sessions of modern callers that wait for their next call.
     pub pooled_sessions: u32,
 }
@@ -42,7 +45,7 @@ impl Backend {
         BackendStatus {
             name: self.name().to_string(),
             health: state.health,
-            transport: "streamable-http",
+            transport: self.wire().name().as_str(),
             revisions: self.revisions().into_iter().map(Revision::as_str).collect(),
             legacy: self.eras().speaks(Era::Legacy),
             modern: self.eras().speaks(Era::Modern),
@@ -50,6 +53,7 @@ impl Backend {
             since: state.since_unix(),
             in_flight: self.bulkhead().in_flight(),
             open_sessions: self.open_sessions().load(Ordering::Relaxed),
+            processes: self.wire().programs().map(Programs::running),
             pooled_sessions: u32::try_from(self.pool().len()).unwrap_or(u32::MAX),
         }
     }

@@ -34,6 +34,10 @@ impl Backend {
     }
 
     pub(crate) async fn transmit_to(&self, target: &Target, outgoing: &Outgoing<'_>) -> Result<(Parts, Reply), ErrorKind> {
+        if self.wire().programs().is_some() {
+            // Its place is no address. Everything goes over its pipe, so nothing comes here.
+            return Err(ErrorKind::Settings("is a process, and no request of HTTP reaches it".to_owned()));
+        }
         let headers = self.headers(outgoing, target).await?;
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();

@@ -4,12 +4,14 @@ use crate::{
     Backend, ErrorKind,
     outgoing::Audience,
     pipe::{Link, open_events},
+    process::Programs,
     session::{Holder, Switch},
 };
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use vmcp_core::config::Transport;
 
 /// Which of HTTP's two transports a backend speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,11 +31,31 @@ pub(crate) struct Wire {
     transport: HttpTransport,
     /// It was found to know HTTP+SSE alone.
     sse: AtomicBool,
+    programs: Option<Programs>,
 }
 
 impl Wire {
     pub(crate) fn new(transport: HttpTransport) -> Self {
-        Self { transport, sse: AtomicBool::new(transport == HttpTransport::Sse) }
+        Self { transport, sse: AtomicBool::new(transport == HttpTransport::Sse), programs: None }
+    }
+
+    /// Processes: nothing goes over HTTP.
+    pub(crate) fn started(programs: Programs) -> Self {
+        Self { transport: HttpTransport::Streamable, sse: AtomicBool::new(false), programs: Some(programs) }
+    }
+
+    /// The processes of a backend that is started; `None` for one at a URL.
+    pub(crate) fn programs(&self) -> Option<&Programs> {
+        self.programs.as_ref()
+    }
+
+    /// The word for it, as the configuration has it.
+    pub(crate) fn name(&self) -> Transport {
+        match (&self.programs, self.is_sse()) {
+            (Some(_), _) => Transport::Stdio,
+            (None, true) => Transport::Sse,
+            (None, false) => Transport::StreamableHttp,
+        }
     }
 
     /// Whether sessions are talked to over HTTP+SSE.
@@ -59,6 +81,9 @@ impl Wire {
 impl Backend {
     /// A new pipe, for a session that is about to be opened. `None` where requests go by themselves.
     pub(crate) async fn open_link(self: &Arc<Self>, audience: Audience<'_>, holder: &Arc<Holder>) -> Result<Option<Link>, ErrorKind> {
+        if let Some(programs) = self.wire().programs() {
+            return programs.open(self, audience, holder).await.map(Some);
+        }
         if !self.wire().is_sse() {
             return Ok(None);
         }
@@ -76,8 +101,11 @@ impl Backend {
     }
 
     /// The pipe that modern requests of this caller go over. `None` where they go by themselves.
-    #[expect(clippy::unused_async, reason = "a process may have to be started for it")]
-    pub(crate) async fn modern_link(self: &Arc<Self>, _audience: Audience<'_>) -> Result<Option<Link>, ErrorKind> {
-        Ok(None)
+    pub(crate) async fn modern_link(self: &Arc<Self>, audience: Audience<'_>) -> Result<Option<Link>, ErrorKind> {
+        match self.wire().programs() {
+            // A process may have to be started, which calls over HTTP need no room for.
+            Some(programs) => Box::pin(programs.modern(self, audience)).await.map(Some),
+            None => Ok(None),
+        }
     }
 }

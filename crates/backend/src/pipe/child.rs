@@ -18,7 +18,8 @@ pub(super) const QUEUE: usize = 64;
 /// Hears what a server sends, in order, from the task that reads it. Must not block.
 pub(crate) trait Inbound: Send + Sync + 'static {
     /// One line that can be a message: it begins as an object or a list does. Whether it is one is for the receiver to find out.
-    fn message(&self, line: Bytes);
+    /// `say` sends a message back where there is room for it.
+    fn message(&self, line: Bytes, say: &dyn Fn(Bytes));
 
     /// A message came that could not be kept: [`ErrorKind::TooLarge`] or [`ErrorKind::Budget`]. Nothing of it is known.
     fn dropped(&self, why: ErrorKind);
@@ -51,7 +52,7 @@ impl ChildPipe {
         let Started { process, stdin, stdout } = started;
         let (queue, messages) = mpsc::channel(QUEUE);
         options.tracker.spawn(writer::write(stdin, messages, process.closing().clone()));
-        let reader = reader::Reader::new(stdout, options.clone(), process.watch(), process.closing().clone());
+        let reader = reader::Reader::new(stdout, options.clone(), process.watch(), process.closing().clone(), queue.downgrade());
         options.tracker.spawn(reader.run(inbound));
         Self { queue, process }
     }
@@ -65,19 +66,14 @@ impl ChildPipe {
         self.queue.send(message).await.map_err(|_| ErrorKind::Connect("its process takes no more messages".to_owned()))
     }
 
-    /// The same without waiting: for what is nobody's loss where there is no place. Whether there was one.
-    pub(crate) fn try_put(&self, message: Bytes) -> bool {
-        debug_assert!(!message.contains(&b'\n'), "a message is one line");
-        self.queue.try_send(message).is_ok()
-    }
-
     /// The process at the other end.
+    #[cfg(test)]
     pub(crate) fn process(&self) -> &Process {
         &self.process
     }
 
     /// Ends the process: closes its input, then asks, then kills.
-    pub(crate) fn close(&self) {
+    pub(crate) fn end(&self) {
         self.process.close();
     }
 }

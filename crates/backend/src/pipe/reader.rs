@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use std::{ops::ControlFlow, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Duration, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,11 +24,18 @@ pub(super) struct Reader<R> {
     options: PipeOptions,
     ended: watch::Receiver<Option<Arc<str>>>,
     closing: CancellationToken,
+    queue: mpsc::WeakSender<Bytes>,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
-    pub(super) fn new(output: R, options: PipeOptions, ended: watch::Receiver<Option<Arc<str>>>, closing: CancellationToken) -> Self {
-        Self { output, options, ended, closing }
+    pub(super) fn new(
+        output: R,
+        options: PipeOptions,
+        ended: watch::Receiver<Option<Arc<str>>>,
+        closing: CancellationToken,
+        queue: mpsc::WeakSender<Bytes>,
+    ) -> Self {
+        Self { output, options, ended, closing, queue }
     }
 
     /// Hands on messages until there are no more, then says why.
@@ -73,9 +80,16 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// Answers what needs nobody. A server that asks and does not read is not waited for.
+    fn say(&self, message: Bytes) {
+        if let Some(queue) = self.queue.upgrade() {
+            let _ = queue.try_send(message);
+        }
+    }
+
     fn hand_on(&self, line: Bytes, inbound: &dyn Inbound) {
         match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{' | b'[') => inbound.message(line),
+            Some(b'{' | b'[') => inbound.message(line, &|message| self.say(message)),
             _ if self.options.garbage.may() => {
                 let (backend, bytes) = (&*self.options.backend, line.len());
                 tracing::warn!(

@@ -13,6 +13,9 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What has run for so long did its work: its end is the first failure, not one more.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// How many callers' failures are remembered. One of the oldest goes for a new one.
 const REMEMBERED: usize = 1024;
 
@@ -35,21 +38,16 @@ impl Backoff {
         (!left.is_zero()).then_some(left)
     }
 
-    /// A process of this caller's ended without having been told to.
-    pub(crate) fn failed(&self, owner: Option<SessionKey>) {
+    /// A process of this caller's ended without having been told to, after so long.
+    pub(crate) fn failed(&self, owner: Option<SessionKey>, ran: Duration) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= REMEMBERED && !failures.contains_key(&owner) {
             let oldest = failures.iter().min_by_key(|(_, known)| known.until).map(|(key, _)| *key);
             oldest.and_then(|key| failures.remove(&key));
         }
         let known = failures.entry(owner).or_insert_with(|| Failures { count: 0, until: Instant::now() });
-        known.count = known.count.saturating_add(1);
+        known.count = if ran >= STEADY { 1 } else { known.count.saturating_add(1) };
         known.until = Instant::now() + jittered(after(known.count));
-    }
-
-    /// A process of this caller's does its work.
-    pub(crate) fn succeeded(&self, owner: Option<SessionKey>) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&owner);
     }
 }
 
@@ -82,17 +80,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_failure_makes_a_pause_and_a_success_ends_it() {
+    async fn each_failure_makes_a_pause_and_a_long_life_is_no_failure_before() {
         let backoff = Backoff::default();
         assert_eq!(backoff.pause(None), None);
-        backoff.failed(None);
+        backoff.failed(None, Duration::ZERO);
         let first = backoff.pause(None).unwrap();
         assert!(first >= FIRST.mul_f64(0.75) && first <= FIRST.mul_f64(1.25), "{first:?}");
         advance(first).await;
         assert_eq!(backoff.pause(None), None);
-        backoff.failed(None);
+        backoff.failed(None, Duration::ZERO);
         assert!(backoff.pause(None).unwrap() >= FIRST.mul_f64(1.5));
-        backoff.succeeded(None);
-        assert_eq!(backoff.pause(None), None);
+        backoff.failed(None, STEADY);
+        assert!(backoff.pause(None).unwrap() <= FIRST.mul_f64(1.25));
     }
 }

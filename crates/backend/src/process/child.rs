@@ -16,7 +16,7 @@ use std::{process::Stdio, sync::Arc};
 use tokio::{
     process::{ChildStdin, ChildStdout, Command},
     sync::watch,
-    time::{Duration, sleep},
+    time::{Duration, Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_core::config::Span;
@@ -40,6 +40,7 @@ pub(crate) struct Starter {
     backoff: Arc<Backoff>,
     watchdog: Option<Arc<Watchdog>>,
     tracker: TaskTracker,
+    closing: CancellationToken,
     lines: Arc<Seldom>,
     ends: Arc<Seldom>,
 }
@@ -63,14 +64,19 @@ pub(crate) struct Started {
 /// A running process. Dropping it ends the process, in order and in the background.
 pub(crate) struct Process {
     id: u32,
-    owner: Owner,
-    backoff: Arc<Backoff>,
     closing: CancellationToken,
     ended: watch::Receiver<Option<Arc<str>>>,
 }
 
 impl Starter {
-    pub(crate) fn new(backend: &Arc<str>, program: Program, watchdog: Option<Arc<Watchdog>>, tracker: &TaskTracker) -> Self {
+    /// Everything that it started ends when `closing` is cancelled.
+    pub(crate) fn new(
+        backend: &Arc<str>,
+        program: Program,
+        watchdog: Option<Arc<Watchdog>>,
+        tracker: &TaskTracker,
+        closing: &CancellationToken,
+    ) -> Self {
         Self {
             backend: Arc::clone(backend),
             allotment: Allotment::new(program.max, program.max_per_principal),
@@ -78,6 +84,7 @@ impl Starter {
             backoff: Arc::default(),
             watchdog,
             tracker: tracker.clone(),
+            closing: closing.clone(),
             lines: Arc::new(Seldom::new(LINES, MINUTE)),
             ends: Arc::new(Seldom::new(ENDS, MINUTE)),
         }
@@ -114,7 +121,7 @@ impl Starter {
         if let Some(watchdog) = &self.watchdog {
             watchdog.watch(group);
         }
-        let (closing, (told, ended)) = (CancellationToken::new(), watch::channel(None));
+        let (closing, (told, ended)) = (self.closing.child_token(), watch::channel(None));
         let listener = Listener { backend: Arc::clone(&self.backend), secrets: environment.into_secrets(), lines: Arc::clone(&self.lines) };
         self.tracker.spawn(stderr::listen(errors, listener, ended.clone()));
         let tended = Tended {
@@ -126,10 +133,11 @@ impl Starter {
             seat,
             backoff: Arc::clone(&self.backoff),
             key: owner.key,
+            begun: Instant::now(),
             log: Arc::clone(&self.ends),
         };
         self.tracker.spawn(tended.run());
-        let process = Process { id, owner, backoff: Arc::clone(&self.backoff), closing, ended };
+        let process = Process { id, closing, ended };
         Ok(Started { process, stdin, stdout })
     }
 
@@ -155,19 +163,10 @@ impl Starter {
 }
 
 impl Process {
+    #[cfg(test)]
     /// The id that the system knows it by.
     pub(crate) fn id(&self) -> u32 {
         self.id
-    }
-
-    /// Whose it is.
-    pub(crate) fn owner(&self) -> Owner {
-        self.owner
-    }
-
-    /// It does its work: an end later on is no failure to start.
-    pub(crate) fn works(&self) {
-        self.backoff.succeeded(self.owner.key);
     }
 
     /// Cancelled when it is to end. Whoever holds its standard input lets go of it then, since that is how it is asked.
@@ -180,7 +179,14 @@ impl Process {
         self.closing.cancel();
     }
 
+    /// Whether it has ended.
+    #[cfg(test)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
     /// How it ended, as `its process ended with …`; waits until it has.
+    #[cfg(test)]
     pub(crate) async fn ended(&self) -> Arc<str> {
         how_it_ended(self.ended.clone()).await
     }
@@ -188,11 +194,6 @@ impl Process {
     /// The same, to keep apart from the handle.
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.ended.clone()
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.borrow().is_some()
     }
 }
 

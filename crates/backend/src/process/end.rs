@@ -6,7 +6,7 @@ use std::{io, process::ExitStatus, sync::Arc};
 use tokio::{
     process::Child,
     sync::watch,
-    time::{Duration, sleep, timeout},
+    time::{Duration, Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +77,7 @@ pub(super) struct Tended {
     pub(super) seat: Seat,
     pub(super) backoff: Arc<Backoff>,
     pub(super) key: Option<SessionKey>,
+    pub(super) begun: Instant,
     pub(super) log: Arc<Seldom>,
 }
 
@@ -91,7 +92,7 @@ impl Tended {
         let how: Arc<str> = match by_itself {
             Some(status) => {
                 let how = describe(&status);
-                self.backoff.failed(self.key);
+                self.backoff.failed(self.key, self.begun.elapsed());
                 if self.log.may() {
                     tracing::warn!(backend = &*self.backend, "{how}");
                 }

@@ -8,7 +8,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long anything may take before a test fails.
 const LONG: Duration = Duration::from_secs(20);
@@ -21,7 +21,7 @@ fn script(folder: &Path, text: &str) -> Program {
 }
 
 fn starter(program: Program, tracker: &TaskTracker) -> Starter {
-    Starter::new(&"b".into(), program, None, tracker)
+    Starter::new(&"b".into(), program, None, tracker, &CancellationToken::new())
 }
 
 async fn start(starter: &Starter) -> Started {
@@ -236,7 +236,7 @@ async fn the_helper_hears_of_each_process_and_of_its_end() {
     let watchdog = Arc::new(Watchdog::new(sh, args.map(Into::into).to_vec()));
     let tracker = TaskTracker::new();
     let program = script(folder.path(), "cat");
-    let starter = Starter::new(&"b".into(), Program { env: Vec::new(), ..program }, Some(watchdog), &tracker);
+    let starter = Starter::new(&"b".into(), Program { env: Vec::new(), ..program }, Some(watchdog), &tracker, &CancellationToken::new());
     let first = start(&starter).await;
     let (id, second) = (first.process.id(), start(&starter).await);
     drop(first);

@@ -105,6 +105,16 @@ impl Switch {
         self.over.cancelled().await;
     }
 
+    /// Whether nobody waits for an answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state().seats.is_empty()
+    }
+
+    /// The ids of the requests in flight.
+    pub(crate) fn seated(&self) -> Vec<u64> {
+        self.state().seats.iter().map(|seat| seat.id).collect()
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.state().ended.is_some()
     }

@@ -1,0 +1,292 @@
+//! One process and those who talk to it.
+//!
+//! A process of a legacy server holds one MCP session, so it has one tenant, unless the configuration has callers share it: then the first
+//! one's `initialize` goes out and the others get its answer, since servers refuse a second one. Ids of requests are unique at a backend,
+//! so answers find their tenant by themselves.
+
+use crate::{
+    Backend, ErrorKind,
+    outgoing::Audience,
+    pipe::{ChildPipe, Inbound, Link, Pipe},
+    session::Switch,
+    watch::answer_to,
+};
+use bytes::Bytes;
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError, Weak,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::watch;
+use vmcp_core::{
+    frame::{Message, error_object, error_response, response_head, single_line},
+    plugin::BoxFuture,
+};
+
+/// How many messages one line may hold; only revision 2025-03-26 has more than one.
+const BATCH: usize = 64;
+
+/// A process with its tenants.
+pub(crate) struct Den {
+    backend: Weak<Backend>,
+    pipe: OnceLock<ChildPipe>,
+    state: Mutex<State>,
+    /// Changes with the greeting.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    tenants: Vec<Arc<Switch>>,
+    greeting: Greeting,
+    ended: Option<ErrorKind>,
+}
+
+/// How far `initialize` has come.
+#[derive(Default)]
+enum Greeting {
+    #[default]
+    Open,
+    /// It was sent for this tenant, with this id.
+    Asked(Arc<Switch>, String),
+    /// The result.
+    Given { result: Bytes, is_confirmed: bool },
+}
+
+/// What a tenant's `initialize` comes to.
+enum Turn {
+    Ask,
+    Wait,
+    Have(Bytes),
+    Over(ErrorKind),
+}
+
+impl Den {
+    pub(super) fn new(backend: &Arc<Backend>) -> Arc<Self> {
+        Arc::new(Self { backend: Arc::downgrade(backend), pipe: OnceLock::new(), state: Mutex::default(), changed: watch::Sender::new(()) })
+    }
+
+    /// The process moves in.
+    pub(super) fn furnish(&self, pipe: ChildPipe) {
+        let _ = self.pipe.set(pipe);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A way to the process for somebody, who opens a session with `initialize` or does not. When the last one is closed or dropped, the process ends.
+    pub(super) fn join(self: &Arc<Self>, switch: Arc<Switch>, greets: bool) -> Link {
+        let ended = {
+            let mut state = self.state();
+            state.tenants.push(Arc::clone(&switch));
+            state.ended.clone()
+        };
+        if let Some(why) = ended {
+            switch.end(why);
+        }
+        let tenant = Tenant { den: Arc::clone(self), switch: Arc::clone(&switch), is_greeted: AtomicBool::new(!greets) };
+        Link { pipe: Arc::new(tenant), switch }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended.is_some()
+    }
+
+    /// Whether no request is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().tenants.iter().all(|switch| switch.is_idle())
+    }
+
+    pub(super) fn close(&self) {
+        if let Some(pipe) = self.pipe.get() {
+            pipe.end();
+        }
+    }
+
+    fn leave(&self, switch: &Arc<Switch>) {
+        let mut state = self.state();
+        state.tenants.retain(|tenant| !Arc::ptr_eq(tenant, switch));
+        if matches!(&state.greeting, Greeting::Asked(asker, _) if Arc::ptr_eq(asker, switch)) {
+            // Its answer never came: the next one asks.
+            state.greeting = Greeting::Open;
+        }
+        let is_last = state.tenants.is_empty();
+        drop(state);
+        self.changed.send_replace(());
+        if is_last {
+            self.close();
+        }
+    }
+
+    fn turn(&self, switch: &Arc<Switch>, id: &str) -> Turn {
+        let mut state = self.state();
+        match (&state.ended, &state.greeting) {
+            (Some(why), _) => Turn::Over(why.clone()),
+            (None, Greeting::Given { result, .. }) => Turn::Have(result.clone()),
+            (None, Greeting::Asked(..)) => Turn::Wait,
+            (None, Greeting::Open) => {
+                state.greeting = Greeting::Asked(Arc::clone(switch), id.to_owned());
+                Turn::Ask
+            }
+        }
+    }
+
+    /// Whether `notifications/initialized` is still to be sent.
+    fn confirms(&self) -> bool {
+        match &mut self.state().greeting {
+            Greeting::Given { is_confirmed, .. } => !std::mem::replace(is_confirmed, true),
+            Greeting::Open | Greeting::Asked(..) => true,
+        }
+    }
+
+    /// Keeps the answer to `initialize` for those who come later.
+    fn hear_greeting(&self, line: &Bytes) {
+        let mut state = self.state();
+        let Greeting::Asked(_, asked) = &state.greeting else { return };
+        let Ok((messages, _)) = Message::parse_batch(line, BATCH) else { return };
+        for message in &messages {
+            match message {
+                Message::Response(response) if response.id.raw() == asked => {
+                    let result = line.slice_ref(response.result.as_bytes());
+                    state.greeting = Greeting::Given { result, is_confirmed: false };
+                }
+                Message::Error(Some(id), _) if id.raw() == asked => state.greeting = Greeting::Open,
+                _ => continue,
+            }
+            drop(state);
+            self.changed.send_replace(());
+            return;
+        }
+    }
+}
+
+impl Inbound for Den {
+    fn message(&self, line: Bytes, say: &dyn Fn(Bytes)) {
+        let Some(backend) = self.backend.upgrade() else { return };
+        self.hear_greeting(&line);
+        let tenants = self.state().tenants.clone();
+        match tenants.as_slice() {
+            [] => {}
+            [only] => only.route(&backend, &line, say),
+            several => {
+                // Nobody can say whose call a question, or a message of the log, belongs to.
+                let Ok((messages, _)) = Message::parse_batch(&line, BATCH) else { return };
+                for message in &messages {
+                    match message {
+                        Message::Request(request) => return say(answer_to(&request.method, request.id.raw()).into()),
+                        Message::Notification(notification) if notification.method == "notifications/message" => return,
+                        _ => {}
+                    }
+                }
+                several.iter().for_each(|tenant| tenant.route(&backend, &line, say));
+            }
+        }
+    }
+
+    fn dropped(&self, why: ErrorKind) {
+        let Some(backend) = self.backend.upgrade() else { return };
+        let mut only: Vec<(Arc<Switch>, u64)> = Vec::new();
+        for tenant in &self.state().tenants {
+            only.extend(tenant.seated().into_iter().map(|id| (Arc::clone(tenant), id)));
+        }
+        // With several in flight, nothing says whose answer it was; their time will run out.
+        if let [(tenant, id)] = only.as_slice() {
+            const INTERNAL: i64 = -32603;
+            let error = error_object(INTERNAL, &format!("the backend `{}` {why}", backend.name()), None);
+            tenant.route(&backend, &error_response(Some(&id.to_string()), &error).into(), &|_| ());
+        } else {
+            tracing::warn!(backend = &**backend.name(), "a message was dropped: {why}");
+        }
+    }
+
+    fn ended(&self, why: ErrorKind) {
+        let tenants = {
+            let mut state = self.state();
+            state.ended.get_or_insert_with(|| why.clone());
+            std::mem::take(&mut state.tenants)
+        };
+        tenants.iter().for_each(|tenant| tenant.end(why.clone()));
+        self.changed.send_replace(());
+        if let Some(backend) = self.backend.upgrade()
+            && let Some(programs) = backend.wire().programs()
+        {
+            programs.forget(self);
+        }
+    }
+}
+
+/// One way to a process.
+struct Tenant {
+    den: Arc<Den>,
+    switch: Arc<Switch>,
+    /// Nothing of the handshake is to come: messages need no look.
+    is_greeted: AtomicBool,
+}
+
+impl Tenant {
+    /// Whether the message has to be written, after looking at what belongs to the handshake.
+    async fn is_to_be_sent(&self, message: &Bytes) -> Result<bool, ErrorKind> {
+        let Ok((messages, _)) = Message::parse_batch(message, 1) else { return Ok(true) };
+        match messages.first() {
+            Some(Message::Request(request)) if request.method == "initialize" => self.greet(request.id.raw()).await,
+            Some(Message::Notification(notification)) if notification.method == "notifications/initialized" => {
+                self.is_greeted.store(true, Ordering::Relaxed);
+                Ok(self.den.confirms())
+            }
+            _ => Ok(true),
+        }
+    }
+
+    async fn greet(&self, id: &str) -> Result<bool, ErrorKind> {
+        let mut changed = self.den.changed.subscribe();
+        loop {
+            match self.den.turn(&self.switch, id) {
+                Turn::Ask => return Ok(true),
+                Turn::Over(why) => return Err(why),
+                Turn::Have(result) => {
+                    let mut answer = response_head(id);
+                    answer.extend_from_slice(&result);
+                    answer.push(b'}');
+                    if let Some(backend) = self.den.backend.upgrade() {
+                        self.switch.route(&backend, &answer.into(), &|_| ());
+                    }
+                    return Ok(false);
+                }
+                Turn::Wait => _ = changed.changed().await,
+            }
+        }
+    }
+}
+
+impl Pipe for Tenant {
+    fn send<'a>(&'a self, message: Bytes, _: Audience<'a>) -> BoxFuture<'a, Result<(), ErrorKind>> {
+        Box::pin(async move {
+            if !self.is_greeted.load(Ordering::Relaxed) && !self.is_to_be_sent(&message).await? {
+                return Ok(());
+            }
+            let Some(pipe) = self.den.pipe.get() else { return Err(ErrorKind::ShuttingDown) };
+            let sent = pipe.put(single_line(message)).await;
+            // Why it takes no more is known by then, or soon.
+            sent.map_err(|error| self.den.state().ended.clone().map_or(error, as_unsent))
+        })
+    }
+
+    fn close(&self) {
+        self.den.leave(&self.switch);
+        self.switch.end(ErrorKind::Lost("the session was closed".to_owned()));
+    }
+}
+
+/// An end, as the reason why something was never sent.
+fn as_unsent(why: ErrorKind) -> ErrorKind {
+    match why {
+        ErrorKind::Lost(why) => ErrorKind::Connect(why),
+        other => other,
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        self.den.leave(&self.switch);
+    }
+}
