@@ -1,0 +1,105 @@
+"""A server over standard input and output with tools that tell of its process.
+
+Its first argument is what it speaks: `legacy`, `modern`, `silent` (legacy, and it says nothing to what it does not know), `noisy`
+(legacy, and it writes to both outputs what belongs to neither), or `stubborn` (legacy, and it ends only when it is killed).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+KIND = sys.argv[1]
+MODERN = "2026-07-28"
+lock = threading.Lock()
+count = 0
+cancelled = []
+initialized = 0
+child = None
+
+TOOLS = ["facts", "crash", "hang", "echo", "big"]
+
+
+def say(message):
+    with lock:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+def lists():
+    return [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]
+
+
+def result(id, members):
+    if KIND == "modern":
+        members = {"resultType": "complete", **members}
+    say({"jsonrpc": "2.0", "id": id, "result": members})
+
+
+def caching():
+    return {"ttlMs": 0, "cacheScope": "public"} if KIND == "modern" else {}
+
+
+def call(id, params):
+    global count
+    count += 1
+    name, arguments = params["name"], params.get("arguments", {})
+    if name == "crash":
+        os._exit(7)
+    if name == "hang":
+        return
+    if name == "big":
+        return result(id, {"content": [{"type": "text", "text": "x" * arguments["bytes"]}]})
+    facts = {
+        "pid": os.getpid(),
+        "child": child.pid if child else None,
+        "count": count,
+        "token": os.environ.get("TOKEN"),
+        "given": os.environ.get("GIVEN"),
+        "gateway": os.environ.get("GATEWAY_SECRET"),
+        "cancelled": cancelled,
+        "initialized": initialized,
+        "arguments": arguments,
+    }
+    result(id, {"content": [], "structuredContent": facts})
+
+
+def answer(request):
+    global initialized
+    id, method, params = request.get("id"), request.get("method"), request.get("params") or {}
+    if method == "notifications/cancelled":
+        cancelled.append(params.get("requestId"))
+    elif method == "notifications/initialized":
+        initialized += 1
+    elif id is None or method is None:
+        pass
+    elif method == "server/discover" and KIND == "modern":
+        result(id, {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, **caching()})
+    elif method == "initialize" and KIND != "modern":
+        if initialized:
+            say({"jsonrpc": "2.0", "id": id, "error": {"code": -32600, "message": "initialized already"}})
+        else:
+            info = {"name": "stdio", "version": "1"}
+            result(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info})
+    elif method == "tools/list":
+        result(id, {"tools": lists(), **caching()})
+    elif method == "tools/call":
+        call(id, params)
+    elif method == "ping":
+        result(id, {})
+    elif KIND != "silent":
+        say({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no such method"}})
+
+
+if KIND == "noisy":
+    print("Server started, listening", flush=True)
+    print("the token is " + os.environ.get("TOKEN", "none"), file=sys.stderr, flush=True)
+if KIND == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+for line in sys.stdin:
+    answer(json.loads(line))
+while KIND == "stubborn":
+    signal.pause()
