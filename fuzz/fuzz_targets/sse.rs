@@ -39,7 +39,7 @@ fn read(pieces: &[&[u8]], limit: usize) -> Said {
         reader.push(Bytes::copy_from_slice(piece));
         loop {
             match reader.next() {
-                Ok(Some(SseEvent { data, is_message })) => said.events.push((data.to_vec(), is_message)),
+                Ok(Some(SseEvent { data, is_message, .. })) => said.events.push((data.to_vec(), is_message)),
                 Ok(None) => break,
                 Err(_) => {
                     said.too_large = true;
