@@ -110,6 +110,15 @@ impl Failure {
         Self::with_data(code, "Resource not found", Some(&uri_data(uri)))
     }
 
+    /// The error with which a client answered what was asked of it: ends the call that asked.
+    pub(crate) fn of_client(object: Bytes) -> Self {
+        let code = parsed(&object).and_then(|object| object.get("code")?.parse().ok());
+        code.map_or_else(
+            || Self::new(code::INTERNAL, "the client answered with an error that cannot be read"),
+            |code| Self::told(code, object.clone()),
+        )
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(code::CANCELLED, "the request was cancelled")
     }
@@ -131,13 +140,18 @@ impl Failure {
                 Some(uri) => Self::unknown_resource(uri, caller),
                 None => Self::recoded(&object, code::INVALID_PARAMS),
             },
-            (Era::Modern, _, code::URL_ELICITATION_REQUIRED) => Self::with_data(
-                code::MISSING_CAPABILITY,
-                "the backend asks for URL elicitation, which cannot be relayed to this caller",
-                Some(r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#),
-            ),
+            (Era::Modern, _, code::URL_ELICITATION_REQUIRED) => {
+                Self::missing_capability("the backend asks for URL elicitation", r#"{"elicitation":{"url":{}}}"#)
+            }
             _ => Self::told(code, object),
         }
+    }
+
+    /// The request declares too little for what it leads to (2026-07-28, basic/index, error codes). `required` is the JSON text of a
+    /// `ClientCapabilities` object.
+    pub(crate) fn missing_capability(why: &str, required: &str) -> Self {
+        let message = format!("{why}, which this request did not declare in `clientCapabilities`");
+        Self::with_data(code::MISSING_CAPABILITY, &message, Some(&format!("{{\"requiredCapabilities\":{required}}}")))
     }
 
     /// An error under another code, with everything else as it was.

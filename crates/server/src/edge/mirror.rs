@@ -1,7 +1,10 @@
 //! Headers that repeat the body (2026-07-28, basic/transports/streamable-http; SEP-2243): who processes the body has to compare them.
 
 use super::decimal::is_same_number;
-use crate::{failure::Failure, lane::Carried};
+use crate::{
+    failure::Failure,
+    lane::{Carried, is_task_method},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use std::borrow::Cow;
@@ -30,7 +33,7 @@ pub(crate) fn check_mirrored(headers: &HeaderMap, method: &str, params: &RawObje
 
 /// The parameter that `Mcp-Name` repeats (2026-07-28, basic/transports/streamable-http; SEP-2663 for tasks).
 fn mirrored(method: &str) -> Option<&'static str> {
-    if method.starts_with("tasks/") { Some("taskId") } else { Carried::from_method(method)?.mirrored() }
+    if is_task_method(method) { Some("taskId") } else { Carried::from_method(method)?.mirrored() }
 }
 
 /// Compares the headers that repeat arguments (`x-mcp-header` in the tool's schema) with the arguments.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Journal, Requester, list_kind},
+    lane::{Caller, Carried, Journal, Requester, is_task_method, list_kind},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -88,7 +88,8 @@ pub(super) async fn answer(
 ) -> Result<Bytes, Failure> {
     let method = &*request.method;
     let (carried, list) = (Carried::from_method(method), list_kind(method));
-    if carried.is_none() && list.is_none() && method != "server/discover" {
+    let is_task = is_task_method(method);
+    if carried.is_none() && list.is_none() && !is_task && method != "server/discover" {
         return Err(Failure::unknown_method(method));
     }
     let (params, capabilities) = check(incoming, request)?;
@@ -100,6 +101,7 @@ pub(super) async fn answer(
             Box::pin(incoming.snapshot.carry(&caller, carried, params, requester, journal)).await
         }
         (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
+        (None, None) if is_task => Box::pin(incoming.snapshot.carry_task(&caller, method, params, requester)).await,
         (None, None) => incoming.snapshot.discover(),
     }
 }

@@ -4,7 +4,7 @@ use super::plan::{EndpointPlan, Strategy};
 use crate::{
     edge::Guard,
     gateway::BuildError,
-    lane::{ServerFacts, Shares},
+    lane::{Seals, ServerFacts, Shares},
     session::{EndpointId, SessionTable},
     views::{ListObserver, Viewer, ViewerKey, Views, ViewsSettings},
 };
@@ -63,6 +63,7 @@ pub(crate) struct Built {
     pub(crate) guard: Guard,
     pub(crate) limits: Bounds,
     pub(crate) shares: Arc<Shares>,
+    pub(crate) seals: Seals,
 }
 
 impl Deref for Snapshot {
@@ -123,6 +124,7 @@ impl Snapshot {
 impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
         let Common { authenticator, sessions, shares, generation, watchdog } = common;
+        let seals = Seals::new(sessions.secrets());
         let loopback = config.listen.ip().is_loopback();
         let observer = Arc::new(ListObserver::default());
         let common = SharedOptions {
@@ -161,6 +163,7 @@ impl Built {
                 max_per_session: config.limits.max_requests_per_session as usize,
             },
             shares,
+            seals,
             auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
             config,
             generation,
@@ -170,6 +173,11 @@ impl Built {
             policy: plan.policy,
             authenticator,
         })
+    }
+
+    /// How long a call of one backend may take in all.
+    pub(crate) fn max_duration(&self, backend: usize) -> Duration {
+        duration(self.config.backends.get(backend).and_then(|backend| backend.max_duration), MAX_DURATION)
     }
 
     /// Starts what goes on in the background.

@@ -1,12 +1,19 @@
 //! The two lanes that a request takes: raw where it is only carried, typed where the gateway answers it itself.
 
+mod asking;
 mod bridge;
 mod carried;
 mod follow;
+mod input;
 mod journal;
+mod question;
 mod raw;
 mod requester;
+mod rounds;
+mod seals;
 mod share;
+mod tasks;
+mod together;
 mod typed;
 mod unambiguous;
 mod way;
@@ -14,7 +21,9 @@ mod way;
 pub(crate) use carried::Carried;
 pub(crate) use journal::Journal;
 pub(crate) use requester::{Given, Requester, Unanswered};
+pub(crate) use seals::Seals;
 pub(crate) use share::Shares;
+pub(crate) use tasks::is_task_method;
 pub(crate) use typed::{ServerFacts, list_kind};
 
 use crate::{session::ClientSession, views::Viewer};

@@ -1,8 +1,11 @@
 //! The raw lane: find the owner, send the parameters as they are, pass on what comes back.
 
 use super::{
-    Caller, Journal, Requester, bridge,
+    Caller, Journal, Requester,
+    asking::Ask,
+    bridge,
     carried::{Carried, Subject},
+    input::{Brought, RESPONSES},
     unambiguous::check_unambiguous,
     way::{Route, Way, ahead},
 };
@@ -16,7 +19,7 @@ use vmcp_backend::{Answer, Event};
 use vmcp_core::{
     Era,
     catalogue::Unlisted,
-    frame::{RawObject, error_object},
+    frame::{Edit, RawObject, ResultKind, error_object},
 };
 
 impl Snapshot {
@@ -36,6 +39,7 @@ impl Snapshot {
         {
             return Err(Failure::invalid_params("`arguments` has to be an object"));
         }
+        let brought = if caller.era == Era::Modern { Brought::read(params)? } else { None };
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let viewer = caller.viewer();
@@ -48,15 +52,33 @@ impl Snapshot {
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
             journal.owner(backend.name());
             tracing::trace!(method = carried.method(), backend = &**backend.name(), "sending");
+            let mut changes: &[Edit<'_>] = &[];
+            if brought.is_some() && backend.known_era(caller.era) == Some(Era::Legacy) {
+                if brought.as_ref().is_some_and(|brought| brought.state.is_some()) {
+                    return Err(Failure::invalid_params("this `requestState` was not given for this request; send the request without it"));
+                }
+                changes = &[Edit::Remove(RESPONSES)];
+            }
             // Only a name that is another one at the backend is written anew.
             let renamed = route.original.as_deref().and_then(|original| carried.renamed(params, original));
             let renamed = renamed.as_deref();
             let way = Way { backend, carried, subject, name: &name, params, route: &route, renamed, caller, token };
-            let mut exchange = way.send(&[]).await?;
+            let mut exchange = way.send(changes).await?;
             tracing::trace!(method = carried.method(), backend = &**backend.name(), era = %exchange.era(), "an answer has begun");
             loop {
                 match exchange.next().await.map_err(|error| Failure::backend(&error))? {
-                    Event::Result(result) => return bridge::result(carried, caller.era, exchange.era(), exchange.result_traits(), result),
+                    Event::Result(result) => {
+                        let (era, traits) = (exchange.era(), exchange.result_traits());
+                        return match (traits.kind, caller.era) {
+                            (ResultKind::InputRequired, Era::Legacy) if era == Era::Modern => {
+                                drop(exchange);
+                                Box::pin(way.rounds(result, requester, self.max_duration(route.backend))).await
+                            }
+                            (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
+                            (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, result),
+                            _ => bridge::result(carried, caller.era, era, traits, result),
+                        };
+                    }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
                         // The tool's schema has changed since it was listed: the request was not run.
                         renewed = true;
@@ -68,6 +90,9 @@ impl Snapshot {
                         break;
                     }
                     Event::Error { code, object } => return way.error(code, object, exchange.era()),
+                    Event::Request { id, method, params } if caller.era == Era::Legacy => {
+                        return Box::pin(way.asking(exchange, Ask { id, method, params }, requester)).await;
+                    }
                     Event::Request { id, .. } => {
                         let refusal = error_object(code::METHOD_NOT_FOUND, "the caller cannot be asked", None);
                         exchange.respond(&id, &Answer::Error(refusal.into()), None);

@@ -136,7 +136,9 @@ fn declared(capabilities: Option<&str>) -> Result<CapabilitySet, Failure> {
     match capabilities {
         None | Some("null") => Ok(CapabilitySet::NONE),
         Some(text) if text.starts_with('{') => {
-            Ok(serde_json::from_str(text).ok().and_then(|value| CapabilitySet::from_json(&value)).unwrap_or_default())
+            let set = serde_json::from_str(text).ok().and_then(|value| CapabilitySet::from_json(&value)).unwrap_or_default();
+            // Tasks as an extension are only for those who can be given one as a result (SEP-2663).
+            Ok(CapabilitySet::from_bits(set.bits() & !CapabilitySet::TASKS.bits()))
         }
         Some(_) => Err(Failure::invalid_params("initialize: `capabilities` has to be an object")),
     }

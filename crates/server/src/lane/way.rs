@@ -3,6 +3,8 @@
 use super::{
     Caller,
     carried::{Carried, Subject},
+    input::{MAX, Required, required},
+    question::mode,
 };
 use crate::failure::{Failure, code};
 use bytes::Bytes;
@@ -10,9 +12,9 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use vmcp_backend::{Backend, Call, Exchange};
 use vmcp_core::{
-    Era, LoggingLevel,
+    CapabilitySet, Era, LoggingLevel,
     catalogue::ParamHeader,
-    frame::{Edit, RawObject, notification},
+    frame::{Edit, RawObject, elements, notification},
 };
 
 /// Where a request goes.
@@ -68,6 +70,20 @@ impl Way<'_> {
         self.backend.call(call).await.map_err(|error| Failure::backend(&error))
     }
 
+    /// A modern backend's result that asks its modern caller for input: passed on as it is, where it asks for nothing that the caller did
+    /// not declare (2026-07-28, basic/patterns/mrtr).
+    pub(super) fn asked_by_result(&self, result: Bytes) -> Result<Bytes, Failure> {
+        let required = Required::read(std::str::from_utf8(&result).unwrap_or_default())?;
+        for asked in &required.asked {
+            let mode = mode(&asked.method, &asked.params);
+            if !self.caller.capabilities.allows(&asked.method, mode.as_deref()) {
+                let why = format!("backend `{}` asks for {}", self.backend.name(), asked.method);
+                return Err(Failure::missing_capability(&why, needed(&asked.method, mode.as_deref())));
+            }
+        }
+        Ok(result)
+    }
+
     /// What the caller is told of the backend's own error.
     pub(super) fn error(&self, code: i64, object: Bytes, backend: Era) -> Result<Bytes, Failure> {
         if self.carried == Carried::Complete && code == code::METHOD_NOT_FOUND {
@@ -77,9 +93,45 @@ impl Way<'_> {
                 Era::Modern => br#"{"completion":{"values":[]},"resultType":"complete"}"#,
             }));
         }
+        if code == code::URL_ELICITATION_REQUIRED
+            && (self.caller.era, backend) == (Era::Modern, Era::Legacy)
+            && self.carried != Carried::Complete
+            && self.caller.capabilities.contains(CapabilitySet::ELICITATION_URL)
+            && let Some(required) = urls(&object)
+        {
+            return Ok(required);
+        }
         let uri = (self.subject == Subject::Resource).then_some(self.name);
         Err(Failure::passed(code, object, self.caller.era, backend, uri))
     }
+}
+
+/// The capability that a question needs, as JSON text.
+fn needed(method: &str, mode: Option<&str>) -> &'static str {
+    match (method, mode) {
+        ("sampling/createMessage", _) => r#"{"sampling":{}}"#,
+        ("roots/list", _) => r#"{"roots":{}}"#,
+        ("elicitation/create", Some("url")) => r#"{"elicitation":{"url":{}}}"#,
+        ("elicitation/create", _) => r#"{"elicitation":{"form":{}}}"#,
+        _ => "{}",
+    }
+}
+
+/// The URLs that a legacy backend's error -32042 asks to be opened (2025-11-25, client/elicitation), as a modern result asks for them.
+/// Nothing of it has to be remembered: the request that comes again is a new one.
+fn urls(object: &Bytes) -> Option<Bytes> {
+    let object = RawObject::parse(std::str::from_utf8(object).ok()?).ok()?;
+    let data = object.get_object("data")?;
+    let elicitations = elements(data.get("elicitations")?).ok()?;
+    let mut asked = Vec::with_capacity(elicitations.len());
+    for (index, elicitation) in elicitations.into_iter().take(MAX).enumerate() {
+        let params = RawObject::parse(elicitation).ok()?;
+        let mut written = Vec::new();
+        params.write(&[Edit::Set("mode", "\"url\""), Edit::Remove("elicitationId")], &mut written);
+        asked.push((format!("url-{}", index + 1), written));
+    }
+    let asked = asked.iter().map(|(key, params)| (key.as_str(), "elicitation/create", params.as_slice()));
+    (asked.len() > 0).then(|| required(asked, None))
 }
 
 /// What the backend says ahead of its answer, as its caller is told it: progress under the caller's own token, log messages that are as

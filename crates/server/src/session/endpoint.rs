@@ -25,7 +25,7 @@ impl EndpointId {
     }
 
     /// What a session id is sealed together with, so that it opens at this endpoint only. No two endpoints have the same.
-    pub(super) fn seal(&self) -> String {
+    pub(crate) fn seal(&self) -> String {
         match self {
             Self::Main => String::new(),
             Self::Backend(name) => format!(" of backend {name}"),

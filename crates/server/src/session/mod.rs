@@ -18,8 +18,9 @@ pub(crate) use client::{ClientSession, Use};
 pub(crate) use endpoint::EndpointId;
 pub(crate) use reader::{Reader, Writer};
 pub(crate) use replay::Binding;
+pub(crate) use seal::random;
 pub(crate) use stream::{EventStream, Purpose};
-pub(crate) use table::{NoSession, SessionTable, Settings};
+pub(crate) use table::{NoSession, SessionTable, Settings, principal_hash};
 
 pub use seal::KeyError;
 

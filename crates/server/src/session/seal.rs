@@ -32,6 +32,8 @@ pub(crate) struct Ticket {
 /// Seals and opens ids. The first key seals, every key opens.
 pub(crate) struct Sealer {
     keys: Vec<LessSafeKey>,
+    /// The keys themselves, for what else is sealed under keys derived from them.
+    secrets: Vec<[u8; 32]>,
 }
 
 /// Why there is no sealer.
@@ -49,14 +51,22 @@ impl Sealer {
     /// A sealer with these keys; without any, one that is random and ends with the process.
     pub(crate) fn new(keys: &[Vec<u8>]) -> Result<Self, KeyError> {
         let mut opened = Vec::with_capacity(keys.len().max(1));
+        let mut secrets = Vec::with_capacity(keys.len().max(1));
         for (index, key) in keys.iter().enumerate() {
+            secrets.push(key.as_slice().try_into().map_err(|_| KeyError::Malformed(index))?);
             opened.push(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).map_err(|_| KeyError::Malformed(index))?));
         }
         if opened.is_empty() {
             let key: [u8; 32] = random()?;
+            secrets.push(key);
             opened.push(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(|_| KeyError::Malformed(0))?));
         }
-        Ok(Self { keys: opened })
+        Ok(Self { keys: opened, secrets })
+    }
+
+    /// What other keys may be derived from.
+    pub(super) fn secrets(&self) -> &[[u8; 32]] {
+        &self.secrets
     }
 
     /// The id for a ticket of a session at this endpoint. `None` when the operating system has no random bytes.

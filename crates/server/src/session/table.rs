@@ -113,6 +113,11 @@ impl SessionTable {
         &self.common
     }
 
+    /// What keys for other things than sessions may be derived from.
+    pub(crate) fn secrets(&self) -> &[[u8; 32]] {
+        self.sealer.secrets()
+    }
+
     /// Opens a session at an endpoint. `peer` is set where sessions of one address are counted: without authentication, and not on loopback.
     pub(crate) fn create(
         &self,
@@ -286,7 +291,7 @@ impl SessionTable {
 }
 
 /// A principal as 16 bytes: length-prefixed, so that no two pairs of issuer and subject meet.
-fn principal_hash(principal: &Principal) -> [u8; 16] {
+pub(crate) fn principal_hash(principal: &Principal) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     for part in [&principal.issuer, &principal.subject] {
         hasher.update(&(part.len() as u64).to_be_bytes());

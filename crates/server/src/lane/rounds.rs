@@ -1,0 +1,114 @@
+//! A legacy caller of a modern backend that asks for input (2026-07-28, basic/patterns/mrtr): each round's questions become requests on
+//! the call's stream, and the same request goes to the backend again with the answers.
+
+use super::{
+    Caller, Requester, Unanswered, bridge,
+    input::{RESPONSES, Required, STATE},
+    question::{for_legacy, mode},
+    together::together,
+    way::{Way, ahead},
+};
+use crate::failure::{Failure, code};
+use bytes::Bytes;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+use vmcp_backend::Event;
+use vmcp_core::{
+    Era,
+    frame::{Edit, ResultKind, json_string},
+};
+
+/// How often a backend may ask during one call.
+const MAX_ROUNDS: usize = 10;
+/// How long to wait before a request is repeated for which nothing was asked.
+const PAUSE: Duration = Duration::from_millis(200);
+
+impl Way<'_> {
+    /// Goes on with a call whose first answer asks for input, for at most `limit` in all.
+    pub(super) async fn rounds(&self, first: Bytes, requester: &impl Requester, limit: Duration) -> Result<Bytes, Failure> {
+        let too_long = |_| {
+            let name = self.backend.name();
+            Failure::new(code::INTERNAL, &format!("backend `{name}`: the call and what was asked during it took longer than {limit:?}"))
+        };
+        timeout_at(Instant::now() + limit, self.all_rounds(first, requester)).await.map_err(too_long)?
+    }
+
+    async fn all_rounds(&self, mut result: Bytes, requester: &impl Requester) -> Result<Bytes, Failure> {
+        for _ in 0..MAX_ROUNDS {
+            let text = std::str::from_utf8(&result).unwrap_or_default();
+            let required = Required::read(text)?;
+            let mut changes = Vec::with_capacity(2);
+            let responses = if required.asked.is_empty() {
+                sleep(PAUSE).await;
+                None
+            } else {
+                Some(answers(&required, self.caller, requester).await?)
+            };
+            changes.extend(responses.as_deref().map(|responses| Edit::Set(RESPONSES, responses)));
+            changes.extend(required.state.map(|state| Edit::Set(STATE, state)));
+            let mut exchange = self.send(&changes).await?;
+            result = loop {
+                match exchange.next().await.map_err(|error| Failure::backend(&error))? {
+                    Event::Result(result)
+                        if exchange.era() == Era::Modern && exchange.result_traits().kind == ResultKind::InputRequired =>
+                    {
+                        break result;
+                    }
+                    Event::Result(result) => {
+                        return bridge::result(self.carried, self.caller.era, exchange.era(), exchange.result_traits(), result);
+                    }
+                    Event::Error { code, object } => return self.error(code, object, exchange.era()),
+                    Event::Notification { method, params } => {
+                        if let Some(message) = ahead(&method, &params, self.caller, exchange.era(), self.token) {
+                            requester.notified(message).await;
+                        }
+                    }
+                    // Modern backends ask in their results.
+                    Event::Request { .. } | Event::Withdrawn { .. } => {}
+                }
+            };
+        }
+        let name = self.backend.name();
+        Err(Failure::new(code::INTERNAL, &format!("backend `{name}`: asked for input more than {MAX_ROUNDS} times during one call")))
+    }
+}
+
+/// Asks everything at once. The JSON text of `inputResponses`.
+async fn answers(required: &Required<'_>, caller: &Caller, requester: &impl Requester) -> Result<String, Failure> {
+    let revision = caller.session().map_or(vmcp_core::Revision::LATEST_LEGACY, |session| session.revision);
+    let mut questions = Vec::with_capacity(required.asked.len());
+    for asked in &required.asked {
+        let method = &*asked.method;
+        if !caller.capabilities.allows(method, mode(method, &asked.params).as_deref()) {
+            let message = format!("the backend asks for {method}, which the client did not declare");
+            return Err(Failure::new(code::INTERNAL, &message));
+        }
+        let params = for_legacy(method, &asked.params, revision, Era::Modern);
+        let params = params.map_err(|why| Failure::new(code::INTERNAL, &format!("the backend asks for {method}: {why}")))?;
+        questions.push(Box::pin(async move { requester.ask(method, &params).await.map_err(|why| unanswered(method, why)) }));
+    }
+    let given = together(questions).await?;
+    let mut out = vec![b'{'];
+    for (index, (asked, given)) in required.asked.iter().zip(given).enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        json_string(&asked.key, &mut out);
+        out.push(b':');
+        out.extend_from_slice(&given.result);
+    }
+    out.push(b'}');
+    String::from_utf8(out).map_err(|_| Failure::new(code::INTERNAL, "the client's answer is not UTF-8"))
+}
+
+/// A question without an answer ends the call: a modern backend cannot be told of it.
+fn unanswered(method: &str, why: Unanswered) -> Failure {
+    match why {
+        Unanswered::Error(object) => Failure::of_client(object),
+        Unanswered::CannotBeAsked => {
+            let message = format!("the backend asks for {method}, and this client reads no stream on which it could be asked");
+            Failure::new(code::INTERNAL, &message)
+        }
+        Unanswered::Gone => Failure::cancelled(),
+    }
+}
