@@ -10,7 +10,7 @@ use lines::{LineReader, TooLong};
 use vmcp_fuzz::ways_to_cut;
 
 #[allow(dead_code)]
-#[path = "../../crates/backend/src/pipe/lines.rs"]
+#[path = "../../crates/core/src/frame/lines.rs"]
 mod lines;
 
 type Lines = Vec<Result<Vec<u8>, TooLong>>;

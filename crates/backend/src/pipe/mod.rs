@@ -2,7 +2,6 @@
 
 mod child;
 mod events;
-pub(crate) mod lines;
 mod reader;
 #[cfg(test)]
 mod tests;

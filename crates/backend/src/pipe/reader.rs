@@ -1,6 +1,6 @@
 //! Messages from a server, until it ends.
 
-use super::{Inbound, PipeOptions, lines::LineReader};
+use super::{Inbound, PipeOptions};
 use crate::{ErrorKind, process::how_it_ended};
 use bytes::{Bytes, BytesMut};
 use std::{ops::ControlFlow, sync::Arc};
@@ -10,6 +10,7 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use vmcp_core::frame::LineReader;
 
 /// How much is read at a time.
 const READ: usize = 64 * 1024;
