@@ -4,6 +4,7 @@
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
 //! - [`conformance`]: the official conformance suite, run against everything that it can judge here.
 //! - [`offspring`]: what a process started, and whether it is gone.
+//! - [`piped`]: `vmcp stdio`, and a client at its pipe.
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.
 //! - [`server`]: other people's servers, started.
@@ -17,6 +18,7 @@ pub mod client;
 pub mod conformance;
 pub mod fixture;
 pub mod offspring;
+pub mod piped;
 pub mod proc_stat;
 pub mod process;
 pub mod server;

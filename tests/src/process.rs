@@ -109,13 +109,17 @@ pub fn command() -> Result<Command> {
 
 /// What a process wrote so far, with a signal at every line.
 #[derive(Clone)]
-struct Written {
+pub(crate) struct Written {
     text: Arc<Mutex<String>>,
     changed: watch::Sender<()>,
 }
 
 impl Written {
-    fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
+    pub(crate) fn new() -> Self {
+        Self { text: Arc::default(), changed: watch::Sender::new(()) }
+    }
+
+    pub(crate) fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
         let this = self.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
@@ -129,7 +133,7 @@ impl Written {
         })
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -193,7 +197,7 @@ impl Serve {
         command.arg("serve").arg("--config").arg(&file).args(["--log-format", "json"]).args(&self.arguments);
         command.envs(self.env.clone()).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp")?;
-        let output = Written { text: Arc::default(), changed: watch::Sender::new(()) };
+        let output = Written::new();
         let mut changes = output.changed.subscribe();
         let pipes = [output.collect(child.stdout.take().context("no stdout")?), output.collect(child.stderr.take().context("no stderr")?)];
         let listening = async {

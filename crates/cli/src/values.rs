@@ -1,5 +1,6 @@
 //! What the values of flags may be. What cannot be is refused with what to write instead.
 
+use http::HeaderName;
 use std::{
     net::{IpAddr, Ipv4Addr},
     num::NonZeroUsize,
@@ -15,6 +16,13 @@ pub(crate) fn backend(text: &str) -> Result<(String, String), String> {
         Some((name, url)) if !name.is_empty() && !url.is_empty() => Ok((name.to_owned(), url.to_owned())),
         _ => Err("write NAME=URL, for example github=https://mcp.example.com/mcp".to_owned()),
     }
+}
+
+/// `NAME=VARIABLE`, a header and the environment variable that has its value.
+pub(crate) fn header_variable(text: &str) -> Result<(HeaderName, String), String> {
+    let pair = text.split_once('=').filter(|(_, variable)| !variable.is_empty());
+    let pair = pair.and_then(|(name, variable)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, variable.to_owned())));
+    pair.ok_or_else(|| "write NAME=VARIABLE, for example x-github-token=GITHUB_TOKEN".to_owned())
 }
 
 /// An IP address, an IPv6 one with or without brackets.
@@ -51,6 +59,12 @@ mod tests {
         assert_eq!(backend("a=http://a/?x=y"), Ok(("a".to_owned(), "http://a/?x=y".to_owned())));
         assert!(backend("http://a/").is_err());
         assert!(backend("=http://a/").is_err());
+    }
+
+    #[test]
+    fn a_header_from_a_variable_has_both_names() {
+        assert_eq!(header_variable("X-A=A_B"), Ok((HeaderName::from_static("x-a"), "A_B".to_owned())));
+        assert!(header_variable("x-a").is_err() && header_variable("x-a=").is_err() && header_variable("x a=A").is_err());
     }
 
     #[test]

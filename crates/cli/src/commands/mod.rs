@@ -5,6 +5,7 @@ mod demo;
 mod headers;
 mod schema;
 mod serve;
+mod stdio;
 mod tools;
 mod validate;
 mod version;
@@ -18,6 +19,8 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Serve the gateway
     Serve(serve::Serve),
+    /// Serve the gateway to the program that starts this one, over standard input and output
+    Stdio(stdio::Stdio),
     /// Check a configuration and print everything that is wrong with it
     Validate(validate::Validate),
     /// List, call and count the tools of a configuration or of an MCP endpoint
@@ -41,6 +44,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run(terminal),
+        Command::Stdio(stdio) => stdio.run(terminal),
         Command::Validate(validate) => validate.run(terminal),
         Command::Tools(tools) => tools.run(terminal),
         Command::Headers(headers) => headers.run(terminal),

@@ -137,7 +137,8 @@ impl Signals {
         Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) -> anyhow::Result<()> {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<()> {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -152,7 +153,7 @@ impl Signals {
         Ok(Self {})
     }
 
-    async fn next(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<()> {
         tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")
     }
 }

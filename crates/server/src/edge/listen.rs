@@ -15,12 +15,19 @@ use vmcp_core::{CapabilitySet, Era, frame::RawObject};
 
 /// What lives as long as a subscription.
 pub(super) struct Guard {
-    _listening: Listening,
+    listening: Listening,
     _watches: Vec<WatchGuard>,
     /// Sessions at legacy backends, of this subscription alone.
     sessions: Arc<CallerSessions>,
     backends: Vec<Arc<Backend>>,
     caller: Identity,
+}
+
+impl Guard {
+    /// Ends the subscription in order: with the request's result as its last message.
+    pub(super) fn end(&self) {
+        self.listening.end();
+    }
 }
 
 impl Drop for Guard {
@@ -67,6 +74,6 @@ pub(super) async fn open(
     let watches = snapshot.shown().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
     let (listening, messages) = snapshot.views.listen(key, wanted, id);
     let (backends, caller) = (snapshot.backends.clone(), incoming.identity.clone());
-    let guard = Guard { _listening: listening, _watches: watches, sessions, backends, caller };
+    let guard = Guard { listening, _watches: watches, sessions, backends, caller };
     Ok((messages, guard))
 }

@@ -1,4 +1,4 @@
-//! HTTP towards clients.
+//! What clients talk to: HTTP, and pipes.
 
 mod accept;
 mod admin;
@@ -6,6 +6,7 @@ mod attending;
 mod body;
 mod cors;
 mod decimal;
+mod duplex;
 mod guard;
 mod legacy;
 mod listen;

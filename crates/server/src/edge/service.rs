@@ -25,6 +25,7 @@ use tower::Service;
 use vmcp_auth::Identity;
 use vmcp_core::{
     Era,
+    header::Forwarded,
     plugin::{Rejected, RequestHead},
 };
 
@@ -218,9 +219,12 @@ pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: Option<Soc
             authenticator.authenticate(&request).await.map_err(rejected)?
         }
     };
-    let forwarded = snapshot.policy.capture(&head.headers);
-    let forwarded = forwarded.map_err(|error| Failure::http(error.status, code::INVALID_REQUEST, &error.to_string()))?;
-    Ok(Identity::new(authenticated).with_forwarded(forwarded))
+    Ok(Identity::new(authenticated).with_forwarded(captured(snapshot, &head.headers)?))
+}
+
+/// The headers that may be forwarded.
+pub(super) fn captured(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Forwarded, Failure> {
+    snapshot.policy.capture(headers).map_err(|error| Failure::http(error.status, code::INVALID_REQUEST, &error.to_string()))
 }
 
 fn rejected(rejected: Rejected) -> Failure {

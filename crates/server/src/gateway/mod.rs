@@ -18,5 +18,5 @@ pub use origins::{Absent, Origins};
 pub use plan::Checker;
 
 pub(crate) use endpoints::Found;
-pub(crate) use inner::Inner;
+pub(crate) use inner::{InFlight, Inner};
 pub(crate) use snapshot::Snapshot;

@@ -54,6 +54,15 @@ impl Listeners {
     }
 }
 
+impl Listeners {
+    fn end(&self, number: u64) {
+        let Some((_, listener)) = self.open.remove(&number) else { return };
+        let mut result = frame::response_head(&listener.id);
+        result.extend_from_slice(format!("{{\"resultType\":\"complete\",{}}}}}", listener.meta()).as_bytes());
+        listener.send(result);
+    }
+}
+
 impl Listener {
     fn meta(&self) -> String {
         format!("\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{}}}", self.id)
@@ -121,10 +130,7 @@ impl Views {
     /// Ends every subscription in order: with the request's result.
     pub(crate) fn end_listening(&self) {
         for listener in self.listeners.all() {
-            let mut result = frame::response_head(&listener.id);
-            result.extend_from_slice(format!("{{\"resultType\":\"complete\",{}}}}}", listener.meta()).as_bytes());
-            listener.send(result);
-            self.listeners.open.remove(&listener.number);
+            self.listeners.end(listener.number);
         }
     }
 }
@@ -133,6 +139,13 @@ impl Views {
 pub(crate) struct Listening {
     views: Arc<Views>,
     number: u64,
+}
+
+impl Listening {
+    /// Ends the subscription in order: with the request's result.
+    pub(crate) fn end(&self) {
+        self.views.listeners.end(self.number);
+    }
 }
 
 impl Drop for Listening {

@@ -47,7 +47,7 @@ impl Requester for Asker<'_> {
 }
 
 /// Asks on this stream, or on the session's own where the call has none.
-pub(super) async fn ask(session: &Use, stream: Option<Arc<EventStream>>, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
+pub(crate) async fn ask(session: &Use, stream: Option<Arc<EventStream>>, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
     let stream = stream.or_else(|| session.session_stream()).ok_or(Unanswered::CannotBeAsked)?;
     let mut question = session.ask(method, params, None).ok_or(Unanswered::CannotBeAsked)?;
     question.send_on(&stream).await;

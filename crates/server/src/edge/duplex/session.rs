@@ -1,0 +1,101 @@
+//! A legacy client's session over a pipe: one for as long as the pipe, and all that belongs to no request goes on the pipe too.
+
+use super::Peer;
+use crate::{
+    edge::{legacy, post::Incoming, sse::Source},
+    failure::{Failure, code},
+    session::{EventStream, Reader, Use},
+};
+use std::{
+    future::poll_fn,
+    sync::{Arc, PoisonError},
+};
+use vmcp_core::frame::{Request, response_head};
+
+impl Peer {
+    /// Answers `initialize`.
+    pub(super) async fn initialize(self: &Arc<Self>, incoming: Incoming, request: &Request<'_>) {
+        let id = request.id.raw();
+        match self.begin(&incoming, request) {
+            Ok((session, result)) => {
+                let opened = self.open_stream(&session, &incoming);
+                let mut message = response_head(id);
+                message.extend_from_slice(&result);
+                message.push(b'}');
+                self.say(message).await;
+                let peer = Arc::clone(self);
+                self.inner.tracker.spawn(async move { peer.tell(session, incoming, opened).await });
+            }
+            Err(failure) => self.say(failure.message(Some(id))).await,
+        }
+    }
+
+    fn begin(&self, incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<Use>, bytes::Bytes), Failure> {
+        let twice = || Failure::new(code::INVALID_REQUEST, "`initialize` came twice; begin anew to begin another session");
+        if self.session().is_some() {
+            return Err(twice());
+        }
+        let (session, result) = legacy::begin(incoming, request)?;
+        let sessions = &incoming.inner.sessions;
+        let session =
+            Arc::new(sessions.find(&session.id, &session.endpoint, incoming.identity.principal(), None).map_err(legacy::no_session)?);
+        self.session.set(Arc::clone(&session)).map_err(|_| twice())?;
+        Ok((session, result))
+    }
+
+    /// Opens the stream of what belongs to no request, and of questions.
+    fn open_stream(&self, session: &Use, incoming: &Incoming) -> (Arc<EventStream>, Reader) {
+        let opened = session.open_pipe(legacy::binding(incoming));
+        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&opened.0));
+        opened
+    }
+
+    /// Carries what belongs to no request to the client, until no message comes from it any more.
+    async fn tell(&self, session: Arc<Use>, incoming: Incoming, opened: (Arc<EventStream>, Reader)) {
+        let telling = async {
+            let (mut incoming, mut opened) = (incoming, opened);
+            while !self.inner.shutdown.is_cancelled() {
+                self.tell_under(&session, &incoming, opened).await;
+                // The configuration is another one, and so may be what of the headers is forwarded.
+                match self.opener.incoming(&self.inner) {
+                    Ok(now) => incoming = now,
+                    Err(failure) => {
+                        let code = failure.code();
+                        tracing::warn!(code, "the headers of a client at a pipe cannot be forwarded any more; it is not told of changes");
+                        return;
+                    }
+                }
+                opened = self.open_stream(&session, &incoming);
+            }
+        };
+        tokio::select! {
+            () = self.silent() => {}
+            () = telling => {}
+        }
+    }
+
+    /// The same under one configuration.
+    async fn tell_under(&self, session: &Arc<Use>, incoming: &Incoming, (stream, mut reader): (Arc<EventStream>, Reader)) {
+        if !Arc::ptr_eq(&incoming.snapshot, &incoming.inner.snapshot()) {
+            // The configuration changed just now. What ends streams then may have come too early for this one.
+            stream.close();
+        }
+        let views = &incoming.snapshot.views;
+        views.tell(session);
+        let watch = |backend: &Arc<vmcp_backend::Backend>| backend.watch_for(incoming.identity.clone(), &session.backends);
+        let _watches: Vec<_> = incoming.snapshot.backends.iter().map(watch).collect();
+        loop {
+            match poll_fn(|cx| reader.poll_event(cx)).await {
+                Some(message) => self.say(message).await,
+                None => match stream.read_on() {
+                    // The client was slow; it is told now what it could not be told then.
+                    Some(again) => {
+                        reader = again;
+                        views.tell(session);
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+}
