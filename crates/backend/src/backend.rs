@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_auth::Identity;
 use vmcp_core::{
     Era,
@@ -71,6 +71,8 @@ pub struct Backend {
     pub(crate) churn: Seldom,
     errands: Errands,
     pub(crate) watched: AtomicBool,
+    /// Counts the handshakes under way.
+    opening: TaskTracker,
     /// Ends streams and refuses new requests.
     stopping: CancellationToken,
     /// Ends connections.
@@ -147,6 +149,7 @@ impl Backend {
             churn: Seldom::new(1, Duration::from_secs(60)),
             errands: Errands::new(),
             watched: AtomicBool::new(false),
+            opening: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing,
             name,
@@ -307,6 +310,10 @@ impl Backend {
 
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    pub(crate) fn opening(&self) -> &TaskTracker {
+        &self.opening
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

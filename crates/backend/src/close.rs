@@ -19,11 +19,14 @@ impl Backend {
     /// and closes idle connections. Takes at most five seconds. New requests are refused from the start.
     pub async fn close(self: &Arc<Self>) {
         self.stopping().cancel();
-        let sessions: Vec<Arc<Session>> = {
-            let owned = self.owned().all();
-            owned.iter().filter_map(|cell| cell.take()).chain(self.pool().drain()).collect()
-        };
+        self.opening().close();
         let _ = timeout(LIMIT, async {
+            // A handshake under way still brings a session, which its task ends itself.
+            self.opening().wait().await;
+            let sessions: Vec<Arc<Session>> = {
+                let owned = self.owned().all();
+                owned.iter().filter_map(|cell| cell.take()).chain(self.pool().drain()).collect()
+            };
             for some in sessions.chunks(AT_ONCE) {
                 let deletes = some.iter().map(|session| Box::pin(self.deleted(session)) as Boxed<'_, _>).collect();
                 let _ = together(deletes).await;

@@ -20,6 +20,8 @@ use vmcp_core::{
 
 /// A handshake is not waited for longer than this, however patient calls are.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long a handshake may go on when the gateway stops.
+const GRACE: Duration = Duration::from_secs(2);
 const MAX_SESSION_ID: usize = 1024;
 
 impl Backend {
@@ -34,15 +36,35 @@ impl Backend {
         };
         let (tell, told) = oneshot::channel();
         let (backend, holder) = (Arc::clone(self), Arc::clone(holder));
+        let counted = self.opening().token();
         self.shared().spawn(async move {
-            let hands = Box::pin(backend.shake_hands(Audience::from(caller.as_ref()), holder));
-            if let Some(opened) = backend.shared().shutdown().run_until_cancelled(hands).await
-                && let Err(Ok(unwanted)) = tell.send(opened)
-            {
-                backend.close_session(unwanted);
+            let _counted = counted;
+            match backend.shake_hands_or_stop(Audience::from(caller.as_ref()), holder).await {
+                Some(opened) if backend.is_stopping() => {
+                    if let Ok(unwanted) = opened {
+                        backend.delete(Audience::Gateway, &unwanted).await;
+                    }
+                }
+                Some(opened) => {
+                    if let Err(Ok(unwanted)) = tell.send(opened) {
+                        backend.close_session(unwanted);
+                    }
+                }
+                None => {}
             }
         });
         told.await.unwrap_or_else(|_| Err(self.error(Phase::Initialize, ErrorKind::ShuttingDown)))
+    }
+
+    /// A handshake that was begun when the gateway stops has a little time to bring its session, so that it can be ended.
+    async fn shake_hands_or_stop(self: &Arc<Self>, audience: Audience<'_>, holder: Arc<Holder>) -> Option<Result<Arc<Session>, Error>> {
+        let mut hands = Box::pin(self.shake_hands(audience, holder));
+        tokio::select! {
+            opened = &mut hands => return Some(opened),
+            () = self.stopping().cancelled() => {}
+            () = self.shared().shutdown().cancelled() => {}
+        }
+        tokio::time::timeout(GRACE, hands).await.ok()
     }
 
     async fn shake_hands(self: &Arc<Self>, audience: Audience<'_>, holder: Arc<Holder>) -> Result<Arc<Session>, Error> {

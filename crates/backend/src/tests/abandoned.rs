@@ -1,31 +1,56 @@
 //! Sessions that nobody waits for any more: the backend must not be left with them.
 
-use crate::testing::*;
+use crate::{ErrorKind, testing::*};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio::sync::mpsc;
 use vmcp_core::{Era, config::ProtocolEra};
 
 fn legacy_setup() -> Setup {
     Setup::new().keyed().era(ProtocolEra::Legacy)
 }
 
+/// Holds back the answers to `initialize` until it is opened.
+type Gate = Arc<Mutex<Option<mpsc::UnboundedSender<String>>>>;
+
+async fn gated() -> (Server, Gate) {
+    let (gate, base) = (Gate::default(), legacy());
+    let shut = Arc::clone(&gate);
+    let server = Server::start(move |seen| {
+        let answer = base(seen);
+        if seen.rpc() != "initialize" {
+            return answer;
+        }
+        let (sender, step) = feed();
+        *shut.lock().unwrap() = Some(sender);
+        answer.first(step)
+    });
+    (server.await, gate)
+}
+
+#[tokio::test]
+async fn a_handshake_under_way_when_the_gateway_stops_leaves_no_session() {
+    for caller_era in [Era::Legacy, Era::Modern] {
+        let (mut server, gate) = gated().await;
+        let under = legacy_setup().at(&server);
+        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
+        let mut call = Box::pin(under.open(caller_era, &caller, (caller_era == Era::Legacy).then_some(&sessions)));
+        tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
+        let mut closing = Box::pin(under.backend.close());
+        tokio::select! { biased; () = &mut closing => panic!("must wait"), () = tokio::task::yield_now() => {} }
+        gate.lock().unwrap().take();
+        closing.await;
+        assert!(matches!(call.await.map(|_| ()).unwrap_err().kind(), ErrorKind::ShuttingDown), "{caller_era:?}");
+        assert_eq!((server.count("DELETE"), server.count("tools/call")), (1, 0), "{caller_era:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_handshake_that_its_caller_gave_up_ends_and_its_session_is_closed() {
     for caller_era in [Era::Legacy, Era::Modern] {
-        let (gate, base) = (Arc::new(Mutex::new(None)), legacy());
-        let shut = Arc::clone(&gate);
-        let mut server = Server::start(move |seen| {
-            let answer = base(seen);
-            if seen.rpc() != "initialize" {
-                return answer;
-            }
-            let (sender, step) = feed();
-            *shut.lock().unwrap() = Some(sender);
-            answer.first(step)
-        })
-        .await;
+        let (mut server, gate) = gated().await;
         let under = legacy_setup().at(&server);
         let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
         {
