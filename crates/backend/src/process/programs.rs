@@ -104,7 +104,7 @@ impl Programs {
     pub(crate) async fn modern(&self, backend: &Arc<Backend>, audience: Audience<'_>) -> Result<Link, ErrorKind> {
         let owner = self.owner(backend, audience);
         // A caller without sessions has one process for all its requests, whatever a session would have.
-        let is_shared = self.scope.map_or(!backend.policy().has_environment(), |scope| scope == ProcessScope::Shared);
+        let is_shared = self.scope.map_or_else(|| !backend.policy().has_environment(), |scope| scope == ProcessScope::Shared);
         let key = (Era::Modern, owner.key.filter(|_| !is_shared));
         let owner = if is_shared { Owner::default() } else { owner };
         for _ in 0..ROUNDS {

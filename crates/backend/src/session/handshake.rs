@@ -39,12 +39,9 @@ impl Backend {
         let counted = self.opening().token();
         self.shared().spawn(async move {
             let _counted = counted;
-            match backend.shake_hands_or_stop(Audience::from(caller.as_ref()), holder).await {
-                Some(opened) if backend.is_stopping() => {
-                    if let Ok(unwanted) = opened {
-                        backend.delete(Audience::Gateway, &unwanted).await;
-                    }
-                }
+            let opened = backend.shake_hands_or_stop(Audience::from(caller.as_ref()), holder).await;
+            match opened {
+                Some(Ok(unwanted)) if backend.is_stopping() => backend.delete(Audience::Gateway, &unwanted).await,
                 Some(opened) => {
                     if let Err(Ok(unwanted)) = tell.send(opened) {
                         backend.close_session(unwanted);
