@@ -57,6 +57,6 @@ pub use options::{BackendOptions, Observer, Place, Shared, SharedOptions};
 pub use process::{Program, Watchdog, watch_over_servers};
 pub use session::CallerSessions;
 pub use status::BackendStatus;
-pub use subscribe::{Subscribed, Subscription};
+pub use subscribe::{Subscribed, Subscription, Unheard};
 pub use watch::WatchGuard;
 pub use wire::HttpTransport;

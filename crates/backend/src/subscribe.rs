@@ -8,12 +8,12 @@ use crate::{
     session::{Lease, Wish},
 };
 use bytes::Bytes;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vmcp_auth::Identity;
 use vmcp_core::{
     CapabilitySet, Era,
-    frame::{RawObject, json_string},
+    frame::{RawObject, decode_string, elements, json_string},
 };
 
 /// How long to wait until a backend has taken up what is followed.
@@ -48,6 +48,15 @@ pub enum Subscribed {
     },
 }
 
+/// What a backend refused to tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// A resource, by its URI there.
+    Resource(Box<str>),
+    /// A task, by its id there.
+    Task(Box<str>),
+}
+
 impl Backend {
     /// Subscribes to a resource, or ends that (2025-11-25, server/resources; 2026-07-28, basic/patterns/subscriptions). In a legacy
     /// session it is the session's, and is repeated when the session has to be opened anew; at a modern backend it is part of what the
@@ -69,7 +78,7 @@ impl Backend {
         if era == Era::Modern {
             let change = holder.wish(self.id(), Wish::Resource(uri.into()), on).map_err(too_many)?;
             if let (Some(change), true) = (change, on) {
-                let _ = timeout(TAKE_UP.min(self.silence()), holder.taken_up(change)).await;
+                let _ = timeout(TAKE_UP.min(self.silence()), holder.taken_up(self.id(), change)).await;
             }
             return Ok(Subscribed::Done);
         }
@@ -110,6 +119,18 @@ impl Backend {
         }
     }
 
+    /// Waits until the stream of these sessions hears what they follow at this backend, or has been found not to exist; not for long.
+    /// Needs [`Backend::watch_for`]. Gives what the backend refused to tell of.
+    pub async fn heard(&self, sessions: &Arc<CallerSessions>) -> Vec<Unheard> {
+        let holder = sessions.holder();
+        let _ = timeout(TAKE_UP.min(self.silence()), holder.taken_up(self.id(), holder.change())).await;
+        let unheard = |wish| match wish {
+            Wish::Resource(uri) => Unheard::Resource(uri),
+            Wish::Task(id) => Unheard::Task(id),
+        };
+        holder.refused(self.id()).into_iter().map(unheard).collect()
+    }
+
     /// Has the stream of these sessions tell of tasks too, at a modern backend (SEP-2663). `ids` are the backend's own.
     pub fn follow_tasks(self: &Arc<Self>, sessions: &Arc<CallerSessions>, ids: impl IntoIterator<Item = String>) {
         for id in ids {
@@ -134,7 +155,36 @@ pub(crate) fn wanted(wishes: &[Wish]) -> String {
     resources + &tasks
 }
 
+/// The wishes that an acknowledgement leaves out.
+pub(crate) fn refused(wishes: &[Wish], honoured: &RawObject<'_>) -> Vec<Wish> {
+    let named = |member: &str| -> HashSet<String> {
+        let texts = honoured.get(member).and_then(|list| elements(list).ok()).unwrap_or_default();
+        texts.into_iter().filter_map(|text| Some(decode_string(text)?.into_owned())).collect()
+    };
+    let (resources, tasks) = (named("resourceSubscriptions"), named("taskIds"));
+    let is_refused = |wish: &&Wish| match wish {
+        Wish::Resource(uri) => !resources.contains(&**uri),
+        Wish::Task(id) => !tasks.contains(&**id),
+    };
+    wishes.iter().filter(is_refused).cloned().collect()
+}
+
 /// What is declared with a stream: the Tasks extension, where tasks are followed.
 pub(crate) fn declared(wishes: &[Wish]) -> CapabilitySet {
     if wishes.iter().any(|wish| matches!(wish, Wish::Task(_))) { CapabilitySet::TASKS } else { CapabilitySet::NONE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_acknowledgement_leaves_out_is_refused() {
+        let wishes = ["a:1", "a:\"2"].map(|uri| Wish::Resource(uri.into())).into_iter().chain([Wish::Task("a:1".into())]);
+        let wishes: Vec<Wish> = wishes.collect();
+        let refused = |honoured: &str| refused(&wishes, &RawObject::parse(honoured).unwrap());
+        assert_eq!(refused(r#"{"resourceSubscriptions":["a:\u0031","a:\"2"],"taskIds":["a:1"]}"#), []);
+        assert_eq!(refused(r#"{"resourceSubscriptions":["a:1"]}"#), wishes[1..]);
+        assert_eq!(refused(r#"{"taskIds":["a:1"]}"#), wishes[..2]);
+    }
 }

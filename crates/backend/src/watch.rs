@@ -10,16 +10,19 @@ use crate::{
     offers::Offers,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     pipe::Link,
-    session::{Holder, Lease},
+    session::{Holder, Lease, Wish},
     sse::SseReader,
-    subscribe::{declared, wanted},
+    subscribe::{declared, refused, wanted},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -156,6 +159,7 @@ impl Watch {
         if session.pipe.is_some() {
             // What is said comes through the pipe, as long as the session is kept.
             self.comes_back();
+            self.hears_all();
             session.switch.ended().await;
             return End::Ended(Instant::now());
         }
@@ -168,14 +172,23 @@ impl Watch {
             }
             // Most servers without such a stream say 405; whatever else is refused will be refused again.
             Err(ErrorKind::Status { status, .. }) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+                self.hears_all();
                 return End::None;
             }
             Err(_) => return End::Failed,
         };
         let start = Instant::now();
         self.comes_back();
+        self.hears_all();
         used.ended().await;
         End::Ended(start)
+    }
+
+    /// On the stream of a legacy session comes whatever the session follows, now and later.
+    fn hears_all(&self) {
+        if let Some(sessions) = &self.sessions {
+            sessions.holder().take_up(self.backend.id(), u64::MAX, Vec::new());
+        }
     }
 
     /// Between two streams something may have been said that nobody heard.
@@ -210,7 +223,7 @@ impl Watch {
             let Some(mut changes) = changes else { return End::None };
             // There is nothing to take up for whoever waits for this.
             if let Some(holder) = &holder {
-                holder.take_up(change);
+                holder.take_up(backend.id(), change, Vec::new());
             }
             return if timeout(QUIET, changes.changed()).await.is_ok_and(|changed| changed.is_ok()) { End::Changed } else { End::None };
         }
@@ -230,7 +243,7 @@ impl Watch {
         let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: declared(&wishes), log_level: None };
         let method = "subscriptions/listen";
         let body = request_body(id, method, &params, &[], meta, false).into();
-        let hearing = Hearing { holder, change };
+        let hearing = Hearing { backend: backend.id(), holder, wishes, change: AtomicU64::new(change), refused: OnceLock::new() };
         if let Speech::Modern(_, Some(link)) = &speech {
             return self.subscribe_over(link, id, body, &hearing, changes).await;
         }
@@ -244,7 +257,9 @@ impl Watch {
         };
         let Ok(Ok((parts, reply))) = timeout(backend.silence(), backend.transmit(&outgoing)).await else { return End::Failed };
         match parts.status {
-            StatusCode::OK if Content::of(&parts.headers) == Content::Events => until_changed(self.hear(reply, &hearing), changes).await,
+            StatusCode::OK if Content::of(&parts.headers) == Content::Events => {
+                until_changed(self.hear(reply, &hearing), changes, &hearing).await
+            }
             status if status.is_success() || status.is_client_error() => End::None,
             _ => End::Failed,
         }
@@ -270,7 +285,7 @@ impl Watch {
             }
             End::Ended(start)
         };
-        let end = until_changed(hear, changes).await;
+        let end = until_changed(hear, changes, hearing).await;
         drop(taken_back);
         end
     }
@@ -297,9 +312,7 @@ impl Watch {
         // A modern server sends no requests on it, and one message in each event.
         let Ok(Message::Notification(Notification { method, params })) = Message::parse(data) else { return };
         if method == "notifications/subscriptions/acknowledged" {
-            if let Some(holder) = &hearing.holder {
-                holder.take_up(hearing.change);
-            }
+            hearing.opened(params.as_ref());
         } else if !self.backend.hear_change(&method, self.scope())
             && let Some(ear) = hearing.holder.as_ref().and_then(|holder| holder.ear())
         {
@@ -310,13 +323,20 @@ impl Watch {
 }
 
 /// Waits for the end of a subscription, or until other things are to be heard of.
-async fn until_changed(hear: impl Future<Output = End>, changes: Option<watch::Receiver<u64>>) -> End {
+async fn until_changed(hear: impl Future<Output = End>, changes: Option<watch::Receiver<u64>>, hearing: &Hearing) -> End {
     let mut hear = pin!(hear);
     let Some(mut changes) = changes else { return hear.await };
-    let mut changed = pin!(changes.changed());
+    let mut changed = pin!(async {
+        while changes.changed().await.is_ok() {
+            let change = *changes.borrow_and_update();
+            if !hearing.covers(change) {
+                break;
+            }
+        }
+    });
     poll_fn(|cx| match hear.as_mut().poll(cx) {
         Poll::Ready(end) => Poll::Ready(end),
-        Poll::Pending => changed.as_mut().poll(cx).map(|_| End::Changed),
+        Poll::Pending => changed.as_mut().poll(cx).map(|()| End::Changed),
     })
     .await
 }
@@ -335,10 +355,41 @@ impl Drop for TakenBack {
     }
 }
 
-/// For whom a subscription is heard, and which change of its wishes it has taken up.
+/// For whom a subscription is heard, and what of.
 struct Hearing {
+    backend: u64,
     holder: Option<Arc<Holder>>,
-    change: u64,
+    wishes: Vec<Wish>,
+    /// The last change of the wishes that is in there.
+    change: AtomicU64,
+    /// The wishes that the backend refused, once it has acknowledged the others.
+    refused: OnceLock<Vec<Wish>>,
+}
+
+impl Hearing {
+    /// The backend has acknowledged. `params` are those of its notification.
+    fn opened(&self, params: Option<&RawObject<'_>>) {
+        let honoured = params.and_then(|params| params.get_object("notifications"));
+        let refused = honoured.map_or_else(Vec::new, |honoured| refused(&self.wishes, &honoured));
+        let _ = self.refused.set(refused);
+        self.take_up();
+    }
+
+    fn take_up(&self) {
+        if let (Some(holder), Some(refused)) = (&self.holder, self.refused.get()) {
+            holder.take_up(self.backend, self.change.load(Ordering::Relaxed), refused.clone());
+        }
+    }
+
+    /// Whether a change of the wishes leaves those of this backend as they are: then the stream is good for it.
+    fn covers(&self, change: u64) -> bool {
+        let covers = self.holder.as_ref().is_some_and(|holder| holder.wishes(self.backend) == self.wishes);
+        if covers {
+            self.change.store(change, Ordering::Relaxed);
+            self.take_up();
+        }
+        covers
+    }
 }
 
 /// The answer to what a backend asks: `ping` gets one, everything else is not offered. `id` is JSON text.

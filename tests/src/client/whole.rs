@@ -176,30 +176,44 @@ impl Client {
         Reply::read(self.conn.response().await?)
     }
 
+    /// Opens a `subscriptions/listen` with these raw members of `notifications`, over a connection of its own. Gives its first message too.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn subscribe(&self, wanted: &str) -> Result<(Value, Stream)> {
+        self.subscribe_over(Conn::open(self.addr).await?, wanted).await
+    }
+
+    /// As [`Self::subscribe`], over this connection.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn subscribe_over(&self, conn: Conn, wanted: &str) -> Result<(Value, Stream)> {
+        let mut client = Self { conn, ..self.sibling().await? };
+        let rpc = Rpc::new("subscriptions/listen", format!(r#""notifications":{{{wanted}}}"#));
+        let (_, head) = client.start(&rpc).await?;
+        ensure!(head.status == 200, "listening was refused with status {}", head.status);
+        let mut stream = Stream { conn: client.conn, buffer: Vec::new() };
+        let first = stream.next().await?.context("the subscription ended at once")?.json();
+        ensure!(first["method"] == "notifications/subscriptions/acknowledged", "a subscription opened with {first}");
+        Ok((first, stream))
+    }
+
     /// Opens the stream for the gateway's own messages: GET in the legacy era, `subscriptions/listen` in the modern one.
     ///
     /// # Errors
     /// When the gateway refuses.
     pub async fn listen(&self) -> Result<Stream> {
-        let mut client = self.sibling().await?;
-        let head = match client.caller.era {
-            Era::Legacy => {
-                let request = client.caller.get();
-                client.conn.write(&request.bytes()).await?;
-                client.conn.head().await?
-            }
-            Era::Modern => {
-                let wanted = r#""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}"#;
-                client.start(&Rpc::new("subscriptions/listen", wanted)).await?.1
-            }
-        };
-        ensure!(head.status == 200, "listening was refused with status {}", head.status);
-        let mut stream = Stream { conn: client.conn, buffer: Vec::new() };
-        if client.caller.era == Era::Modern {
-            let first = stream.next().await?.context("the subscription ended at once")?.json();
-            ensure!(first["method"] == "notifications/subscriptions/acknowledged", "a subscription opened with {first}");
+        if self.caller.era == Era::Modern {
+            let wanted = r#""toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true"#;
+            return Ok(self.subscribe(wanted).await?.1);
         }
-        Ok(stream)
+        let mut client = self.sibling().await?;
+        let request = client.caller.get();
+        client.conn.write(&request.bytes()).await?;
+        let head = client.conn.head().await?;
+        ensure!(head.status == 200, "listening was refused with status {}", head.status);
+        Ok(Stream { conn: client.conn, buffer: Vec::new() })
     }
 }
 

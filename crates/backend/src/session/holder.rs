@@ -21,8 +21,17 @@ pub(crate) struct Holder {
     wishes: Mutex<Vec<(u64, Wish)>>,
     /// Counts changes of the wishes.
     changes: watch::Sender<u64>,
-    /// The change that streams have taken up last.
-    taken: watch::Sender<u64>,
+    /// What the stream at each backend has taken up.
+    taken: watch::Sender<Vec<Taken>>,
+}
+
+/// What the stream at one backend has taken up.
+struct Taken {
+    backend: u64,
+    /// The last change.
+    change: u64,
+    /// The wishes that the backend left out of its acknowledgement.
+    refused: Vec<Wish>,
 }
 
 /// One thing that a holder wants to hear of.
@@ -46,7 +55,7 @@ impl Holder {
             level: AtomicU8::new(0),
             wishes: Mutex::default(),
             changes: watch::Sender::new(0),
-            taken: watch::Sender::new(0),
+            taken: watch::Sender::new(Vec::new()),
         })
     }
 
@@ -75,7 +84,7 @@ impl Holder {
             let known = wishes.iter().position(|(of, known)| *of == backend && *known == wish);
             match (known, on) {
                 (Some(_), true) | (None, false) => return Ok(None),
-                (Some(at), false) => drop(wishes.swap_remove(at)),
+                (Some(at), false) => drop(wishes.remove(at)),
                 (None, true) if wishes.len() >= WISHES => return Err(TooMany),
                 (None, true) => wishes.push((backend, wish)),
             }
@@ -89,13 +98,28 @@ impl Holder {
         self.changes.subscribe()
     }
 
-    /// A stream has taken up this change.
-    pub(crate) fn take_up(&self, change: u64) {
-        self.taken.send_modify(|taken| *taken = (*taken).max(change));
+    /// How many changes there were.
+    pub(crate) fn change(&self) -> u64 {
+        *self.changes.borrow()
     }
 
-    /// Waits until a stream has taken up this change.
-    pub(crate) async fn taken_up(&self, change: u64) {
-        let _ = self.taken.subscribe().wait_for(|taken| *taken >= change).await;
+    /// The stream at one backend has taken up this change, without those that the backend refused.
+    pub(crate) fn take_up(&self, backend: u64, change: u64, refused: Vec<Wish>) {
+        self.taken.send_modify(|all| match all.iter_mut().find(|taken| taken.backend == backend) {
+            Some(taken) => (taken.change, taken.refused) = (taken.change.max(change), refused),
+            None => all.push(Taken { backend, change, refused }),
+        });
+    }
+
+    /// Waits until the stream at one backend has taken up this change.
+    pub(crate) async fn taken_up(&self, backend: u64, change: u64) {
+        let mut taken = self.taken.subscribe();
+        let _ = taken.wait_for(|all| all.iter().any(|taken| taken.backend == backend && taken.change >= change)).await;
+    }
+
+    /// What one backend has refused to tell of.
+    pub(crate) fn refused(&self, backend: u64) -> Vec<Wish> {
+        let all = self.taken.borrow();
+        all.iter().find(|taken| taken.backend == backend).map_or_else(Vec::new, |taken| taken.refused.clone())
     }
 }

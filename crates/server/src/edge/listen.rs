@@ -1,17 +1,22 @@
-//! `subscriptions/listen`: a modern client's stream of changed lists.
+//! `subscriptions/listen`: a modern client's stream of what has changed.
 
 use super::{Body, post::Incoming, sse};
 use crate::{
     failure::{Failure, code},
-    views::{Listening, Viewer, Wanted},
+    lane::{Caller, Owned},
+    views::{Heard, Inbox, Listening, Wanted},
 };
-use bytes::Bytes;
 use http::{Response, StatusCode};
-use std::{sync::Arc, time::SystemTime};
-use tokio::sync::mpsc;
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::SystemTime};
 use vmcp_auth::Identity;
-use vmcp_backend::{Backend, CallerSessions, WatchGuard};
-use vmcp_core::{CapabilitySet, Era, frame::RawObject};
+use vmcp_backend::{Backend, CallerSessions, Unheard, WatchGuard};
+use vmcp_core::{
+    CapabilitySet, Era,
+    frame::{RawObject, decode_string, elements},
+};
+
+/// How many resources and how many tasks one subscription may name; those beyond are not heard of.
+const MAX_NAMED: usize = 512;
 
 /// What lives as long as a subscription.
 pub(super) struct Guard {
@@ -52,28 +57,77 @@ pub(crate) async fn listen(
     Ok(sse::response(sse::Messages(messages), until, guard))
 }
 
-/// Opens a subscription. Honoured are changes of lists; what else is asked for is left out of the acknowledgement. It ends when the guard
-/// is dropped; when its messages end, it has ended.
+/// Opens a subscription. What is not heard of in the end is left out of the acknowledgement. It ends when the guard is dropped; when its
+/// messages end, it has ended.
 pub(super) async fn open(
     incoming: &Incoming,
     id: &str,
     params: &RawObject<'_>,
     capabilities: CapabilitySet,
-) -> Result<(mpsc::Receiver<Bytes>, Guard), Failure> {
+) -> Result<(Inbox, Guard), Failure> {
     let asked = params.get_object("notifications");
     let asked = asked.ok_or_else(|| Failure::invalid_params("`notifications` has to be an object"))?;
     let wants = |key: &str| asked.get(key) == Some("true");
     let wanted =
         Wanted { tools: wants("toolsListChanged"), prompts: wants("promptsListChanged"), resources: wants("resourcesListChanged") };
+    let uris = named(&asked, "resourceSubscriptions")?;
     let snapshot = &incoming.snapshot;
-    let viewer = Viewer { caller: &incoming.identity, era: Era::Modern, capabilities, session: None };
+    let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, log_level: None, session: None };
+    let viewer = caller.viewer();
     let key = snapshot.key(&viewer);
-    // Changes are heard of lists that are there.
-    snapshot.views.gather(&viewer, &key, |_| true).await;
-    let sessions = CallerSessions::new(CapabilitySet::NONE, None);
-    let watches = snapshot.shown().map(|backend| backend.watch_for(incoming.identity.clone(), &sessions)).collect();
-    let (listening, messages) = snapshot.views.listen(key, wanted, id);
-    let (backends, caller) = (snapshot.backends.clone(), incoming.identity.clone());
-    let guard = Guard { listening, _watches: watches, sessions, backends, caller };
+    if wanted.any() {
+        // Changes are heard of lists that are there.
+        snapshot.views.gather(&viewer, &key, |_| true).await;
+    }
+    let mut heard = Heard::default();
+    let mut resources: Vec<Owned> = Vec::with_capacity(uris.len());
+    for uri in &uris {
+        // What nobody has is not heard of.
+        if let Ok(owned) = snapshot.owner(&caller, uri).await {
+            heard.resource(owned.backend.index(), &owned.theirs, &owned.ours);
+            resources.push(owned);
+        }
+    }
+    let (listening, messages) = snapshot.views.listen(key, wanted, heard, id);
+    let sessions = CallerSessions::new(CapabilitySet::NONE, Some(listening.ear()));
+    // Of lists that are the same for all the gateway hears once, for all.
+    let needs_own = |backend: &&Arc<Backend>| {
+        (wanted.any() && !backend.is_shared()) || resources.iter().any(|owned| owned.backend.index() == backend.index())
+    };
+    let watched: Vec<_> = snapshot.shown().filter(needs_own).cloned().collect();
+    let watches = watched.iter().map(|backend| backend.watch_for(caller.identity.clone(), &sessions)).collect();
+    let guard = Guard { listening, _watches: watches, sessions, backends: snapshot.backends.clone(), caller: caller.identity.clone() };
+    guard.follow(incoming, &caller, &resources).await;
+    guard.listening.begin();
     Ok((messages, guard))
+}
+
+impl Guard {
+    /// Has the owners of single resources tell of them, and waits until they do.
+    async fn follow(&self, incoming: &Incoming, caller: &Caller, resources: &[Owned]) {
+        let is_heard = incoming.snapshot.subscribe_all(caller, &self.sessions, resources).await;
+        let mut owners: Vec<&Arc<Backend>> = Vec::new();
+        for (owned, is_heard) in resources.iter().zip(is_heard) {
+            let backend = &owned.backend;
+            if !is_heard {
+                self.listening.heard(|heard| heard.remove(backend.index(), &Unheard::Resource((*owned.theirs).into())));
+            } else if !owners.iter().any(|known| known.index() == backend.index()) {
+                owners.push(backend);
+            }
+        }
+        for backend in owners {
+            for unheard in backend.heard(&self.sessions).await {
+                self.listening.heard(|heard| heard.remove(backend.index(), &unheard));
+            }
+        }
+    }
+}
+
+/// The strings of a list, each once.
+fn named(asked: &RawObject<'_>, member: &str) -> Result<Vec<String>, Failure> {
+    let Some(list) = asked.get(member) else { return Ok(Vec::new()) };
+    let texts = elements(list).ok().and_then(|all| all.into_iter().take(MAX_NAMED).map(decode_string).collect::<Option<Vec<_>>>());
+    let texts = texts.ok_or_else(|| Failure::invalid_params(&format!("`{member}` has to be an array of strings")))?;
+    let mut seen = HashSet::new();
+    Ok(texts.into_iter().map(Cow::into_owned).filter(|text| seen.insert(text.clone())).collect())
 }

@@ -17,6 +17,7 @@ use tokio::{
 use vmcp_core::frame::single_line;
 
 use super::Body;
+use crate::views::Inbox;
 
 /// A comment goes out this often, so that nothing between client and gateway takes the stream for dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -36,8 +37,8 @@ impl Source for mpsc::Receiver<Bytes> {
     }
 }
 
-/// Messages out of a channel, each an event without an id.
-pub(crate) struct Messages(pub(crate) mpsc::Receiver<Bytes>);
+/// The messages of a subscription, each an event without an id.
+pub(crate) struct Messages(pub(crate) Inbox);
 
 impl Source for Messages {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {

@@ -2,21 +2,70 @@
 
 use super::{Caller, carried::Subject};
 use crate::{failure::Failure, gateway::Snapshot};
-use std::sync::Arc;
-use vmcp_backend::{CallerSessions, Subscribed, Subscription};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use tokio::time::timeout;
+use vmcp_backend::{Backend, CallerSessions, Subscribed, Subscription};
 use vmcp_core::Era;
+
+/// How many resources of one subscription are asked for at the same time, and how long one may take.
+const AT_ONCE: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A resource at its owner.
+pub(crate) struct Owned {
+    pub(crate) backend: Arc<Backend>,
+    /// The URI there.
+    pub(crate) theirs: Arc<str>,
+    /// The URI as the caller knows it.
+    pub(crate) ours: String,
+}
 
 impl Snapshot {
     /// Begins or ends to hear of a resource at the backend that owns it, through `sessions`.
     pub(crate) async fn subscribe(&self, caller: &Caller, sessions: &Arc<CallerSessions>, uri: &str, on: bool) -> Result<(), Failure> {
-        let viewer = caller.viewer();
-        let route = self.route(&viewer, &self.key(&viewer), Subject::Resource, uri).await?;
-        let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown_resource(uri, caller.era)) };
-        let theirs = route.original.as_deref().unwrap_or(uri);
-        let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on };
+        let Owned { backend, theirs, .. } = self.owner(caller, uri).await?;
+        let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: &theirs, on };
         match backend.subscribe(subscription).await.map_err(|error| Failure::backend(&error))? {
             Subscribed::Done => Ok(()),
             Subscribed::Refused { code, object } => Err(Failure::passed(code, object, caller.era, Era::Legacy, Some(uri))),
         }
     }
+
+    /// Begins to hear of resources, each at its owner, through `sessions`. Says of each whether it is heard of.
+    pub(crate) async fn subscribe_all(&self, caller: &Caller, sessions: &Arc<CallerSessions>, owned: &[Owned]) -> Vec<bool> {
+        let mut heard = Vec::with_capacity(owned.len());
+        for some in owned.chunks(AT_ONCE) {
+            let asked = some.iter().map(|Owned { backend, theirs, .. }| {
+                let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on: true };
+                Box::pin(async move { matches!(timeout(PATIENCE, backend.subscribe(subscription)).await, Ok(Ok(Subscribed::Done))) })
+            });
+            heard.extend(all(asked.collect()).await);
+        }
+        heard
+    }
+
+    /// Whose a resource is.
+    pub(crate) async fn owner(&self, caller: &Caller, uri: &str) -> Result<Owned, Failure> {
+        let viewer = caller.viewer();
+        let route = self.route(&viewer, &self.key(&viewer), Subject::Resource, uri).await?;
+        let backend = self.backends.get(route.backend).ok_or_else(|| Failure::unknown_resource(uri, caller.era))?;
+        Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned() })
+    }
+}
+
+/// Runs all of them to their end, at the same time.
+async fn all<F: Future>(mut running: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    poll_fn(|cx| {
+        let mut is_pending = false;
+        for (future, output) in running.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(value) => *output = Some(value),
+                Poll::Pending => is_pending = true,
+            }
+        }
+        if is_pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
 }

@@ -19,6 +19,7 @@ mod unambiguous;
 mod way;
 
 pub(crate) use carried::Carried;
+pub(crate) use follow::Owned;
 pub(crate) use journal::Journal;
 pub(crate) use requester::{Given, Requester, Unanswered};
 pub(crate) use seals::Seals;

@@ -1,17 +1,26 @@
-//! Modern clients that asked to be told of changed lists (2026-07-28, basic/patterns/subscriptions).
+//! Modern clients that asked to be told of changes (2026-07-28, basic/patterns/subscriptions).
 
-use super::{current::Views, hashes::KindHashes, keys::ViewerKey};
+use super::{
+    current::Views,
+    hashes::KindHashes,
+    heard::Heard,
+    keys::ViewerKey,
+    outbox::{Inbox, Outbox, outbox},
+};
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
     atomic::{AtomicU64, Ordering},
 };
-use tokio::sync::mpsc;
-use vmcp_core::{catalogue::ListKind, frame};
+use vmcp_backend::{Asked, Ear};
+use vmcp_core::{
+    catalogue::ListKind,
+    frame::{self, json_string},
+};
 
-/// How many messages wait for a slow reader before its stream is ended.
-const QUEUE: usize = 16;
+/// The member of `_meta` that names the subscription in each of its messages.
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The kinds of change that a client asked to be told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +31,11 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// Whether any list is among them.
+    pub(crate) fn any(self) -> bool {
+        self.tools || self.prompts || self.resources
+    }
+
     fn wants(self, kind: ListKind) -> bool {
         match kind {
             ListKind::Tools => self.tools,
@@ -38,8 +52,10 @@ pub(crate) struct Listener {
     wanted: Wanted,
     /// The request's id, as JSON text: it names the subscription in every message.
     id: Box<str>,
-    events: mpsc::Sender<Bytes>,
+    outbox: Outbox,
     told: Mutex<KindHashes>,
+    /// What it hears of single resources and tasks.
+    heard: Mutex<Heard>,
 }
 
 #[derive(Default)]
@@ -54,39 +70,43 @@ impl Listeners {
     }
 }
 
-impl Listeners {
-    fn end(&self, number: u64) {
-        let Some((_, listener)) = self.open.remove(&number) else { return };
-        let mut result = frame::response_head(&listener.id);
-        result.extend_from_slice(format!("{{\"resultType\":\"complete\",{}}}}}", listener.meta()).as_bytes());
-        listener.send(result);
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Listener {
     fn meta(&self) -> String {
-        format!("\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{}}}", self.id)
+        format!("\"_meta\":{{\"{SUBSCRIPTION}\":{}}}", self.id)
     }
 
-    fn send(&self, message: Vec<u8>) -> bool {
-        self.events.try_send(message.into()).is_ok()
-    }
-
+    /// What is told of, as the subscription's first message.
     fn acknowledge(&self) {
         let Wanted { tools, prompts, resources } = self.wanted;
-        let honoured: Vec<&str> =
-            [(tools, "\"toolsListChanged\":true"), (prompts, "\"promptsListChanged\":true"), (resources, "\"resourcesListChanged\":true")]
-                .into_iter()
-                .filter_map(|(wanted, text)| wanted.then_some(text))
-                .collect();
+        let flag = |wanted: bool, name: &str| wanted.then(|| format!("\"{name}\":true"));
+        let (uris, tasks) = {
+            let heard = locked(&self.heard);
+            let (uris, tasks) = heard.ours();
+            (texts("resourceSubscriptions", &uris), texts("taskIds", &tasks))
+        };
+        let honoured =
+            [flag(tools, "toolsListChanged"), flag(prompts, "promptsListChanged"), flag(resources, "resourcesListChanged"), uris, tasks];
+        let honoured: Vec<String> = honoured.into_iter().flatten().collect();
         let params = format!("{{\"notifications\":{{{}}},{}}}", honoured.join(","), self.meta());
-        self.send(frame::notification("notifications/subscriptions/acknowledged", Some(&params)));
+        self.outbox.push_first(frame::notification("notifications/subscriptions/acknowledged", Some(&params)).into());
+    }
+
+    /// Ends it in order: with the request's result.
+    fn end(&self) {
+        let mut result = frame::response_head(&self.id);
+        result.extend_from_slice(format!("{{\"resultType\":\"complete\",{}}}}}", self.meta()).as_bytes());
+        self.outbox.push(result.into());
+        self.outbox.finish();
     }
 
     /// Tells of the kinds that differ from what was told last. What was told of ahead of this is as it is now.
     pub(super) fn tell(&self, now: &KindHashes) {
         let changed = {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = locked(&self.told);
             let changed = told.take_changed(now);
             told.fill(now);
             changed
@@ -96,7 +116,7 @@ impl Listener {
 
     /// Tells ahead of the list itself that this kind has changed, or every kind.
     pub(super) fn tell_of(&self, kind: Option<ListKind>) {
-        let outdated = self.told.lock().unwrap_or_else(PoisonError::into_inner).outdate(kind);
+        let outdated = locked(&self.told).outdate(kind);
         self.notify(outdated.into_iter().map(|(kind, _)| kind));
     }
 
@@ -107,30 +127,54 @@ impl Listener {
             let method = kind.changed_notification();
             if !sent.contains(&method) {
                 sent.push(method);
-                self.send(frame::notification(method, Some(&format!("{{{}}}", self.meta()))));
+                self.outbox.push_once(frame::notification(method, Some(&format!("{{{}}}", self.meta()))).into());
             }
         }
     }
 }
 
+/// A member that is an array of strings. `None` where it would be empty.
+fn texts(member: &str, all: &[&str]) -> Option<String> {
+    let mut out = Vec::new();
+    for text in all {
+        out.push(if out.is_empty() { b'[' } else { b',' });
+        json_string(text, &mut out);
+    }
+    let array = String::from_utf8(out).ok().filter(|array| !array.is_empty())?;
+    Some(format!("\"{member}\":{array}]"))
+}
+
+impl Ear for Listener {
+    fn notified(&self, backend: usize, method: &str, params: Bytes) {
+        let told = locked(&self.heard).translated(backend, method, &params, (SUBSCRIPTION, &self.id));
+        let Some(told) = told else { return };
+        let message = frame::notification(method, Some(&told)).into();
+        if method == "notifications/resources/updated" {
+            self.outbox.push_once(message);
+        } else {
+            self.outbox.push(message);
+        }
+    }
+
+    /// Nobody answers on a subscription: dropped, it is answered with an error.
+    fn asked(&self, _asked: Asked) {}
+}
+
 impl Views {
-    /// Opens a subscription: the acknowledgement is its first message.
-    pub(crate) fn listen(self: &Arc<Self>, viewer: ViewerKey, wanted: Wanted, id: &str) -> (Listening, mpsc::Receiver<Bytes>) {
-        let (events, receiver) = mpsc::channel(QUEUE);
+    /// Prepares a subscription; it begins with [`Listening::begin`].
+    pub(crate) fn listen(self: &Arc<Self>, viewer: ViewerKey, wanted: Wanted, heard: Heard, id: &str) -> (Listening, Inbox) {
+        let (outbox, inbox) = outbox();
         let number = self.listeners.opened.fetch_add(1, Ordering::Relaxed);
         let told = Mutex::new(KindHashes::of(&self.current(&viewer)));
-        let listener = Arc::new(Listener { number, viewer, wanted, id: id.into(), events, told });
-        listener.acknowledge();
-        self.listeners.open.insert(number, Arc::clone(&listener));
-        // What changed between looking and being registered.
-        self.tell_listener(&listener);
-        (Listening { views: Arc::clone(self), number: listener.number }, receiver)
+        let listener = Arc::new(Listener { number, viewer, wanted, id: id.into(), outbox, told, heard: Mutex::new(heard) });
+        (Listening { views: Arc::clone(self), listener }, inbox)
     }
 
     /// Ends every subscription in order: with the request's result.
     pub(crate) fn end_listening(&self) {
         for listener in self.listeners.all() {
-            self.listeners.end(listener.number);
+            self.listeners.open.remove(&listener.number);
+            listener.end();
         }
     }
 }
@@ -138,30 +182,53 @@ impl Views {
 /// An open subscription; ends when dropped.
 pub(crate) struct Listening {
     views: Arc<Views>,
-    number: u64,
+    listener: Arc<Listener>,
 }
 
 impl Listening {
-    /// Ends the subscription in order: with the request's result.
+    /// Who hears what backends say to this subscription alone. What they say before it begins waits until then.
+    pub(crate) fn ear(&self) -> Weak<dyn Ear> {
+        let ear: Arc<dyn Ear> = Arc::clone(&self.listener) as _;
+        Arc::downgrade(&ear)
+    }
+
+    /// Changes what is heard of.
+    pub(crate) fn heard(&self, change: impl FnOnce(&mut Heard)) {
+        change(&mut locked(&self.listener.heard));
+    }
+
+    /// Begins: the acknowledgement of what is told of is the first message.
+    pub(crate) fn begin(&self) {
+        let Self { views, listener } = self;
+        listener.acknowledge();
+        views.listeners.open.insert(listener.number, Arc::clone(listener));
+        // What changed between looking and being registered.
+        views.tell_listener(listener);
+    }
+
+    /// Ends it in order: with the request's result.
     pub(crate) fn end(&self) {
-        self.views.listeners.end(self.number);
+        if self.views.listeners.open.remove(&self.listener.number).is_some() {
+            self.listener.end();
+        }
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.views.listeners.open.remove(&self.number);
+        self.views.listeners.open.remove(&self.listener.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::{Context, Poll, Waker};
     use vmcp_core::{CapabilitySet, Era};
 
     #[test]
     fn a_change_that_was_told_ahead_is_not_told_again_when_the_list_comes() {
-        let (events, mut receiver) = mpsc::channel(QUEUE);
+        let (outbox, mut inbox) = outbox();
         let viewer = ViewerKey { era: Era::Modern, capabilities: CapabilitySet::NONE, lens: None, scopes: Default::default() };
         let all = |hash: u8| {
             let mut hashes = KindHashes::default();
@@ -169,8 +236,12 @@ mod tests {
             hashes
         };
         let wanted = Wanted { tools: true, prompts: false, resources: true };
-        let listener = Listener { number: 0, viewer, wanted, id: "1".into(), events, told: Mutex::new(all(1)) };
-        let mut count = || std::iter::from_fn(|| receiver.try_recv().ok()).count();
+        let listener = Listener { number: 0, viewer, wanted, id: "1".into(), outbox, told: Mutex::new(all(1)), heard: Mutex::default() };
+        let mut next = || match inbox.poll_recv(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(message) => message,
+            Poll::Pending => None,
+        };
+        let mut count = || std::iter::from_fn(&mut next).count();
         listener.tell_of(Some(ListKind::Resources));
         listener.tell_of(Some(ListKind::ResourceTemplates));
         listener.tell_of(Some(ListKind::Resources));

@@ -1,0 +1,148 @@
+//! The resources and tasks that one subscription hears of: what backends call them, and what its caller does.
+
+use bytes::Bytes;
+use std::{borrow::Cow, collections::HashMap};
+use vmcp_backend::Unheard;
+use vmcp_core::frame::{Edit, RawObject, json_string};
+
+/// What a subscription hears of, each under the backend's name for it.
+#[derive(Default)]
+pub(crate) struct Heard {
+    backends: HashMap<usize, Names>,
+}
+
+#[derive(Default)]
+struct Names {
+    /// The backend's URI and the caller's.
+    resources: HashMap<Box<str>, Box<str>>,
+    /// The backend's id and the caller's.
+    tasks: HashMap<Box<str>, Box<str>>,
+}
+
+impl Heard {
+    /// `theirs` is the backend's URI, `ours` the caller's.
+    pub(crate) fn resource(&mut self, backend: usize, theirs: &str, ours: &str) {
+        self.backends.entry(backend).or_default().resources.insert(theirs.into(), ours.into());
+    }
+
+    /// `theirs` is the backend's id, `ours` the caller's.
+    pub(crate) fn task(&mut self, backend: usize, theirs: &str, ours: &str) {
+        self.backends.entry(backend).or_default().tasks.insert(theirs.into(), ours.into());
+    }
+
+    /// The backend does not tell of this.
+    pub(crate) fn remove(&mut self, backend: usize, unheard: &Unheard) {
+        if let Some(names) = self.backends.get_mut(&backend) {
+            match unheard {
+                Unheard::Resource(uri) => names.resources.remove(uri),
+                Unheard::Task(id) => names.tasks.remove(id),
+            };
+        }
+    }
+
+    /// The URIs and the ids of tasks that are heard of, as the caller knows them.
+    pub(super) fn ours(&self) -> (Vec<&str>, Vec<&str>) {
+        fn of<'h>(all: &'h HashMap<usize, Names>, names: fn(&Names) -> &HashMap<Box<str>, Box<str>>) -> Vec<&'h str> {
+            let mut ours: Vec<&str> = all.values().flat_map(|backend| names(backend).values()).map(|ours| &**ours).collect();
+            ours.sort_unstable();
+            ours
+        }
+        (of(&self.backends, |names| &names.resources), of(&self.backends, |names| &names.tasks))
+    }
+
+    /// A backend's notification as the caller is told it, for the subscription whose `_meta` member is `tag`: its key and JSON text.
+    /// `None` where this subscription did not ask for it. 2026-07-28, basic/patterns/subscriptions; SEP-2663.
+    pub(super) fn translated(&self, backend: usize, method: &str, params: &Bytes, tag: (&str, &str)) -> Option<String> {
+        let names = self.backends.get(&backend)?;
+        let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
+        let (member, ours) = match method {
+            "notifications/resources/updated" => ("uri", names.uri(&params.get_str("uri")?)?),
+            "notifications/tasks" => ("taskId", Cow::Borrowed(&**names.tasks.get(&*params.get_str("taskId")?)?)),
+            _ => return None,
+        };
+        let meta = params.get_object("_meta").unwrap_or(RawObject::parse("{}").ok()?);
+        let meta = text(|out| meta.write(&[Edit::Set(tag.0, tag.1)], out))?;
+        let ours = text(|out| json_string(&ours, out))?;
+        text(|out| params.write(&[Edit::Set(member, &ours), Edit::Set("_meta", &meta)], out))
+    }
+}
+
+impl Names {
+    /// The caller's name for a resource, or for a part of one: servers may tell of parts (2025-11-25, schema
+    /// `ResourceUpdatedNotification`).
+    fn uri<'h>(&'h self, theirs: &str) -> Option<Cow<'h, str>> {
+        if let Some(ours) = self.resources.get(theirs) {
+            return Some(Cow::Borrowed(ours));
+        }
+        self.resources.iter().find_map(|(whole, ours)| {
+            let part = theirs.strip_prefix(&**whole)?;
+            let is_part = whole.ends_with('/') || part.starts_with(['/', '?', '#']);
+            is_part.then(|| Cow::Owned(format!("{ours}{part}")))
+        })
+    }
+}
+
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: (&str, &str) = ("io.modelcontextprotocol/subscriptionId", "\"mine\"");
+
+    fn heard() -> Heard {
+        let mut heard = Heard::default();
+        heard.resource(0, "ui://page", "ui://b/page");
+        heard.resource(0, "note://all", "note://all");
+        heard.task(0, "1", "sealed");
+        heard
+    }
+
+    fn told(backend: usize, method: &str, params: &'static str) -> Option<String> {
+        heard().translated(backend, method, &Bytes::from_static(params.as_bytes()), TAG)
+    }
+
+    #[test]
+    fn what_is_told_has_the_callers_names_and_the_callers_subscription() {
+        assert_eq!(
+            told(
+                0,
+                "notifications/resources/updated",
+                r#"{"x":1.0,"uri":"ui://page","_meta":{"io.modelcontextprotocol/subscriptionId":7,"y":2}}"#
+            )
+            .unwrap(),
+            r#"{"x":1.0,"uri":"ui://b/page","_meta":{"io.modelcontextprotocol/subscriptionId":"mine","y":2}}"#
+        );
+        assert_eq!(
+            told(0, "notifications/tasks", r#"{"taskId":"1","status":"working"}"#).unwrap(),
+            r#"{"taskId":"sealed","status":"working","_meta":{"io.modelcontextprotocol/subscriptionId":"mine"}}"#
+        );
+    }
+
+    #[test]
+    fn parts_of_a_resource_are_told_and_what_only_begins_like_it_is_not() {
+        let part = told(0, "notifications/resources/updated", r#"{"uri":"note://all/1"}"#).unwrap();
+        assert!(part.contains(r#""uri":"note://all/1""#), "{part}");
+        assert_eq!(told(0, "notifications/resources/updated", r#"{"uri":"note://all-of-them"}"#), None);
+    }
+
+    #[test]
+    fn nothing_is_told_that_was_not_asked_for() {
+        for (backend, method, params) in [
+            (1, "notifications/resources/updated", r#"{"uri":"note://all"}"#),
+            (0, "notifications/resources/updated", r#"{"uri":"note://other"}"#),
+            (0, "notifications/resources/updated", "{}"),
+            (0, "notifications/tasks", r#"{"taskId":"2"}"#),
+            (0, "notifications/message", r#"{"level":"error","data":1}"#),
+        ] {
+            assert_eq!(told(backend, method, params), None, "{method} {params}");
+        }
+        let mut heard = heard();
+        heard.remove(0, &Unheard::Task("1".into()));
+        assert_eq!(heard.ours(), (vec!["note://all", "ui://b/page"], vec![]));
+    }
+}
