@@ -3,7 +3,7 @@
 use super::{Body, post::Incoming, sse};
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Owned},
+    lane::{Caller, Owned, TaskRoute},
     views::{Heard, Inbox, Listening, Wanted},
 };
 use http::{Response, StatusCode};
@@ -70,7 +70,7 @@ pub(super) async fn open(
     let wants = |key: &str| asked.get(key) == Some("true");
     let wanted =
         Wanted { tools: wants("toolsListChanged"), prompts: wants("promptsListChanged"), resources: wants("resourcesListChanged") };
-    let uris = named(&asked, "resourceSubscriptions")?;
+    let (uris, ids) = (named(&asked, "resourceSubscriptions")?, named(&asked, "taskIds")?);
     let snapshot = &incoming.snapshot;
     let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, log_level: None, session: None };
     let viewer = caller.viewer();
@@ -79,41 +79,59 @@ pub(super) async fn open(
         // Changes are heard of lists that are there.
         snapshot.views.gather(&viewer, &key, |_| true).await;
     }
+    // What nobody has is not heard of, nor what this caller was not given.
     let mut heard = Heard::default();
-    let mut resources: Vec<Owned> = Vec::with_capacity(uris.len());
+    let mut followed = Followed::default();
     for uri in &uris {
-        // What nobody has is not heard of.
         if let Ok(owned) = snapshot.owner(&caller, uri).await {
             heard.resource(owned.backend.index(), &owned.theirs, &owned.ours);
-            resources.push(owned);
+            followed.resources.push(owned);
+        }
+    }
+    for id in ids.iter().filter(|_| capabilities.contains(CapabilitySet::TASKS)) {
+        if let Some(TaskRoute { backend, original }) = snapshot.open_task(&caller.identity, id) {
+            heard.task(backend, &original, id);
+            followed.tasks.push((backend, original));
         }
     }
     let (listening, messages) = snapshot.views.listen(key, wanted, heard, id);
     let sessions = CallerSessions::new(CapabilitySet::NONE, Some(listening.ear()));
     // Of lists that are the same for all the gateway hears once, for all.
-    let needs_own = |backend: &&Arc<Backend>| {
-        (wanted.any() && !backend.is_shared()) || resources.iter().any(|owned| owned.backend.index() == backend.index())
-    };
-    let watched: Vec<_> = snapshot.shown().filter(needs_own).cloned().collect();
-    let watches = watched.iter().map(|backend| backend.watch_for(caller.identity.clone(), &sessions)).collect();
+    let needs_own = |backend: &&Arc<Backend>| (wanted.any() && !backend.is_shared()) || followed.is_about(backend.index());
+    let watches = snapshot.shown().filter(needs_own).map(|backend| backend.watch_for(caller.identity.clone(), &sessions)).collect();
     let guard = Guard { listening, _watches: watches, sessions, backends: snapshot.backends.clone(), caller: caller.identity.clone() };
-    guard.follow(incoming, &caller, &resources).await;
+    guard.follow(incoming, &caller, &followed).await;
     guard.listening.begin();
     Ok((messages, guard))
 }
 
+/// The single resources and tasks of a subscription.
+#[derive(Default)]
+struct Followed {
+    resources: Vec<Owned>,
+    /// Each the place of a backend and the id there.
+    tasks: Vec<(usize, String)>,
+}
+
+impl Followed {
+    fn is_about(&self, backend: usize) -> bool {
+        self.resources.iter().any(|owned| owned.backend.index() == backend) || self.tasks.iter().any(|(of, _)| *of == backend)
+    }
+}
+
 impl Guard {
-    /// Has the owners of single resources tell of them, and waits until they do.
-    async fn follow(&self, incoming: &Incoming, caller: &Caller, resources: &[Owned]) {
-        let is_heard = incoming.snapshot.subscribe_all(caller, &self.sessions, resources).await;
-        let mut owners: Vec<&Arc<Backend>> = Vec::new();
-        for (owned, is_heard) in resources.iter().zip(is_heard) {
-            let backend = &owned.backend;
-            if !is_heard {
-                self.listening.heard(|heard| heard.remove(backend.index(), &Unheard::Resource((*owned.theirs).into())));
-            } else if !owners.iter().any(|known| known.index() == backend.index()) {
-                owners.push(backend);
-            }
+    /// Has backends tell of single resources and tasks, and waits until they do.
+    async fn follow(&self, incoming: &Incoming, caller: &Caller, followed: &Followed) {
+        let snapshot = &incoming.snapshot;
+        let owners: Vec<&Arc<Backend>> = snapshot.shown().filter(|backend| followed.is_about(backend.index())).collect();
+        // First, since this waits for nothing: what is asked for at once is one stream at a backend.
+        for backend in &owners {
+            let own = followed.tasks.iter().filter(|(of, _)| *of == backend.index());
+            backend.follow_tasks(&self.sessions, own.map(|(_, id)| id.clone()));
+        }
+        let is_heard = snapshot.subscribe_all(caller, &self.sessions, &followed.resources).await;
+        for (owned, _) in followed.resources.iter().zip(is_heard).filter(|(_, is_heard)| !is_heard) {
+            self.listening.heard(|heard| heard.remove(owned.backend.index(), &Unheard::Resource((*owned.theirs).into())));
         }
         for backend in owners {
             for unheard in backend.heard(&self.sessions).await {

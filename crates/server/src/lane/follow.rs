@@ -1,8 +1,8 @@
 //! Hearing of changes of single resources.
 
-use super::{Caller, carried::Subject};
+use super::{Caller, carried::Subject, together::together};
 use crate::{failure::Failure, gateway::Snapshot};
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vmcp_backend::{Backend, CallerSessions, Subscribed, Subscription};
 use vmcp_core::Era;
@@ -37,9 +37,11 @@ impl Snapshot {
         for some in owned.chunks(AT_ONCE) {
             let asked = some.iter().map(|Owned { backend, theirs, .. }| {
                 let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on: true };
-                Box::pin(async move { matches!(timeout(PATIENCE, backend.subscribe(subscription)).await, Ok(Ok(Subscribed::Done))) })
+                let told = timeout(PATIENCE, backend.subscribe(subscription));
+                Box::pin(async move { Ok::<_, Infallible>(matches!(told.await, Ok(Ok(Subscribed::Done)))) })
             });
-            heard.extend(all(asked.collect()).await);
+            let Ok(answers) = together(asked.collect()).await;
+            heard.extend(answers);
         }
         heard
     }
@@ -51,21 +53,4 @@ impl Snapshot {
         let backend = self.backends.get(route.backend).ok_or_else(|| Failure::unknown_resource(uri, caller.era))?;
         Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned() })
     }
-}
-
-/// Runs all of them to their end, at the same time.
-async fn all<F: Future>(mut running: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
-    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        let mut is_pending = false;
-        for (future, output) in running.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
-            match future.as_mut().poll(cx) {
-                Poll::Ready(value) => *output = Some(value),
-                Poll::Pending => is_pending = true,
-            }
-        }
-        if is_pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }

@@ -24,7 +24,7 @@ pub(crate) use journal::Journal;
 pub(crate) use requester::{Given, Requester, Unanswered};
 pub(crate) use seals::Seals;
 pub(crate) use share::Shares;
-pub(crate) use tasks::is_task_method;
+pub(crate) use tasks::{TaskRoute, is_task_method};
 pub(crate) use typed::{ServerFacts, list_kind};
 
 use crate::{session::ClientSession, views::Viewer};
