@@ -88,3 +88,19 @@ async fn what_is_said_while_a_client_is_away_is_there_when_it_comes_back() -> Re
     assert_eq!(again.json()["params"]["data"]["n"], 2, "it may have been lost with the connection");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_modern_backend_is_told_the_level_with_each_call_and_info_where_the_session_has_none() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    client.call("b_echo", "{}").await?.result()?;
+    set(&mut client, r#""error""#).await?.result()?;
+    client.call("b_echo", "{}").await?.result()?;
+    let mut modern = vmcp.client(Era::Modern).await?;
+    modern.call("b_echo", "{}").await?.result()?;
+    let calls = fixture.requests_of("tools/call");
+    let levels: Vec<_> = calls.iter().map(|call| call.json()["params"]["_meta"]["io.modelcontextprotocol/logLevel"].clone()).collect();
+    assert_eq!(levels, [json!("info"), json!("error"), Value::Null], "a modern caller that asks for none gets none");
+    Ok(())
+}

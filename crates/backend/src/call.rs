@@ -14,6 +14,10 @@ use vmcp_core::{
     frame::{Edit, RawObject},
 };
 
+/// From which level on a modern backend tells a legacy caller what it logs during a call, where the session has asked for none: there,
+/// servers choose by themselves (2025-11-25, server/utilities/logging), and here nothing would be sent.
+const LEGACY_LEVEL: LoggingLevel = LoggingLevel::Info;
+
 /// A request to be carried.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
@@ -65,7 +69,7 @@ impl Backend {
             sessions: call.sessions,
             capabilities: call.capabilities,
         };
-        let ask = Ask {
+        let mut ask = Ask {
             method: call.method,
             params: call.params,
             set: call.set,
@@ -81,6 +85,9 @@ impl Backend {
             && lease.as_ref().is_some_and(Lease::is_exclusive)
         {
             Box::pin(self.set_level(seat.audience, session, level)).await;
+        }
+        if matches!(speech, Speech::Modern(..)) && seat.era == Era::Legacy {
+            ask.log_level = ask.log_level.or(Some(LEGACY_LEVEL));
         }
         let mut exchange = Exchange::new(self, seat.audience, Phase::Call, speech, self.limits());
         exchange.own(lease, permit);

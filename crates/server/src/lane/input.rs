@@ -106,7 +106,7 @@ impl<'a> Brought<'a> {
 }
 
 /// The answers by key, each an object that can answer something.
-pub(super) fn check_responses(text: &str) -> Result<RawObject<'_>, Failure> {
+fn check_responses(text: &str) -> Result<RawObject<'_>, Failure> {
     let wrong = |what: String| Failure::invalid_params(&format!("`inputResponses` {what}"));
     let responses = RawObject::parse(text).map_err(|_| wrong("has to be an object with one answer for each key".to_owned()))?;
     if responses.members().len() > MAX {

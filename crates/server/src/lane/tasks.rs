@@ -46,9 +46,6 @@ impl Snapshot {
     ) -> Result<Bytes, Failure> {
         check_declared(caller)?;
         let id = params.get_str("taskId").ok_or_else(|| Failure::invalid_params("`taskId` has to be a string"))?;
-        if let Some(responses) = params.get(super::input::RESPONSES) {
-            super::input::check_responses(responses)?;
-        }
         let unknown =
             || Failure::invalid_params("Unknown task: this id was not given to this caller, or its backend is not there any more");
         let route = self.open_task(&caller.identity, &id).ok_or_else(unknown)?;

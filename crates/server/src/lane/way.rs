@@ -65,7 +65,7 @@ impl Way<'_> {
             capabilities: self.caller.capabilities,
             sessions: self.caller.session().map(|session| &session.backends),
             progress: self.token.is_some(),
-            log_level: None,
+            log_level: self.caller.log_level,
         };
         self.backend.call(call).await.map_err(|error| Failure::backend(&error))
     }
