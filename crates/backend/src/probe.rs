@@ -61,7 +61,12 @@ impl Backend {
         if !error.refuses_era() && !may_be_the_era(first, &error, is_process) {
             return Err(error);
         }
-        match (self.try_era(first.other(), seat).await, error.refuses_era()) {
+        let second = self.try_era(first.other(), seat).await;
+        // A refusal may have shown that it speaks the first one after all, and only was slow to say so: a process that was starting.
+        if self.eras().speaks(first) == Speaks::Yes {
+            return Ok(());
+        }
+        match (second, error.refuses_era()) {
             (Ok(()), true) => Ok(()),
             (Ok(()), false) => {
                 self.eras().hold();

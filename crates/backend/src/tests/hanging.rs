@@ -1,7 +1,13 @@
 //! Backends that take connections and then say nothing.
 
 use crate::{CallerSessions, Health, testing::*, together::together};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use vmcp_core::{Era, config::ProtocolEra};
 
 const SILENCE: Duration = Duration::from_millis(100);
@@ -42,6 +48,18 @@ async fn who_waits_for_one_probe_is_told_at_once_that_it_hangs() {
     }
     assert_eq!((server.count("server/discover"), server.count("initialize")), (1, 1));
     assert_eq!(under.backend.status().health, Health::Unhealthy);
+}
+
+#[tokio::test]
+async fn a_modern_server_that_is_slow_to_start_is_known_by_how_it_refuses_the_other_era() {
+    let (late, base) = (AtomicBool::new(true), modern());
+    let server = Server::start(move |seen| {
+        let is_late = seen.rpc() == "server/discover" && late.swap(false, Ordering::SeqCst);
+        if is_late { Answer::never() } else { base(seen) }
+    })
+    .await;
+    hurried(ProtocolEra::Auto).at(&server).modern_call().await;
+    assert_eq!(server.methods(), ["server/discover", "initialize", "tools/call"]);
 }
 
 #[tokio::test]
