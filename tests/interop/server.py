@@ -1,4 +1,4 @@
-"""A FastMCP server for the interop test. Usage: server.py PORT"""
+"""A FastMCP server for the interop tests. Usage: server.py PORT, or fastmcp run server.py"""
 
 import sys
 
@@ -44,4 +44,5 @@ def greet(name: str) -> str:
     return f"Say hello to {name}."
 
 
-mcp.run(transport="http", host="127.0.0.1", port=int(sys.argv[1]), show_banner=False, log_level="error")
+if __name__ == "__main__":
+    mcp.run(transport="http", host="127.0.0.1", port=int(sys.argv[1]), show_banner=False, log_level="error")

@@ -3,7 +3,7 @@
 //! - [`fixture`]: MCP servers whose every request can be read afterwards and which fail in any way that a test asks for.
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
 //! - [`conformance`]: the official conformance suite, run against everything that it can judge here.
-//! - [`offspring`]: what a process started, and whether it is gone.
+//! - [`offspring`]: what runs in a folder, and whether it is gone.
 //! - [`piped`]: `vmcp stdio`, and a client at its pipe.
 //! - [`process`]: the `vmcp` binary under test, with its log.
 //! - [`proc_stat`]: what a process cost, for the benchmark.

@@ -153,10 +153,19 @@ impl Drop for Vmcp {
     }
 }
 
+/// Where a gateway's configuration comes from.
+#[derive(Clone, Debug)]
+enum Source {
+    /// Written for it, into a folder of its own.
+    Value(Value),
+    /// A file that is there, whose folder it is to run in.
+    File(PathBuf),
+}
+
 /// How a gateway is started.
 #[derive(Clone, Debug)]
 pub struct Serve {
-    config: Value,
+    config: Source,
     arguments: Vec<String>,
     env: Vec<(String, String)>,
 }
@@ -188,14 +197,21 @@ impl Serve {
     /// When it ends or stays silent instead; the message holds what it wrote.
     pub async fn start(mut self) -> Result<Vmcp> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join("vmcp.json");
-        std::fs::write(&file, self.config.to_string())?;
+        let file = match &self.config {
+            Source::Value(config) => {
+                let file = folder.path().join("vmcp.json");
+                std::fs::write(&file, config.to_string())?;
+                file
+            }
+            Source::File(file) => file.clone(),
+        };
+        let home = file.parent().context("the configuration is in no folder")?;
         if !self.arguments.iter().any(|argument| argument == "--port") {
             self = self.port(0);
         }
         let mut command = command()?;
         command.arg("serve").arg("--config").arg(&file).args(["--log-format", "json"]).args(&self.arguments);
-        command.envs(self.env.clone()).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(self.env.clone()).current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp")?;
         let output = Written::new();
         let mut changes = output.changed.subscribe();
@@ -239,7 +255,13 @@ impl Vmcp {
     /// Begins a gateway with this configuration.
     #[must_use]
     pub fn with(config: Value) -> Serve {
-        Serve { config, arguments: Vec::new(), env: Vec::new() }
+        Serve { config: Source::Value(config), arguments: Vec::new(), env: Vec::new() }
+    }
+
+    /// Begins a gateway with the configuration in a file, which runs in that file's folder.
+    #[must_use]
+    pub fn with_file(file: impl Into<PathBuf>) -> Serve {
+        Serve { config: Source::File(file.into()), arguments: Vec::new(), env: Vec::new() }
     }
 
     /// Starts a gateway with this configuration on a free loopback port.

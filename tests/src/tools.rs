@@ -153,12 +153,12 @@ pub fn everything() -> Result<PathBuf> {
     Ok(node_servers()?.join("node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
 }
 
-/// The protocol authors' archived server for SQLite: its command.
+/// The folders of programs of the Python servers: FastMCP, time and git in the first, SQLite in the second.
 ///
 /// # Errors
 /// When Python is missing, or a package cannot be had.
-pub fn sqlite() -> Result<PathBuf> {
-    Ok(environment("sqlite", &SQLITE)?.join("mcp-server-sqlite"))
+pub fn python_servers() -> Result<[PathBuf; 2]> {
+    Ok([environment("python", &PYTHON_PACKAGES)?, environment("sqlite", &SQLITE)?])
 }
 
 /// A Node that the suite and Inspector run on.

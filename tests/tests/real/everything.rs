@@ -4,9 +4,7 @@
 
 use crate::{checks::Checks, person::Client};
 use anyhow::{Context, Result, ensure};
-use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientRequest, CompletionContext, GetPromptRequestParams, ReadResourceRequestParams,
-};
+use rmcp::model::{CallToolRequest, CallToolRequestParams, ClientRequest, CompletionContext, ReadResourceRequestParams};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use vmcp_tests::Era;
@@ -53,23 +51,27 @@ pub(crate) async fn check(checks: &mut Checks, scene: &str, client: &Client, era
     }
 }
 
+/// Of what servers with other prefixes may have besides, what is this one's.
 async fn lists(client: &Client) -> Result<()> {
+    let own = |name: &str| name.starts_with("everything_") || name.starts_with("demo://");
     let listed: BTreeSet<String> = client.sdk.list_all_tools().await?.iter().map(|tool| tool.name.to_string()).collect();
-    let wanted: BTreeSet<String> = TOOLS.into_iter().map(named).collect();
-    ensure!(
-        wanted == listed,
-        "missing tools: {:?}, unknown tools: {:?}",
-        wanted.difference(&listed).collect::<Vec<_>>(),
-        listed.difference(&wanted).collect::<Vec<_>>()
-    );
-    let resources = client.sdk.list_all_resources().await?;
-    ensure!(resources.len() == 7 && resources.iter().all(|resource| resource.uri.starts_with("demo://resource/static/")), "{resources:?}");
-    let templates: Vec<String> =
-        client.sdk.list_all_resource_templates().await?.iter().map(|template| template.uri_template.clone()).collect();
+    let (listed, wanted) = (listed.into_iter().filter(|name| own(name)).collect::<BTreeSet<_>>(), TOOLS.into_iter().map(named).collect());
+    ensure!(listed == wanted, "missing tools: {:?}, unknown tools: {:?}", &wanted - &listed, &listed - &wanted);
+    let resources = documents(client).await?;
+    ensure!(resources.len() == 7 && resources.iter().all(|uri| uri.starts_with("demo://resource/static/")), "{resources:?}");
+    let templates = client.sdk.list_all_resource_templates().await?.into_iter().map(|template| template.uri_template);
+    let templates: Vec<String> = templates.filter(|uri| own(uri)).collect();
     ensure!(templates == ["demo://resource/dynamic/text/{resourceId}", "demo://resource/dynamic/blob/{resourceId}"], "{templates:?}");
-    let prompts: Vec<String> = client.sdk.list_all_prompts().await?.iter().map(|prompt| prompt.name.clone()).collect();
+    let prompts = client.sdk.list_all_prompts().await?.into_iter().map(|prompt| prompt.name);
+    let prompts: Vec<String> = prompts.filter(|name| own(name)).collect();
     ensure!(prompts == ["simple-prompt", "args-prompt", "completable-prompt", "resource-prompt"].map(named), "{prompts:?}");
     Ok(())
+}
+
+/// The URIs of its listed resources.
+async fn documents(client: &Client) -> Result<Vec<String>> {
+    let listed = client.sdk.list_all_resources().await?.into_iter().map(|resource| resource.uri);
+    Ok(listed.filter(|uri| uri.starts_with("demo://")).collect())
 }
 
 async fn tools(client: &Client) -> Result<()> {
@@ -90,25 +92,20 @@ async fn tools(client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn read(client: &Client, uri: &str) -> Result<Value> {
-    let read = client.sdk.read_resource(ReadResourceRequestParams::new(uri)).await.with_context(|| uri.to_owned())?;
-    Ok(serde_json::to_value(read)?["contents"][0].take())
-}
-
 async fn resources(client: &Client) -> Result<()> {
-    let document = client.sdk.list_all_resources().await?.first().context("no resource")?.uri.clone();
-    let text = read(client, &document).await?;
+    let document = documents(client).await?.swap_remove(0);
+    let text = client.read(&document).await?;
     ensure!(text["uri"] == *document && text["text"].as_str().is_some_and(|text| text.len() > 100), "{text}");
-    let dynamic = read(client, DYNAMIC).await?;
+    let dynamic = client.read(DYNAMIC).await?;
     ensure!(dynamic["text"].as_str().is_some_and(|text| text.starts_with("Resource 3: ")), "{dynamic}");
-    let blob = read(client, "demo://resource/dynamic/blob/4").await?;
+    let blob = client.read("demo://resource/dynamic/blob/4").await?;
     ensure!(blob["blob"].is_string(), "{blob}");
     let links = serde_json::to_value(client.call(&named("get-resource-links"), json!({ "count": 2 })).await?)?;
     let links = links["content"].as_array().context("no content")?.iter().filter_map(|block| block["uri"].as_str());
     let links: Vec<&str> = links.collect();
     ensure!(links.len() == 2, "{links:?}");
     for link in links {
-        read(client, link).await?;
+        client.read(link).await?;
     }
     let missing = client.sdk.read_resource(ReadResourceRequestParams::new("demo://resource/dynamic/text/none")).await;
     ensure!(missing.is_err(), "{missing:?}");
@@ -116,11 +113,7 @@ async fn resources(client: &Client) -> Result<()> {
 }
 
 async fn prompts(client: &Client) -> Result<()> {
-    let get = async |name: &str, arguments: Value| -> Result<String> {
-        let mut prompt = GetPromptRequestParams::new(named(name));
-        prompt.arguments = arguments.as_object().cloned();
-        Ok(serde_json::to_string(&client.sdk.get_prompt(prompt).await.with_context(|| name.to_owned())?)?)
-    };
+    let get = async |name: &str, arguments: Value| client.prompt(&named(name), arguments).await;
     let weather = get("args-prompt", json!({ "city": "Oslo", "state": "rain" })).await?;
     ensure!(weather.contains("Oslo, rain"), "{weather}");
     let resource = get("resource-prompt", json!({ "resourceType": "Text", "resourceId": "5" })).await?;

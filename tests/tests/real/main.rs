@@ -1,17 +1,26 @@
 //! Servers and clients that other people wrote, with everything that they offer: the protocol authors' test server over each transport,
-//! and MCP Inspector's command line. Needs Node; the packages are installed once under `target/tools`.
+//! eight servers of one `mcpServers` file, and MCP Inspector's command line. Needs Node, Python and git; the packages are installed once
+//! under `target/tools`.
 
+mod asking;
 mod checks;
+mod eight;
 mod everything;
 mod inspector;
 mod person;
+mod workshop;
 
 use anyhow::{Result, ensure};
 use checks::Checks;
 use inspector::Inspector;
 use person::Client;
 use serde_json::{Value, json};
-use vmcp_tests::{Era, process::Vmcp, server::Server};
+use tokio::sync::Mutex;
+use vmcp_tests::{Era, eventually, offspring::working_in, process::Vmcp, server::Server};
+use workshop::Workshop;
+
+/// Whose turn it is: together they would take so long to start that a machine with few cores runs out of patience.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Uses the test server through a gateway with this backend, as a caller of each era.
 async fn everything_behind(scene: &str, backend: Value) -> Result<Vmcp> {
@@ -20,6 +29,9 @@ async fn everything_behind(scene: &str, backend: Value) -> Result<Vmcp> {
     for era in Era::BOTH {
         let client = Client::connect(&vmcp.url(), era).await?;
         everything::check(&mut checks, scene, &client, era).await;
+        if era == Era::Legacy {
+            asking::check(&mut checks, scene, &client, era).await;
+        }
         client.end().await?;
     }
     checks.done()?;
@@ -28,6 +40,7 @@ async fn everything_behind(scene: &str, backend: Value) -> Result<Vmcp> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_server_keeps_all_its_abilities_over_streamable_http() -> Result<()> {
+    let _turn = TURN.lock().await;
     let server = Server::everything("streamableHttp").await?;
     everything_behind("streamable HTTP", json!({ "name": "everything", "url": server.url() })).await?;
     Ok(())
@@ -35,13 +48,42 @@ async fn the_test_server_keeps_all_its_abilities_over_streamable_http() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_server_keeps_all_its_abilities_over_http_with_sse() -> Result<()> {
+    let _turn = TURN.lock().await;
     let server = Server::everything("sse").await?;
     everything_behind("HTTP with SSE", json!({ "name": "everything", "url": server.at("/sse"), "transport": "sse" })).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn eight_servers_of_a_client_s_file_work_as_it_stands_and_none_is_left() -> Result<()> {
+    let _turn = TURN.lock().await;
+    let workshop = Workshop::open()?;
+    let mut vmcp = workshop.serve().start().await?;
+    let mut checks = Checks::default();
+    for era in Era::BOTH {
+        let client = Client::connect(&vmcp.url(), era).await?;
+        eventually("all servers are listed", async || eight::are_listed(&client).await).await?;
+        everything::check(&mut checks, "standard input and output", &client, era).await;
+        if era == Era::Legacy {
+            asking::check(&mut checks, "standard input and output", &client, era).await;
+        }
+        eight::check(&mut checks, &client, era).await;
+        client.end().await?;
+    }
+    checks.done()?;
+    let (one, other) = (Client::connect(&vmcp.url(), Era::Legacy).await?, Client::connect(&vmcp.url(), Era::Legacy).await?);
+    let known = (eight::think(&one).await?, eight::think(&other).await?, eight::think(&one).await?);
+    ensure!(known == (json!(1), json!(1), json!(2)), "one session's thoughts are in another: {known:?}");
+    ensure!(working_in(workshop.path()).len() > 8, "the servers work somewhere else");
+    vmcp.signal("TERM").await?;
+    ensure!(vmcp.ended().await?.success());
+    let left = async || working_in(workshop.path()).is_empty();
+    eventually("the end of all servers", left).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn inspector_sees_and_uses_everything_in_both_eras() -> Result<()> {
+    let _turn = TURN.lock().await;
     let server = Server::everything("streamableHttp").await?;
     let vmcp = Vmcp::serve(json!({ "backends": [{ "name": "everything", "url": server.url() }] })).await?;
     let (url, home) = (vmcp.url(), tempfile::tempdir()?);

@@ -7,8 +7,8 @@ use rmcp::{
     ClientHandler, ErrorData, RoleClient,
     model::{
         CallToolRequestParams, CallToolResult, ClientConfig, ContentBlock, CreateMessageRequestParams, CreateMessageResult,
-        ElicitRequestParams, ElicitResult, ElicitationAction, ListRootsResult, LoggingMessageNotificationParam, ProgressNotificationParam,
-        ProtocolVersion, ResourceUpdatedNotificationParam,
+        ElicitRequestParams, ElicitResult, ElicitationAction, GetPromptRequestParams, ListRootsResult, LoggingMessageNotificationParam,
+        ProgressNotificationParam, ProtocolVersion, ReadResourceRequestParams, ResourceUpdatedNotificationParam,
     },
     service::{ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext, RunningService},
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
@@ -138,6 +138,25 @@ impl Client {
         let texts = texts.collect::<Vec<_>>().join("\n");
         anyhow::ensure!(result.is_error != Some(true), "{name} failed: {texts}");
         Ok(texts)
+    }
+
+    /// Reads a resource; returns its first part.
+    pub(crate) async fn read(&self, uri: &str) -> Result<Value> {
+        let read = self.sdk.read_resource(ReadResourceRequestParams::new(uri)).await.with_context(|| uri.to_owned())?;
+        Ok(serde_json::to_value(read)?["contents"][0].take())
+    }
+
+    /// Gets a prompt, as text.
+    pub(crate) async fn prompt(&self, name: &str, arguments: Value) -> Result<String> {
+        let mut prompt = GetPromptRequestParams::new(name);
+        prompt.arguments = arguments.as_object().cloned();
+        Ok(serde_json::to_string(&self.sdk.get_prompt(prompt).await.with_context(|| name.to_owned())?)?)
+    }
+
+    /// Has other roots from now on, and says so.
+    pub(crate) async fn moves_to(&self, roots: &[&'static str]) -> Result<()> {
+        *self.person.roots.lock().unwrap_or_else(PoisonError::into_inner) = roots.to_vec();
+        Ok(self.sdk.notify_roots_list_changed().await?)
     }
 
     /// Says goodbye.
