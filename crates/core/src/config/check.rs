@@ -133,6 +133,7 @@ impl Check<'_> {
             ("sessions.idleTimeout".to_owned(), Some(sessions.idle_timeout)),
             ("sessions.unusedTimeout".to_owned(), Some(sessions.unused_timeout)),
             ("sessions.maxAge".to_owned(), Some(sessions.max_age)),
+            ("limits.parkedCallTimeout".to_owned(), Some(limits.parked_call_timeout)),
             ("limits.readTimeout".to_owned(), Some(limits.read_timeout)),
             ("limits.keepAliveTimeout".to_owned(), Some(limits.keep_alive_timeout)),
             ("limits.writeTimeout".to_owned(), Some(limits.write_timeout)),
@@ -150,6 +151,7 @@ impl Check<'_> {
             ("limits.responseBudget".to_owned(), limits.response_budget.0),
             ("limits.maxRequestsInFlight".to_owned(), limits.max_requests_in_flight as usize),
             ("limits.maxRequestsPerSession".to_owned(), limits.max_requests_per_session as usize),
+            ("limits.maxParkedCalls".to_owned(), limits.max_parked_calls as usize),
             ("limits.maxConnections".to_owned(), limits.max_connections as usize),
         ];
         for (index, backend) in self.config.backends.iter().enumerate() {

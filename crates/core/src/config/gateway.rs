@@ -213,6 +213,11 @@ pub struct Limits {
     /// How many calls one client session may have in flight, those included whose connections are gone. Where callers are told apart, also
     /// how many one caller without a session may have.
     pub max_requests_per_session: u32,
+    /// How many calls may wait for input that a server of an older revision asked for and that its caller, of 2026-07-28, brings with
+    /// another request. Where callers are told apart, one of them has at most `maxRequestsPerSession` of these.
+    pub max_parked_calls: u32,
+    /// How long such a call waits. Then it is cancelled at the server.
+    pub parked_call_timeout: Span,
     /// How many connections may be open in all.
     pub max_connections: u32,
     /// How long a client may take over sending a request's head, and over each 16 KiB of its body.
@@ -235,6 +240,8 @@ impl Default for Limits {
             response_budget: ByteSize::mib(512),
             max_requests_in_flight: 10_000,
             max_requests_per_session: 64,
+            max_parked_calls: 1000,
+            parked_call_timeout: Span::seconds(10 * 60),
             max_connections: 20_000,
             read_timeout: Span::seconds(30),
             keep_alive_timeout: Span::seconds(75),

@@ -4,7 +4,7 @@ use super::plan::{EndpointPlan, Strategy};
 use crate::{
     edge::Guard,
     gateway::BuildError,
-    lane::{Seals, ServerFacts, Shares},
+    lane::{Parking, ParkingBounds, Seals, ServerFacts, Shares},
     session::{EndpointId, SessionTable},
     views::{ListObserver, Viewer, ViewerKey, Views, ViewsSettings},
 };
@@ -64,6 +64,7 @@ pub(crate) struct Built {
     pub(crate) limits: Bounds,
     pub(crate) shares: Arc<Shares>,
     pub(crate) seals: Seals,
+    pub(crate) parking: Arc<Parking>,
 }
 
 impl Deref for Snapshot {
@@ -145,6 +146,12 @@ impl Built {
             let options = options(index, backend, &config, &plan.policy, strategy, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
+        let waiting = ParkingBounds {
+            max: config.limits.max_parked_calls as usize,
+            share: (!authenticator.is_anonymous()).then_some(config.limits.max_requests_per_session as usize),
+            timeout: config.limits.parked_call_timeout.0,
+        };
+        let parking = Parking::new(waiting, shared.tracker().clone(), shared.shutdown().clone());
         let settings = ViewsSettings {
             wait: duration(config.aggregation.list_wait, LIST_WAIT),
             ttl: duration(config.aggregation.list_ttl, LIST_TTL),
@@ -164,6 +171,7 @@ impl Built {
             },
             shares,
             seals,
+            parking,
             auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
             config,
             generation,

@@ -72,6 +72,11 @@ impl Carried {
         Ok((subject, name.ok_or_else(|| Failure::invalid_params(&format!("`{}` has to be a string", self.key())))?))
     }
 
+    /// Whether its result may ask for input (2026-07-28, basic/patterns/mrtr).
+    pub(super) fn can_ask(self) -> bool {
+        self != Self::Complete
+    }
+
     /// The JSON text that its parameter [`Self::key`] has at a backend that calls the subject `original`.
     pub(super) fn renamed(self, params: &RawObject<'_>, original: &str) -> Option<String> {
         let mut literal = Vec::with_capacity(original.len() + 2);

@@ -42,6 +42,7 @@ impl Snapshot {
         let brought = if caller.era == Era::Modern { Brought::read(params)? } else { None };
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
+        let state = brought.as_ref().and_then(|brought| self.own_state(caller, brought.state.as_deref()?));
         let viewer = caller.viewer();
         let key = self.key(&viewer);
         let mut renewed = false;
@@ -52,6 +53,14 @@ impl Snapshot {
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
             journal.owner(backend.name());
             tracing::trace!(method = carried.method(), backend = &**backend.name(), "sending");
+            // Only a name that is another one at the backend is written anew.
+            let renamed = route.original.as_deref().and_then(|original| carried.renamed(params, original));
+            let renamed = renamed.as_deref();
+            let way = Way { backend, carried, subject, name: &name, params, route: &route, renamed, caller, token };
+            if let Some(state) = &state {
+                let responses = brought.as_ref().and_then(|brought| brought.responses.as_ref());
+                return Box::pin(way.resume(self, state, responses, requester)).await;
+            }
             let mut changes: &[Edit<'_>] = &[];
             if brought.is_some() && backend.known_era(caller.era) == Some(Era::Legacy) {
                 if brought.as_ref().is_some_and(|brought| brought.state.is_some()) {
@@ -59,10 +68,6 @@ impl Snapshot {
                 }
                 changes = &[Edit::Remove(RESPONSES)];
             }
-            // Only a name that is another one at the backend is written anew.
-            let renamed = route.original.as_deref().and_then(|original| carried.renamed(params, original));
-            let renamed = renamed.as_deref();
-            let way = Way { backend, carried, subject, name: &name, params, route: &route, renamed, caller, token };
             let mut exchange = way.send(changes).await?;
             tracing::trace!(method = carried.method(), backend = &**backend.name(), era = %exchange.era(), "an answer has begun");
             loop {
@@ -93,8 +98,12 @@ impl Snapshot {
                     Event::Request { id, method, params } if caller.era == Era::Legacy => {
                         return Box::pin(way.asking(exchange, Ask { id, method, params }, requester)).await;
                     }
+                    Event::Request { id, method, params } if carried.can_ask() => {
+                        return Box::pin(way.park(self, exchange, Ask { id, method, params }, requester)).await;
+                    }
                     Event::Request { id, .. } => {
-                        let refusal = error_object(code::METHOD_NOT_FOUND, "the caller cannot be asked", None);
+                        let refusal =
+                            error_object(code::METHOD_NOT_FOUND, "a caller of this revision cannot be asked during this request", None);
                         exchange.respond(&id, &Answer::Error(refusal.into()), None);
                     }
                     Event::Withdrawn { .. } => {}

@@ -34,10 +34,6 @@ impl<K: PartialEq + Clone, F: Future> Running<K, F> {
         Self { running: Vec::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.running.len()
-    }
-
     pub(super) fn start(&mut self, key: K, future: F) {
         self.running.push((key, Box::pin(future)));
     }
@@ -91,6 +87,6 @@ mod tests {
         running.stop(&'c');
         assert_eq!(running.next().await, ('b', Ok(2)));
         assert_eq!(running.next().await, ('a', Ok(1)));
-        assert_eq!(running.len(), 0);
+        assert!(running.running.is_empty());
     }
 }

@@ -95,7 +95,7 @@ impl Way<'_> {
         }
         if code == code::URL_ELICITATION_REQUIRED
             && (self.caller.era, backend) == (Era::Modern, Era::Legacy)
-            && self.carried != Carried::Complete
+            && self.carried.can_ask()
             && self.caller.capabilities.contains(CapabilitySet::ELICITATION_URL)
             && let Some(required) = urls(&object)
         {

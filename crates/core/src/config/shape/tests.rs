@@ -138,7 +138,7 @@ fn every_unknown_key_is_found_in_one_pass_with_the_nearest_known_one() {
             "aggregation.tools[0].overrides.t.annotations.readOnly: unknown key; \
              known here: title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint",
             "limits.banana: unknown key; known here: maxRequestBytes, requestBudget, maxResponseBytes, responseBudget, \
-             maxRequestsInFlight, maxRequestsPerSession, maxConnections, readTimeout, keepAliveTimeout, writeTimeout, shutdownTimeout",
+             maxRequestsInFlight, maxRequestsPerSession, maxParkedCalls, parkedCallTimeout, maxConnections, readTimeout, keepAliveTimeout, writeTimeout, shutdownTimeout",
         ]
     );
 }
@@ -407,7 +407,7 @@ fn rich() -> Value {
         "operational": {"timeouts": {"default": "1s", "perWorkload": {"a": "2s"}}, "logLevel": "trace"},
         "sessions": {"max": 1, "maxPerPeer": 2, "idleTimeout": "1s", "unusedTimeout": "1s", "maxAge": "1s", "keys": ["k", {"fromEnv": "K"}],
             "shareAnonymous": true},
-        "limits": {"maxRequestBytes": 1, "requestBudget": 2, "maxResponseBytes": "1KiB", "responseBudget": "1MB", "maxRequestsInFlight": 1, "maxRequestsPerSession": 1, "maxConnections": 1,
+        "limits": {"maxRequestBytes": 1, "requestBudget": 2, "maxResponseBytes": "1KiB", "responseBudget": "1MB", "maxRequestsInFlight": 1, "maxRequestsPerSession": 1, "maxParkedCalls": 1, "parkedCallTimeout": "1s", "maxConnections": 1,
             "readTimeout": "1s", "keepAliveTimeout": "1s", "writeTimeout": "1s", "shutdownTimeout": "1s"},
         "allowedHosts": ["h"], "allowedOrigins": ["http://h"], "stateDir": "s",
     })

@@ -1,0 +1,6 @@
+//! What servers ask of their callers, between peers of every two eras.
+
+mod player;
+mod questions;
+mod urls;
+mod waiting;
