@@ -111,8 +111,8 @@ impl Failure {
     }
 
     /// The error with which a client answered what was asked of it: ends the call that asked.
-    pub(crate) fn of_client(object: Bytes) -> Self {
-        let code = parsed(&object).and_then(|object| object.get("code")?.parse().ok());
+    pub(crate) fn of_client(object: &Bytes) -> Self {
+        let code = parsed(object).and_then(|object| object.get("code")?.parse().ok());
         code.map_or_else(
             || Self::new(code::INTERNAL, "the client answered with an error that cannot be read"),
             |code| Self::told(code, object.clone()),

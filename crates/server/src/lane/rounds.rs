@@ -104,7 +104,7 @@ async fn answers(required: &Required<'_>, caller: &Caller, requester: &impl Requ
 /// A question without an answer ends the call: a modern backend cannot be told of it.
 fn unanswered(method: &str, why: Unanswered) -> Failure {
     match why {
-        Unanswered::Error(object) => Failure::of_client(object),
+        Unanswered::Error(object) => Failure::of_client(&object),
         Unanswered::CannotBeAsked => {
             let message = format!("the backend asks for {method}, and this client reads no stream on which it could be asked");
             Failure::new(code::INTERNAL, &message)

@@ -2,12 +2,15 @@
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
+/// A future until it has ended, then its output.
+type Slot<F, T> = (Option<Pin<Box<F>>>, Option<T>);
+
 /// Runs all of them to their end, at the same time; the first error ends the rest.
 pub(super) async fn together<F, T, E>(futures: Vec<Pin<Box<F>>>) -> Result<Vec<T>, E>
 where
     F: Future<Output = Result<T, E>>,
 {
-    let mut running: Vec<(Option<Pin<Box<F>>>, Option<T>)> = futures.into_iter().map(|future| (Some(future), None)).collect();
+    let mut running: Vec<Slot<F, T>> = futures.into_iter().map(|future| (Some(future), None)).collect();
     poll_fn(|cx| {
         let mut is_pending = false;
         for (slot, output) in &mut running {
