@@ -5,9 +5,14 @@
 #![no_main]
 
 use bytes::Bytes;
+use ends::Ends;
 use libfuzzer_sys::fuzz_target;
 use lines::{LineReader, TooLong};
 use vmcp_fuzz::ways_to_cut;
+
+#[allow(dead_code)]
+#[path = "../../crates/core/src/frame/ends.rs"]
+mod ends;
 
 #[allow(dead_code)]
 #[path = "../../crates/core/src/frame/lines.rs"]

@@ -1,7 +1,8 @@
 """A server over standard input and output with tools that tell of its process.
 
 Its first argument is what it speaks: `legacy`, `modern`, `silent` (legacy, and it says nothing to what it does not know), `noisy`
-(legacy, and it writes to both outputs what belongs to neither), or `stubborn` (legacy, and it ends only when it is killed).
+(legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), or `falling`
+(it ends at once).
 """
 
 import json
@@ -19,7 +20,10 @@ cancelled = []
 initialized = 0
 child = None
 
-TOOLS = ["facts", "crash", "hang", "echo", "big"]
+listeners = []
+asking = None
+
+TOOLS = ["facts", "crash", "hang", "echo", "big", "change", "ask"]
 
 
 def say(message):
@@ -43,13 +47,23 @@ def caching():
 
 
 def call(id, params):
-    global count
+    global count, asking
     count += 1
     name, arguments = params["name"], params.get("arguments", {})
     if name == "crash":
         os._exit(7)
     if name == "hang":
         return
+    if name == "change":
+        TOOLS.append("fresh")
+        change = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+        if KIND != "modern":
+            say(change)
+        for listener in listeners:
+            say({**change, "params": {"_meta": {"io.modelcontextprotocol/subscriptionId": listener}}})
+    if name == "ask":
+        asking = id
+        return say({"jsonrpc": "2.0", "id": "question", "method": "roots/list"})
     if name == "big":
         return result(id, {"content": [{"type": "text", "text": "x" * arguments["bytes"]}]})
     facts = {
@@ -61,6 +75,7 @@ def call(id, params):
         "gateway": os.environ.get("GATEWAY_SECRET"),
         "cancelled": cancelled,
         "initialized": initialized,
+        "listeners": len(listeners),
         "arguments": arguments,
     }
     result(id, {"content": [], "structuredContent": facts})
@@ -73,16 +88,23 @@ def answer(request):
         cancelled.append(params.get("requestId"))
     elif method == "notifications/initialized":
         initialized += 1
+    elif id == "question" and method is None:
+        result(asking, {"content": [], "structuredContent": request["result"]})
     elif id is None or method is None:
         pass
+    elif method == "subscriptions/listen" and KIND == "modern":
+        listeners.append(id)
+        meta = {"io.modelcontextprotocol/subscriptionId": id}
+        params = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+        say({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params})
     elif method == "server/discover" and KIND == "modern":
-        result(id, {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, **caching()})
+        result(id, {"supportedVersions": [MODERN], "capabilities": {"tools": {"listChanged": True}}, **caching()})
     elif method == "initialize" and KIND != "modern":
         if initialized:
             say({"jsonrpc": "2.0", "id": id, "error": {"code": -32600, "message": "initialized already"}})
         else:
             info = {"name": "stdio", "version": "1"}
-            result(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info})
+            result(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": info})
     elif method == "tools/list":
         result(id, {"tools": lists(), **caching()})
     elif method == "tools/call":
@@ -93,6 +115,8 @@ def answer(request):
         say({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no such method"}})
 
 
+if KIND == "falling":
+    sys.exit(3)
 if KIND == "noisy":
     print("Server started, listening", flush=True)
     print("the token is " + os.environ.get("TOKEN", "none"), file=sys.stderr, flush=True)

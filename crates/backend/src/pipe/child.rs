@@ -21,8 +21,8 @@ pub(crate) trait Inbound: Send + Sync + 'static {
     /// `say` sends a message back where there is room for it.
     fn message(&self, line: Bytes, say: &dyn Fn(Bytes));
 
-    /// A message came that could not be kept: [`ErrorKind::TooLarge`] or [`ErrorKind::Budget`]. Nothing of it is known.
-    fn dropped(&self, why: ErrorKind);
+    /// A message came that could not be kept: [`ErrorKind::TooLarge`] or [`ErrorKind::Budget`]. Nothing is known of it but perhaps its id.
+    fn dropped(&self, why: ErrorKind, id: Option<u64>);
 
     /// Nothing more will come. Said once, at last.
     fn ended(&self, why: ErrorKind);

@@ -10,7 +10,7 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use vmcp_core::frame::LineReader;
+use vmcp_core::frame::{Ends, LineReader};
 
 /// How much is read at a time.
 const READ: usize = 64 * 1024;
@@ -61,21 +61,30 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     async fn read(&mut self, inbound: &dyn Inbound) {
         let mut lines = LineReader::new(self.options.max_message);
         let mut kept = self.options.budget.reserve();
+        // Why the line is not kept that is passed over. Whose answer it is may be known when it is over.
+        let mut refused = ErrorKind::TooLarge(self.options.max_message);
         let mut buffer = BytesMut::with_capacity(READ);
         while self.output.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
             lines.push(buffer.split().freeze());
             while let ControlFlow::Continue(line) = next(&mut lines) {
-                match line {
-                    Ok(line) => match kept.cover(line.len()) {
-                        Ok(()) => self.hand_on(kept.hold(line), inbound),
-                        Err(why) => inbound.dropped(why),
-                    },
-                    Err(why) => inbound.dropped(why),
+                if let Err(why) = &line {
+                    refused = why.clone();
                 }
+                if let Some(ends) = lines.passed_over() {
+                    inbound.dropped(refused.clone(), ends.id());
+                }
+                let Ok(line) = line else { continue };
+                match kept.cover(line.len()) {
+                    Ok(()) => self.hand_on(kept.hold(line), inbound),
+                    Err(why) => inbound.dropped(why, Ends::of(&line).id()),
+                }
+            }
+            if let Some(ends) = lines.passed_over() {
+                inbound.dropped(refused.clone(), ends.id());
             }
             if let Err(why) = kept.cover(lines.held()) {
                 lines.refuse();
-                inbound.dropped(why);
+                refused = why;
             }
             buffer.reserve(READ);
         }

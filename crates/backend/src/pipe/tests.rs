@@ -55,7 +55,7 @@ impl Inbound for Heard {
         self.push(String::from_utf8_lossy(&line).into_owned());
     }
 
-    fn dropped(&self, why: ErrorKind) {
+    fn dropped(&self, why: ErrorKind, _: Option<u64>) {
         self.push(format!("dropped: {why}"));
     }
 

@@ -3,7 +3,12 @@
 use crate::{ErrorKind, SessionKey};
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    sync::Notify,
+    time::{Duration, Instant, timeout_at},
 };
 
 /// The places for processes of one backend.
@@ -11,6 +16,8 @@ pub(crate) struct Allotment {
     max: u32,
     max_per_principal: u32,
     taken: Mutex<Taken>,
+    /// A place has come free.
+    freed: Notify,
 }
 
 #[derive(Default)]
@@ -27,7 +34,7 @@ pub(crate) struct Seat {
 
 impl Allotment {
     pub(crate) fn new(max: u32, max_per_principal: u32) -> Arc<Self> {
-        Arc::new(Self { max, max_per_principal, taken: Mutex::default() })
+        Arc::new(Self { max, max_per_principal, taken: Mutex::default(), freed: Notify::new() })
     }
 
     /// A place for a process of `principal`, or of nobody's in particular.
@@ -50,6 +57,24 @@ impl Allotment {
         Ok(Seat { allotment: Arc::clone(self), principal })
     }
 
+    /// The same, waiting for so long at most: one that is to be taken may be about to come free.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) async fn take_soon(self: &Arc<Self>, principal: Option<SessionKey>, wait: Duration) -> Result<Seat, ErrorKind> {
+        let until = Instant::now() + wait;
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            // A place that comes free from here on is heard of.
+            freed.as_mut().enable();
+            match self.take(principal) {
+                Err(full) if timeout_at(until, freed).await.is_err() => return Err(full),
+                Err(_) => {}
+                taken => return taken,
+            }
+        }
+    }
+
     /// How many processes there are.
     pub(crate) fn taken(&self) -> u32 {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).all
@@ -68,6 +93,8 @@ impl Drop for Seat {
                 taken.by_principal.remove(&principal);
             }
         }
+        drop(taken);
+        self.allotment.freed.notify_waiters();
     }
 }
 

@@ -21,7 +21,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_core::config::Span;
 
-/// How long a start waits for the pause after a failure to be over; longer pauses fail at once, saying so.
+/// How long a start waits for the pause after a failure to be over; longer pauses fail at once, saying so. Also how long it waits for a
+/// place at a cap, since what was told to end needs a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many lines that servers write to their standard error are in the log at the default level in a minute.
@@ -95,6 +96,11 @@ impl Starter {
         self.allotment.taken()
     }
 
+    /// Whether there is a place for one more process of this owner's.
+    pub(crate) fn place(&self, owner: Owner) -> Result<(), ErrorKind> {
+        self.allotment.take(owner.principal).map(drop)
+    }
+
     /// Starts a process in the present runtime, with these variables of the caller's. What it writes to its standard error goes to the
     /// log, less the values of its variables.
     ///
@@ -109,7 +115,7 @@ impl Starter {
             }
             sleep(pause).await;
         }
-        let seat = self.allotment.take(owner.principal)?;
+        let seat = self.allotment.take_soon(owner.principal, PATIENCE).await?;
         let environment = Environment::new(&self.program, std::env::vars_os(), caller);
         let mut child = self.command(&environment)?.spawn().map_err(|error| self.cannot_start(&error.kind().to_string()))?;
         let (id, stdin, stdout, errors) = match (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take()) {

@@ -38,7 +38,15 @@ pub(crate) struct Den {
 struct State {
     tenants: Vec<Arc<Switch>>,
     greeting: Greeting,
+    /// The last tenant has left: the process is on its way out.
+    is_closing: bool,
     ended: Option<ErrorKind>,
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.is_closing || self.ended.is_some()
+    }
 }
 
 /// How far `initialize` has come.
@@ -74,22 +82,26 @@ impl Den {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A way to the process for somebody, who opens a session with `initialize` or does not. When the last one is closed or dropped, the process ends.
-    pub(super) fn join(self: &Arc<Self>, switch: Arc<Switch>, greets: bool) -> Link {
-        let ended = {
-            let mut state = self.state();
-            state.tenants.push(Arc::clone(&switch));
-            state.ended.clone()
-        };
-        if let Some(why) = ended {
-            switch.end(why);
+    /// A way to the process for somebody, who opens a session with `initialize` or does not. When the last one is closed or dropped, the
+    /// process ends. `None` when that has begun.
+    pub(super) fn join(self: &Arc<Self>, switch: &Arc<Switch>, greets: bool) -> Option<Link> {
+        let mut state = self.state();
+        if state.is_over() {
+            return None;
         }
-        let tenant = Tenant { den: Arc::clone(self), switch: Arc::clone(&switch), is_greeted: AtomicBool::new(!greets) };
-        Link { pipe: Arc::new(tenant), switch }
+        state.tenants.push(Arc::clone(switch));
+        let tenant = Tenant { den: Arc::clone(self), switch: Arc::clone(switch), is_greeted: AtomicBool::new(!greets) };
+        Some(Link { pipe: Arc::new(tenant), switch: Arc::clone(switch) })
     }
 
-    pub(super) fn has_ended(&self) -> bool {
-        self.state().ended.is_some()
+    /// Why the process has ended by itself, as the reason why something was never sent.
+    pub(super) fn end(&self) -> Option<ErrorKind> {
+        self.state().ended.clone().map(as_unsent)
+    }
+
+    /// Whether nobody can join any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().is_over()
     }
 
     /// Whether no request is in flight.
@@ -111,6 +123,7 @@ impl Den {
             state.greeting = Greeting::Open;
         }
         let is_last = state.tenants.is_empty();
+        state.is_closing |= is_last;
         drop(state);
         self.changed.send_replace(());
         if is_last {
@@ -183,14 +196,16 @@ impl Inbound for Den {
         }
     }
 
-    fn dropped(&self, why: ErrorKind) {
+    fn dropped(&self, why: ErrorKind, id: Option<u64>) {
         let Some(backend) = self.backend.upgrade() else { return };
-        let mut only: Vec<(Arc<Switch>, u64)> = Vec::new();
+        let mut waiting: Vec<(Arc<Switch>, u64)> = Vec::new();
         for tenant in &self.state().tenants {
-            only.extend(tenant.seated().into_iter().map(|id| (Arc::clone(tenant), id)));
+            waiting.extend(tenant.seated().into_iter().map(|id| (Arc::clone(tenant), id)));
         }
-        // With several in flight, nothing says whose answer it was; their time will run out.
-        if let [(tenant, id)] = only.as_slice() {
+        let named = waiting.iter().find(|(_, waiting)| Some(*waiting) == id);
+        // With several in flight and no id, nothing says whose answer it was; their time will run out.
+        let only = if let [only] = waiting.as_slice() { Some(only) } else { None };
+        if let Some((tenant, id)) = named.or(only) {
             const INTERNAL: i64 = -32603;
             let error = error_object(INTERNAL, &format!("the backend `{}` {why}", backend.name()), None);
             tenant.route(&backend, &error_response(Some(&id.to_string()), &error).into(), &|_| ());
@@ -267,7 +282,7 @@ impl Pipe for Tenant {
             let Some(pipe) = self.den.pipe.get() else { return Err(ErrorKind::ShuttingDown) };
             let sent = pipe.put(single_line(message)).await;
             // Why it takes no more is known by then, or soon.
-            sent.map_err(|error| self.den.state().ended.clone().map_or(error, as_unsent))
+            sent.map_err(|error| self.den.end().unwrap_or(error))
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Owner, Program, Starter, den::Den};
 use crate::{
     Backend, ErrorKind, SessionKey, Shared, Speaks,
-    flight::{Flight, Outcome},
+    flight::Flight,
     outgoing::Audience,
     pipe::{ChildPipe, Link, PipeOptions},
     seldom::Seldom,
@@ -23,8 +23,8 @@ const IDLE: Duration = Duration::from_secs(600);
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How often a process is tried to be started or found for one request, where others start theirs meanwhile.
-const ROUNDS: u32 = 64;
+/// How often a process is looked for or started for one request, where it ends again before the request is there.
+const ROUNDS: u32 = 8;
 
 /// The processes of one backend.
 pub(crate) struct Programs {
@@ -33,8 +33,11 @@ pub(crate) struct Programs {
     scope: Option<ProcessScope>,
     /// Those that more than one request or session may use.
     kept: Mutex<HashMap<Key, Kept>>,
-    starting: Flight<Result<(), ErrorKind>>,
+    /// Who waits for a start waits for that of its own process, and shares how it went.
+    starting: Mutex<HashMap<Key, Weak<Start>>>,
 }
+
+type Start = Flight<Result<(), ErrorKind>>;
 
 /// The era that a process is used in, and whose it is; `None`: everybody's.
 type Key = (Era, Option<SessionKey>);
@@ -43,6 +46,7 @@ struct Kept {
     den: Arc<Den>,
     /// For modern requests, which have no sessions that would hold the process.
     link: Option<Link>,
+    owner: Owner,
     used: Instant,
 }
 
@@ -57,7 +61,7 @@ impl Programs {
             tracker: shared.tracker().clone(),
             garbage: Arc::new(Seldom::new(1, Duration::from_secs(60))),
         };
-        Self { starter, options, scope, kept: Mutex::default(), starting: Flight::default() }
+        Self { starter, options, scope, kept: Mutex::default(), starting: Mutex::default() }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Kept>> {
@@ -81,21 +85,30 @@ impl Programs {
         let switch = Switch::new(Arc::clone(holder), backend.scope_of(audience), true);
         let owner = self.owner(backend, audience);
         match self.scope.unwrap_or(ProcessScope::Session) {
-            ProcessScope::Session => match self.take_probed(backend, owner) {
-                Some(Kept { den, link, .. }) => {
-                    let joined = den.join(switch, true);
-                    drop(link);
-                    Ok(joined)
+            ProcessScope::Session => {
+                // The probe holds on to it until the session is there.
+                let probed = self.take_probed(backend, owner);
+                if let Some(joined) = probed.as_ref().and_then(|kept| kept.den.join(&switch, true)) {
+                    return Ok(joined);
                 }
-                None => Ok(self.start(backend, audience, owner).await?.join(switch, true)),
-            },
+                let den = self.start(backend, audience, owner).await?;
+                den.join(&switch, true).ok_or_else(|| den.end().unwrap_or(ErrorKind::ShuttingDown))
+            }
             ProcessScope::Principal | ProcessScope::Shared => {
                 let key = (Era::Legacy, owner.key);
-                let joined = self.keep(backend, audience, key, owner).await?.join(switch, true);
-                // The probe has been held on to until now, so that somebody was there.
-                let probing = self.kept().get_mut(&key).and_then(|kept| kept.link.take());
-                drop(probing);
-                Ok(joined)
+                for _ in 0..ROUNDS {
+                    let den = self.keep(backend, audience, key, owner).await?;
+                    if let Some(joined) = den.join(&switch, true) {
+                        let probing = self.kept().get_mut(&key).and_then(|kept| kept.link.take());
+                        drop(probing);
+                        return Ok(joined);
+                    }
+                    // It fell over at once; or its last session has just left it, and another one takes its place.
+                    if let Some(why) = den.end() {
+                        return Err(why);
+                    }
+                }
+                Err(ErrorKind::Overloaded)
             }
         }
     }
@@ -134,7 +147,7 @@ impl Programs {
             return None;
         }
         let mut kept = self.kept();
-        let usable = |key: &Key| kept.get(key).is_some_and(|kept| !kept.den.has_ended());
+        let usable = |key: &Key| kept.get(key).is_some_and(|kept| !kept.den.is_over());
         // Without variables of a caller's, everybody's fits.
         let keys = [(Era::Modern, owner.key), (Era::Modern, None)];
         let key = keys.into_iter().find(|key| usable(key) && (key.1 == owner.key || !backend.policy().has_environment()))?;
@@ -144,11 +157,11 @@ impl Programs {
     /// The process of this key, started if there is none.
     async fn keep(&self, backend: &Arc<Backend>, audience: Audience<'_>, key: Key, owner: Owner) -> Result<Arc<Den>, ErrorKind> {
         for _ in 0..ROUNDS {
-            if let Some(kept) = self.kept().get(&key).filter(|kept| !kept.den.has_ended()) {
+            if let Some(kept) = self.kept().get(&key).filter(|kept| !kept.den.is_over()) {
                 return Ok(Arc::clone(&kept.den));
             }
             let start = || async {
-                if self.kept().get(&key).is_some_and(|kept| !kept.den.has_ended()) {
+                if self.kept().get(&key).is_some_and(|kept| !kept.den.is_over()) {
                     return Ok(());
                 }
                 let probed = if key.0 == Era::Legacy { self.take_probed(backend, owner) } else { None };
@@ -156,24 +169,54 @@ impl Programs {
                     Some(Kept { den, link, .. }) => (den, link),
                     None => (self.start(backend, audience, owner).await?, None),
                 };
-                let link = (key.0 == Era::Modern).then(|| {
+                let link = if key.0 == Era::Modern {
+                    if key.1.is_some() {
+                        backend.shared().spawn(end_when_idle(Arc::downgrade(backend), Arc::downgrade(&den), key));
+                    }
                     let holder = Holder::new(CapabilitySet::NONE, None);
-                    den.join(Switch::new(holder, backend.scope_of(audience), true), false)
-                });
-                if key.1.is_some() && link.is_some() {
-                    backend.shared().spawn(end_when_idle(Arc::downgrade(backend), Arc::downgrade(&den), key));
-                }
-                let link = link.or(probing);
-                self.kept().insert(key, Kept { den, link, used: Instant::now() });
+                    den.join(&Switch::new(holder, backend.scope_of(audience), true), false)
+                } else {
+                    probing
+                };
+                let before = self.kept().insert(key, Kept { den, link, owner, used: Instant::now() });
+                // Outside of the lock: dropping a way to a process may end it.
+                drop(before);
                 Ok(())
             };
-            match self.starting.run(start).await {
-                // Others start for themselves: what they could not start, this one may.
-                Outcome::Own(Ok(())) | Outcome::Shared(_) => {}
-                Outcome::Own(Err(error)) => return Err(error),
-            }
+            self.start_of(key).run(start).await.into_inner()?;
         }
         Err(ErrorKind::Overloaded)
+    }
+
+    /// The start of this key's process, which all who need it wait for.
+    fn start_of(&self, key: Key) -> Arc<Start> {
+        let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = starting.get(&key).and_then(Weak::upgrade) {
+            return running;
+        }
+        starting.retain(|_, start| start.strong_count() > 0);
+        let start = Arc::default();
+        starting.insert(key, Arc::downgrade(&start));
+        start
+    }
+
+    /// Ends a process that nobody uses at the moment, where there is no place for this one's.
+    fn make_room(&self, backend: &Arc<Backend>, owner: Owner) {
+        let Err(ErrorKind::Processes { is_principals, .. }) = self.starter.place(owner) else { return };
+        let idle = {
+            let mut kept = self.kept();
+            let may_go = |(key, kept): &(&Key, &Kept)| {
+                key.0 == Era::Modern && key.1.is_some() && (!is_principals || kept.owner.principal == owner.principal) && kept.den.is_idle()
+            };
+            let oldest = kept.iter().filter(may_go).min_by_key(|(_, kept)| kept.used).map(|(key, _)| *key);
+            oldest.and_then(|key| kept.remove(&key))
+        };
+        if idle.is_none()
+            && !is_principals
+            && let Some(session) = backend.pool().take_oldest()
+        {
+            backend.close_session(session);
+        }
     }
 
     async fn start(&self, backend: &Arc<Backend>, audience: Audience<'_>, owner: Owner) -> Result<Arc<Den>, ErrorKind> {
@@ -183,6 +226,7 @@ impl Programs {
             }
             Audience::Gateway => Vec::new(),
         };
+        self.make_room(backend, owner);
         let started = self.starter.start(owner, &variables).await?;
         let den = Den::new(backend);
         den.furnish(ChildPipe::open(started, Arc::clone(&den) as Arc<_>, &self.options));

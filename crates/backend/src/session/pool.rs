@@ -51,6 +51,11 @@ impl SessionPool {
         inner.idle.remove(at).map(|idle| idle.session)
     }
 
+    /// Takes the session that has waited for longest, whosever it is.
+    pub(crate) fn take_oldest(&self) -> Option<Arc<Session>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).idle.pop_front().map(|idle| idle.session)
+    }
+
     pub(crate) fn put(&self, key: PoolKey, session: Arc<Session>) -> Put {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let evicted = if inner.idle.len() >= LIMIT { inner.idle.pop_front() } else { None };

@@ -3,6 +3,7 @@
 //! A line ends with a line feed; a carriage return before it belongs to the end. Lines with nothing in them are passed over. A line that lies
 //! in one chunk is handed on without being copied.
 
+use super::Ends;
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
@@ -21,15 +22,17 @@ pub struct LineReader {
     chunk: Bytes,
     /// The beginning of a line whose end has not come.
     partial: BytesMut,
-    /// The line that is being read was refused: nothing is kept up to its end.
-    refused: bool,
+    /// The line that is being read was refused: nothing but its ends is kept up to its end.
+    refused: Option<Ends>,
+    /// The ends of the last line that was refused and is over.
+    over: Option<Ends>,
 }
 
 impl LineReader {
     /// A reader for lines of at most `limit` bytes, a carriage return at the end counted and the line feed not.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, chunk: Bytes::new(), partial: BytesMut::new(), refused: false }
+        Self { limit, chunk: Bytes::new(), partial: BytesMut::new(), refused: None, over: None }
     }
 
     /// Gives the reader the next chunk. The last one has to be used up: [`Self::next`] said `None`.
@@ -40,8 +43,15 @@ impl LineReader {
 
     /// Drops what is kept for a line that has not ended, and what is still to come of it.
     pub fn refuse(&mut self) {
-        self.refused |= !self.partial.is_empty();
+        if !self.partial.is_empty() {
+            self.refused = Some(Ends::of(&self.partial));
+        }
         self.partial = BytesMut::new();
+    }
+
+    /// The ends of a line that was refused, once it is over.
+    pub fn passed_over(&mut self) -> Option<Ends> {
+        self.over.take()
     }
 
     /// How many bytes are kept for a line that has not ended; never more than the limit.
@@ -59,10 +69,15 @@ impl LineReader {
         while let Some(end) = memchr(b'\n', &self.chunk) {
             let mut line = self.chunk.split_to(end);
             let _ = self.chunk.split_to(1);
-            if std::mem::take(&mut self.refused) {
+            if let Some(mut ends) = self.refused.take() {
+                ends.push(&line);
+                self.over = Some(ends);
                 continue;
             }
             if self.partial.len() + line.len() > self.limit {
+                let mut ends = Ends::of(&self.partial);
+                ends.push(&line);
+                self.over = Some(ends);
                 self.partial = BytesMut::new();
                 return Err(TooLong { limit: self.limit });
             }
@@ -83,12 +98,15 @@ impl LineReader {
     /// Keeps what is left of the chunk for the line that it begins or goes on with.
     fn keep(&mut self) -> Result<Option<Bytes>, TooLong> {
         let rest = std::mem::take(&mut self.chunk);
-        if self.refused {
+        if let Some(ends) = &mut self.refused {
+            ends.push(&rest);
             return Ok(None);
         }
         if self.partial.len() + rest.len() > self.limit {
+            let mut ends = Ends::of(&self.partial);
+            ends.push(&rest);
             self.partial = BytesMut::new();
-            self.refused = true;
+            self.refused = Some(ends);
             return Err(TooLong { limit: self.limit });
         }
         self.partial.extend_from_slice(&rest);

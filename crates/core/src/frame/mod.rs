@@ -4,6 +4,7 @@
 //! envelope, in `params`, in `result` and in `error` (two readers could otherwise see two messages), and caps the depth.
 
 mod array;
+mod ends;
 mod error;
 mod id;
 mod lines;
@@ -14,6 +15,7 @@ mod scan;
 mod write;
 
 pub use array::elements;
+pub use ends::Ends;
 pub use error::FrameError;
 pub use id::Id;
 pub use lines::{LineReader, TooLong};

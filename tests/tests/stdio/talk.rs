@@ -1,0 +1,132 @@
+//! How processes are spoken to.
+
+use super::{entry, facts, gateway, script};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::time::Duration;
+use vmcp_tests::{Era, client::Rpc, eventually, process::Vmcp};
+
+#[tokio::test]
+async fn callers_of_both_eras_use_a_started_server_of_either() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        for era in Era::BOTH {
+            let vmcp = gateway(entry("b", kind, json!({}))).await?;
+            let mut client = vmcp.client(era).await?;
+            assert_eq!(client.tools().await?, ["b_facts", "b_crash", "b_hang", "b_echo", "b_big", "b_change", "b_ask"], "{kind} {era:?}");
+            let result = client.call("b_echo", r#"{"text":"ä","n":1.0}"#).await?.result()?;
+            assert_eq!(result["structuredContent"]["arguments"], json!({"text": "ä", "n": 1.0}), "{kind} {era:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_on_the_probe_is_a_legacy_one() -> Result<()> {
+    let vmcp = gateway(entry("b", "silent", json!({ "timeout": "2s" }))).await?;
+    let mut client = vmcp.client(Era::Modern).await?;
+    assert_eq!(facts(&mut client).await?["initialized"], 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_server_prints_is_no_message_and_no_secret_of_the_log() -> Result<()> {
+    let vmcp = gateway(entry("b", "noisy", json!({ "env": { "TOKEN": "hunter2hunter2" } }))).await?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    assert_eq!(facts(&mut client).await?["token"], "hunter2hunter2");
+    vmcp.logged("the token is [TOKEN]").await?;
+    vmcp.logged("only messages belong there").await?;
+    let log = vmcp.log();
+    let line = log.lines().find(|line| line.contains("the token is")).context("no line")?;
+    assert!(line.contains(r#""backend":"b""#), "{line}");
+    assert!(!vmcp.log().contains("hunter2") && !vmcp.log().contains("Server started"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_cancelled_at_the_server() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        let vmcp = gateway(entry("b", kind, json!({ "process": "shared" }))).await?;
+        let mut client = vmcp.client(Era::Modern).await?;
+        facts(&mut client).await?;
+        let mut sibling = client.sibling().await?;
+        sibling.begin(&Rpc::tool("b_hang", "{}")).await?;
+        eventually("the call to begin", async || facts(&mut client).await.is_ok_and(|facts| facts["count"].as_u64() >= Some(3))).await?;
+        drop(sibling);
+        let told = async || facts(&mut client).await.is_ok_and(|facts| facts["cancelled"].as_array().is_some_and(|all| all.len() == 1));
+        eventually("the cancel", told).await.with_context(|| kind)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_limit_fails_its_call_and_not_the_process() -> Result<()> {
+    let vmcp = Vmcp::serve(json!({ "backends": [entry("b", "modern", json!({}))], "limits": { "maxResponseBytes": "64KiB" } })).await?;
+    let mut client = vmcp.client(Era::Modern).await?;
+    let before = facts(&mut client).await?;
+    let failure = client.call("b_big", r#"{"bytes":200000}"#).await?.failure()?;
+    assert!(failure.contains("65536 bytes"), "{failure}");
+    assert_eq!(facts(&mut client).await?["pid"], before["pid"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_over_one_pipe_do_not_wait_for_each_other() -> Result<()> {
+    let vmcp = gateway(entry("b", "modern", json!({}))).await?;
+    let mut client = vmcp.client(Era::Modern).await?;
+    let mut hanging = client.sibling().await?;
+    hanging.begin(&Rpc::tool("b_hang", "{}")).await?;
+    for _ in 0..20 {
+        tokio::time::timeout(Duration::from_secs(5), facts(&mut client)).await??;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_file_of_another_client_is_served_as_it_stands() -> Result<()> {
+    let server = json!({ "command": "python3", "args": [script(), "legacy"], "env": { "GIVEN": "by the file" } });
+    let vmcp = Vmcp::serve(json!({ "mcpServers": { "B": server } })).await?;
+    for era in Era::BOTH {
+        let mut client = vmcp.client(era).await?;
+        assert_eq!(facts(&mut client).await?["given"], "by the file");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_a_servers_lists_reaches_its_callers() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        for era in Era::BOTH {
+            let at = format!("{kind} server, {era:?} caller");
+            let entry = entry("b", kind, json!({ "process": "shared" }));
+            let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [entry] })).await?;
+            let mut client = vmcp.client(era).await?;
+            client.tools().await?;
+            let mut stream = client.listen().await?;
+            if kind == "modern" {
+                let heard = async || facts(&mut client).await.is_ok_and(|facts| facts["listeners"] == 1);
+                eventually("the gateway listens", heard).await.with_context(|| at.clone())?;
+            }
+            client.call("b_change", "{}").await?.result()?;
+            let note = stream.next().await.with_context(|| at.clone())?.with_context(|| at.clone())?.json();
+            assert_eq!(note["method"], "notifications/tools/list_changed", "{at}");
+            assert!(client.tools().await?.contains(&"b_fresh".to_owned()), "{at}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_server_asks_during_a_call_is_answered_by_the_callers_client() -> Result<()> {
+    let vmcp = gateway(entry("b", "legacy", json!({}))).await?;
+    let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
+    let mut call = client.sibling().await?;
+    call.start(&Rpc::tool("b_ask", "{}")).await?;
+    let mut buffer = Vec::new();
+    let question = call.conn.event(&mut buffer).await?.context("no question")?.json();
+    assert_eq!(question["method"], "roots/list", "{question}");
+    let answer = client.caller.answer(&question["id"], r#""result":{"roots":[{"uri":"file:///mine"}]}"#);
+    assert_eq!(client.conn.exchange(&answer).await?.status(), 202);
+    let result: Value = call.conn.event(&mut buffer).await?.context("no result")?.json();
+    assert_eq!(result["result"]["structuredContent"], json!({ "roots": [{ "uri": "file:///mine" }] }), "{result}");
+    Ok(())
+}
