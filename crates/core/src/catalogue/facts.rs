@@ -30,6 +30,8 @@ pub(super) struct ToolFacts {
     pub(super) takes_object: bool,
     /// The `x-mcp-header` annotations.
     pub(super) headers: Result<Arc<[ParamHeader]>, AnnotationError>,
+    /// The URI of the page that shows its results (SEP-1865, MCP Apps).
+    pub(super) page: Option<Arc<str>>,
 }
 
 impl ToolFacts {
@@ -43,8 +45,18 @@ impl ToolFacts {
             composed: ["anyOf", "oneOf", "allOf"].into_iter().find(|key| input.is_some_and(|schema| schema.get(key).is_some())),
             takes_object: input.and_then(|schema| schema.get_str("type")).as_deref() == Some("object"),
             headers: annotations(text),
+            page: page(tool),
         }
     }
+}
+
+/// Where drafts of SEP-1865 had the page's URI in `_meta`; hosts still read it.
+pub(super) const FLAT_PAGE: &str = "ui/resourceUri";
+
+fn page(tool: &RawObject<'_>) -> Option<Arc<str>> {
+    let meta = tool.get_object("_meta")?;
+    let nested = meta.get_object("ui").and_then(|ui| Some(ui.get_str("resourceUri")?.into()));
+    nested.or_else(|| Some(meta.get_str(FLAT_PAGE)?.into()))
 }
 
 fn output(tool: &RawObject<'_>) -> OutputSchema {
@@ -79,6 +91,16 @@ mod tests {
             assert_eq!(facts(&format!(r#"{{"name":"t","outputSchema":{schema}}}"#)).output, expected, "{schema}");
         }
         assert_eq!(facts(r#"{"name":"t"}"#).output, OutputSchema::Absent);
+    }
+
+    #[test]
+    fn a_tools_page_is_where_either_form_says() {
+        for meta in [r#"{"ui":{"resourceUri":"ui://a"},"ui/resourceUri":"ui://b"}"#, r#"{"ui":{},"ui/resourceUri":"ui://a"}"#] {
+            assert_eq!(facts(&format!(r#"{{"_meta":{meta}}}"#)).page.as_deref(), Some("ui://a"), "{meta}");
+        }
+        for meta in ["{}", "[]", r#"{"ui":{"resourceUri":1}}"#] {
+            assert_eq!(facts(&format!(r#"{{"_meta":{meta}}}"#)).page, None, "{meta}");
+        }
     }
 
     #[test]

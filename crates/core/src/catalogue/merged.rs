@@ -119,6 +119,12 @@ impl Catalogue {
         self.uris.resource(uri)
     }
 
+    /// The URI of a resource at its backend, where it has another one there: a page of MCP Apps whose own URI is another backend's.
+    #[must_use]
+    pub fn original_uri(&self, uri: &str) -> Option<&Arc<str>> {
+        self.uris.original(uri)
+    }
+
     /// The backend of a resource template, named by its own text, as `completion/complete` does; a plain URI works too.
     #[must_use]
     pub fn resource_template(&self, template: &str) -> Option<usize> {

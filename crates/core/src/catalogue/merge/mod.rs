@@ -1,12 +1,16 @@
 //! Merging the lists of all backends into one catalogue.
 
 mod names;
+mod pages;
 mod publish;
 mod uris;
 
 use super::{
-    BackendList, CacheScope, Catalogue, Concern, Finding, ListKind, Owner, Route, Rules, ToolRoute, lint, list::short, merged::Published,
+    BackendList, CacheScope, Catalogue, Concern, Finding, ListKind, Owner, Route, Rules, ToolRoute, lint,
+    list::short,
+    merged::Published,
     report::MANY_TOOLS,
+    uri::{MAX_WORK, UriRouterBuilder},
 };
 use crate::Era;
 use names::Candidate;
@@ -21,11 +25,15 @@ impl Rules {
         let is_shown = |index| self.only.is_none_or(|only| only == index);
         let lists = self.backends.iter().zip(lists).enumerate().filter(|(index, _)| is_shown(*index));
         let lists = lists.filter_map(|(index, (_, list))| Some((index, list.as_deref()?)));
-        let mut merge = Merge { rules: self, lists: lists.collect(), audience, out: Catalogue::default() };
+        let lists = lists.collect();
+        let mut merge =
+            Merge { rules: self, lists, audience, router: UriRouterBuilder::default(), work: MAX_WORK, out: Catalogue::default() };
         merge.listing();
-        merge.tools();
+        // Before the tools: whose a page is decides what its tool says.
         merge.uris();
+        merge.tools();
         merge.prompts();
+        merge.out.uris = merge.router.build();
         merge.out
     }
 
@@ -55,6 +63,9 @@ struct Merge<'r> {
     rules: &'r Rules,
     lists: Vec<(usize, &'r BackendList)>,
     audience: Era,
+    router: UriRouterBuilder,
+    /// What may still be spent on finding out whose pages are.
+    work: usize,
     out: Catalogue,
 }
 
@@ -65,8 +76,9 @@ impl Merge<'_> {
             if self.leaves_out(&candidate, &name) {
                 continue;
             }
-            write_item(&candidate, &name, self.audience, array.item(candidate.backend));
             let Candidate { backend, item, .. } = candidate;
+            let page = item.tool().and_then(|facts| self.page(backend, facts.page.as_ref()?));
+            write_item(&candidate, &name, page.as_deref(), self.audience, array.item(backend));
             let param_headers = item.tool().and_then(|facts| facts.headers.clone().ok()).unwrap_or_default();
             self.out.tool_names.push(Arc::clone(&name));
             self.out.tools.insert(name, ToolRoute { backend, original: Arc::clone(item.key()), param_headers });
@@ -82,7 +94,7 @@ impl Merge<'_> {
     fn prompts(&mut self) {
         let mut array = Array::new(self.rules.backends.len());
         for (candidate, name) in names::resolve(self.rules, &self.lists, ListKind::Prompts, &mut self.out.collisions) {
-            write_item(&candidate, &name, self.audience, array.item(candidate.backend));
+            write_item(&candidate, &name, None, self.audience, array.item(candidate.backend));
             self.out.prompt_names.push(Arc::clone(&name));
             self.out.prompts.insert(name, Route { backend: candidate.backend, original: Arc::clone(candidate.item.key()) });
         }

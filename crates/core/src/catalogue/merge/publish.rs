@@ -4,7 +4,7 @@ use super::Candidate;
 use crate::{
     Era,
     catalogue::{
-        facts::{OutputSchema, ToolFacts},
+        facts::{FLAT_PAGE, OutputSchema, ToolFacts},
         rules::Override,
     },
     frame::{Edit, RawObject, json_string},
@@ -39,13 +39,13 @@ impl Array {
     }
 }
 
-/// Writes an item under its published name, with the operator's changes, without what the audience's era forbids.
-pub(super) fn write_item(candidate: &Candidate<'_>, name: &str, audience: Era, out: &mut Vec<u8>) {
+/// Writes an item under its published name, with this URI of its page where the page has another one here, with the operator's changes, without what the audience's era forbids.
+pub(super) fn write_item(candidate: &Candidate<'_>, name: &str, page: Option<&str>, audience: Era, out: &mut Vec<u8>) {
     let Candidate { text, item, change, .. } = candidate;
     let renamed = **item.key() != *name;
     let forbidden = item.tool().and_then(|facts| forbidden(facts, audience));
     let change = change.filter(|change| change.edits());
-    if change.is_none() && forbidden.is_none() {
+    if change.is_none() && forbidden.is_none() && page.is_none() {
         if renamed {
             let (before, after) = item.around_key(text);
             out.extend_from_slice(before.as_bytes());
@@ -59,10 +59,12 @@ pub(super) fn write_item(candidate: &Candidate<'_>, name: &str, audience: Era, o
     let Ok(object) = RawObject::parse(item.text(text)) else { return };
     let literal = renamed.then(|| to_text(|out| json_string(name, out)));
     let annotations = change.and_then(|change| annotations(&object, change));
+    let meta = page.and_then(|page| shown_by(&object, page));
     let mut edits = Vec::with_capacity(4);
     edits.extend(literal.as_deref().map(|name| Edit::Set("name", name)));
     edits.extend(change.and_then(|change| change.description.as_deref()).map(|text| Edit::Set("description", text)));
     edits.extend(annotations.as_deref().map(|text| Edit::Set("annotations", text)));
+    edits.extend(meta.as_deref().map(|text| Edit::Set("_meta", text)));
     edits.extend(forbidden.map(Edit::Remove));
     object.write(&edits, out);
 }
@@ -74,6 +76,17 @@ fn forbidden(facts: &ToolFacts, audience: Era) -> Option<&'static str> {
         Era::Legacy => matches!(facts.output, OutputSchema::Other | OutputSchema::Untyped).then_some("outputSchema"),
         Era::Modern => facts.execution.then_some("execution"),
     }
+}
+
+/// The `_meta` of a tool whose page has this URI, in both forms that SEP-1865 had.
+fn shown_by(tool: &RawObject<'_>, page: &str) -> Option<String> {
+    let meta = tool.get_object("_meta")?;
+    let page = to_text(|out| json_string(page, out));
+    let ui = meta.get_object("ui").filter(|ui| ui.get("resourceUri").is_some());
+    let ui = ui.map(|ui| to_text(|out| ui.write(&[Edit::Set("resourceUri", &page)], out)));
+    let flat = meta.get(FLAT_PAGE).map(|_| Edit::Set(FLAT_PAGE, &page));
+    let edits: Vec<_> = ui.iter().map(|ui| Edit::Set("ui", ui)).chain(flat).collect();
+    Some(to_text(|out| meta.write(&edits, out)))
 }
 
 /// The `annotations` of a tool with an override's set in them.

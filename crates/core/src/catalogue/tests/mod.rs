@@ -1,5 +1,6 @@
 //! What the parts do together. Single rules are tested beside them.
 
+mod apps;
 mod fidelity;
 mod lists;
 mod naming;

@@ -4,6 +4,6 @@ mod origin;
 mod router;
 mod template;
 
-pub(super) use router::{UriRouter, UriRouterBuilder};
+pub(super) use router::{MAX_WORK, UriRouter, UriRouterBuilder};
 pub use template::TemplateError;
 pub(super) use template::UriTemplate;

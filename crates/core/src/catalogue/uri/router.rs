@@ -13,7 +13,7 @@ use std::{
 /// A longer URI is only looked up exactly.
 const MAX_URI: usize = 8192;
 /// What holding one URI against templates may cost, in bytes looked at.
-const MAX_WORK: usize = 1 << 22;
+pub(in crate::catalogue) const MAX_WORK: usize = 1 << 22;
 
 /// Templates with one literal prefix, and their backends.
 type Candidates = Vec<(UriTemplate, usize)>;
@@ -27,6 +27,8 @@ pub(in crate::catalogue) struct UriRouter {
     by_prefix: BTreeMap<Reverse<usize>, HashMap<Box<str>, Candidates>>,
     /// `None`: more than one backend.
     origins: HashMap<Box<str>, Option<usize>>,
+    /// The URI at its backend of what has another one in the catalogue.
+    originals: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// Collects a [`UriRouter`]; everything is added in configuration order and the first one stays.
@@ -57,6 +59,25 @@ impl UriRouterBuilder {
         owner
     }
 
+    /// A second URI for a resource of a backend that calls it `original`. Whether it has it now: another resource may have it.
+    pub(in crate::catalogue) fn alias(&mut self, uri: &Arc<str>, backend: usize, original: &str) -> bool {
+        if let Some(owner) = claim(&mut self.0.exact, uri, backend) {
+            return owner == backend && self.0.originals.get(uri).is_some_and(|known| **known == *original);
+        }
+        self.0.originals.insert(Arc::clone(uri), original.into());
+        true
+    }
+
+    /// A resource that a backend has without listing it.
+    pub(in crate::catalogue) fn unlisted(&mut self, uri: &Arc<str>, backend: usize) {
+        claim(&mut self.0.exact, uri, backend);
+    }
+
+    /// Who lists a URI or a template for it. `work` is what may be spent on the answer.
+    pub(in crate::catalogue) fn owner(&self, uri: &str, work: &mut usize) -> Option<usize> {
+        self.0.exact.get(uri).copied().or_else(|| if uri.len() > MAX_URI { None } else { self.0.by_template(uri, work) })
+    }
+
     fn lists(&mut self, origin: String, backend: usize) {
         self.0.origins.entry(origin.into()).and_modify(|only| *only = only.filter(|b| *b == backend)).or_insert(Some(backend));
     }
@@ -83,7 +104,7 @@ impl UriRouter {
         if uri.len() > MAX_URI {
             return None;
         }
-        self.by_template(uri).or_else(|| *self.origins.get(of_uri(uri)?.as_str())?)
+        self.by_template(uri, &mut { MAX_WORK }).or_else(|| *self.origins.get(of_uri(uri)?.as_str())?)
     }
 
     /// The backend of a template, named by its own text.
@@ -91,17 +112,21 @@ impl UriRouter {
         self.templates.get(text).copied()
     }
 
-    fn by_template(&self, uri: &str) -> Option<usize> {
-        let mut work = MAX_WORK;
+    /// The URI at its backend, where it has another one there.
+    pub(in crate::catalogue) fn original(&self, uri: &str) -> Option<&Arc<str>> {
+        self.originals.get(uri)
+    }
+
+    fn by_template(&self, uri: &str, work: &mut usize) -> Option<usize> {
         self.by_prefix.iter().find_map(|(Reverse(length), group)| {
             let candidates = group.get(uri.get(..*length)?)?;
-            candidates.iter().find(|(template, _)| template.matches(uri, &mut work)).map(|(_, backend)| *backend)
+            candidates.iter().find(|(template, _)| template.matches(uri, work)).map(|(_, backend)| *backend)
         })
     }
 
     /// Roughly how many bytes it takes.
     pub(in crate::catalogue) fn weight(&self) -> usize {
-        let keys: usize = self.exact.keys().chain(self.templates.keys()).map(|key| key.len() + 48).sum();
+        let keys: usize = self.exact.keys().chain(self.templates.keys()).chain(self.originals.values()).map(|key| key.len() + 48).sum();
         keys + self.templates.keys().map(|key| 2 * key.len() + 96).sum::<usize>()
     }
 }
