@@ -136,7 +136,7 @@ impl Backend {
 
     /// Whose session a request uses at a legacy backend.
     pub(crate) fn wanted<'a>(&self, seat: &Seat<'a>) -> Wanted<'a> {
-        let capabilities = seat.capabilities.without_extensions();
+        let capabilities = seat.capabilities.legacy();
         let Audience::Caller(caller) = seat.audience else { return Wanted::Owned(capabilities) };
         let key = self.session_key(caller);
         match seat.sessions {

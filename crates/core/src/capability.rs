@@ -115,10 +115,11 @@ impl CapabilitySet {
         Self(self.0 & other.0)
     }
 
-    /// Without extensions: what revisions before 2026-07-28 know of.
+    /// What can be declared to servers of revisions before 2026-07-28: those have no such tasks, and are told of MCP Apps by
+    /// `initialize` (SEP-1865).
     #[must_use]
-    pub fn without_extensions(self) -> Self {
-        Self(self.0 & !(TASKS | APPS))
+    pub fn legacy(self) -> Self {
+        Self(self.0 & !TASKS)
     }
 
     /// Whether a peer that declared this set may be asked this (2025-11-25, client/*; 2026-07-28, client/*): `method` is that of the
@@ -191,7 +192,7 @@ mod tests {
         let set = CapabilitySet::from_json(&declared).unwrap();
         assert!(set.contains(CapabilitySet::TASKS) && set.contains(CapabilitySet::APPS) && !set.can_be_asked());
         assert_eq!(serde_json::from_str::<Value>(&set.to_json()).unwrap(), declared);
-        assert!(set.without_extensions().is_empty());
+        assert_eq!(set.legacy(), CapabilitySet::APPS);
         let other = json!({"extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["image/png"]}}});
         assert!(CapabilitySet::from_json(&other).unwrap().is_empty());
     }

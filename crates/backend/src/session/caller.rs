@@ -45,7 +45,7 @@ impl CallerSessions {
     /// calls.
     #[must_use]
     pub fn new(capabilities: CapabilitySet, ear: Option<Weak<dyn Ear>>) -> Arc<Self> {
-        Arc::new(Self { holder: Holder::new(capabilities.without_extensions(), ear), inner: Mutex::default() })
+        Arc::new(Self { holder: Holder::new(capabilities.legacy(), ear), inner: Mutex::default() })
     }
 
     pub(crate) fn holder(&self) -> &Arc<Holder> {

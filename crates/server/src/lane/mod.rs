@@ -6,6 +6,7 @@ mod carried;
 mod follow;
 mod input;
 mod journal;
+mod pages;
 mod parked;
 mod question;
 mod raw;

@@ -6,6 +6,7 @@ use super::{
     bridge,
     carried::{Carried, Subject},
     input::{Brought, RESPONSES},
+    pages::under_our_uri,
     unambiguous::check_unambiguous,
     way::{Route, Way, ahead},
 };
@@ -81,7 +82,13 @@ impl Snapshot {
                             }
                             (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
                             (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, result),
-                            _ => bridge::result(carried, caller.era, era, traits, result),
+                            _ => {
+                                let result = bridge::result(carried, caller.era, era, traits, result)?;
+                                Ok(match &route.original {
+                                    Some(theirs) if carried == Carried::ResourcesRead => under_our_uri(result, theirs, &name),
+                                    _ => result,
+                                })
+                            }
                         };
                     }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
@@ -167,7 +174,7 @@ impl Snapshot {
                 ..Route::new(tool.backend, Some(&tool.original), name)
             }),
             Subject::Prompt => catalogue.prompt(name).map(|prompt| Route::new(prompt.backend, Some(&prompt.original), name)),
-            Subject::Resource => catalogue.resource(name).map(|backend| Route::new(backend, None, name)),
+            Subject::Resource => catalogue.resource(name).map(|backend| Route::new(backend, catalogue.original_uri(name), name)),
             Subject::Template => catalogue.resource_template(name).map(|backend| Route::new(backend, None, name)),
         }
     }

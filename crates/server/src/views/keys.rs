@@ -27,9 +27,9 @@ pub(crate) struct ViewerKey {
     pub(crate) scopes: SmallVec<[Option<ViewScope>; 4]>,
 }
 
-/// What a backend is told of a viewer's capabilities: extensions are of the modern era.
+/// What a backend is told of a viewer's capabilities.
 pub(super) fn declared(era: Era, capabilities: CapabilitySet) -> CapabilitySet {
-    if era == Era::Legacy { capabilities.without_extensions() } else { capabilities }
+    if era == Era::Legacy { capabilities.legacy() } else { capabilities }
 }
 
 /// Under what one backend's list is kept.

@@ -1,0 +1,86 @@
+//! MCP Apps (SEP-1865): a tool's page is its own backend's, whatever the tool is called here and whoever else has a page of that URI.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use vmcp_tests::{
+    Era,
+    client::{Client, Rpc},
+    fixture::{Fixture, Items, Spec},
+    process::Vmcp,
+};
+
+const TOOL: &str = r#"{"name":"show","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://show"}}}"#;
+const PAGE: &str = r#"{"uri":"ui://show","name":"page","mimeType":"text/html;profile=mcp-app"}"#;
+
+async fn server(spec: Spec) -> Result<Fixture> {
+    let fixture = Fixture::start(spec).await?;
+    fixture.change(|items: &mut Items| {
+        items.tools.push(TOOL.to_owned());
+        items.resources.push(PAGE.to_owned());
+    });
+    Ok(fixture)
+}
+
+async fn scene() -> Result<([Fixture; 2], Vmcp)> {
+    let fixtures = [server(Spec::legacy("a")).await?, server(Spec::modern("b")).await?];
+    let vmcp = Vmcp::serve(json!({ "backends": [fixtures[0].entry(json!({})), fixtures[1].entry(json!({}))] })).await?;
+    Ok((fixtures, vmcp))
+}
+
+/// The URI of a tool's page.
+async fn page(client: &mut Client, tool: &str) -> Result<String> {
+    let tools = client.list("tools/list").await?;
+    let tool = tools.iter().find(|listed| listed["name"] == tool).with_context(|| format!("no {tool}"))?;
+    Ok(tool["_meta"]["ui"]["resourceUri"].as_str().context("no page")?.to_owned())
+}
+
+#[tokio::test]
+async fn each_tool_opens_the_page_of_its_own_backend() -> Result<()> {
+    let ([a, b], vmcp) = scene().await?;
+    for era in Era::BOTH {
+        let mut client = vmcp.client(era).await?;
+        let listed: Vec<_> = client.list("resources/list").await?.iter().map(|item| item["uri"].clone()).collect();
+        for (tool, owner) in [("a_show", "a"), ("b_show", "b")] {
+            let uri = page(&mut client, tool).await?;
+            assert!(listed.contains(&json!(uri)), "{era:?}: {uri} of {listed:?}");
+            let read = client.send(&Rpc::read(&uri)).await?.result()?;
+            let content = &read["contents"][0];
+            assert_eq!((&content["uri"], &content["text"]), (&json!(uri), &json!(format!("read from {owner}"))), "{era:?}: {read}");
+        }
+    }
+    for fixture in [&a, &b] {
+        let read = fixture.requests_of("resources/read");
+        assert!(read.len() == 2 && read.iter().all(|read| read.json()["params"]["uri"] == "ui://show"), "each knows its own URI");
+        assert!(fixture.violations().is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn alone_a_backend_has_its_own_uris() -> Result<()> {
+    let (_fixtures, vmcp) = scene().await?;
+    for era in Era::BOTH {
+        let mut client = vmcp.client_of(era).path("/mcp/b").connect().await?;
+        assert_eq!(page(&mut client, "show").await?, "ui://show");
+        let read = client.send(&Rpc::read("ui://show")).await?.result()?;
+        assert_eq!(read["contents"][0]["text"], "read from b", "{era:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn servers_of_both_eras_hear_that_the_client_shows_pages() -> Result<()> {
+    const APPS: &str = r#"{"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}}"#;
+    let ([a, b], vmcp) = scene().await?;
+    for era in Era::BOTH {
+        a.forget_requests();
+        b.forget_requests();
+        let mut client = vmcp.client_of(era).capabilities(APPS).connect().await?;
+        client.call("a_show", "{}").await?;
+        client.call("b_show", "{}").await?;
+        let told = |request: &vmcp_tests::fixture::Recorded| String::from_utf8_lossy(&request.body).contains(APPS);
+        assert!(a.requests_of("initialize").iter().any(told), "{era:?}");
+        assert!(b.calls().iter().all(told), "{era:?}");
+    }
+    Ok(())
+}
