@@ -201,6 +201,12 @@ impl Backend {
         !self.depends_on_callers() && self.strategy.subject_key(&StrategyContext::new(&self.name, None, &claims)).is_none()
     }
 
+    /// Whether vmcp starts it, so that the first answer takes as long as that.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.wire.programs().is_some()
+    }
+
     fn depends_on_callers(&self) -> bool {
         self.list_scope == ListScope::Session || self.policy.is_caller_dependent()
     }

@@ -65,6 +65,9 @@ const TOOLS: [(&str, &[&str]); 7] = [
     ("sqlite", &["append_insight", "create_table", "describe_table", "list_tables", "read_query", "write_query"]),
     ("mine", &["add", "explode", "headers"]),
 ];
+/// What their tools' names begin with, and the test server's.
+pub(crate) const SERVERS: [&str; 8] =
+    ["everything_", "filesystem_", "memory_", "sequential-thinking_", "time_", "git_", "sqlite_", "mine_"];
 const GRAPH: &str = "memory://knowledge-graph";
 
 /// Makes all checks. Callers of both eras work in the same folder, so what they make there has their era in its name.
@@ -83,8 +86,7 @@ pub(crate) async fn check(checks: &mut Checks, client: &Client, era: Era) {
 /// Whether each server's tools are there: who lists early sees what has started by then.
 pub(crate) async fn are_listed(client: &Client) -> bool {
     let listed = client.sdk.list_all_tools().await.unwrap_or_default();
-    let servers = TOOLS.iter().map(|(server, _)| *server).chain(["everything"]);
-    servers.map(|server| format!("{server}_")).all(|prefix| listed.iter().any(|tool| tool.name.starts_with(&prefix)))
+    SERVERS.into_iter().all(|prefix| listed.iter().any(|tool| tool.name.starts_with(prefix)))
 }
 
 async fn lists(client: &Client) -> Result<()> {

@@ -1,10 +1,16 @@
 //! MCP Inspector's command line, which is a client of its own.
 
+use crate::workshop::variables;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::Path;
 use tokio::process::Command;
 use vmcp_tests::{PATIENCE, tools};
+
+fn names(result: &Value, key: &str, of: &str) -> Vec<String> {
+    let items = result[key].as_array().into_iter().flatten();
+    items.filter_map(|item| item[of].as_str().map(str::to_owned)).collect()
+}
 
 /// Inspector, in front of a server: a URL, or words that start one.
 pub(crate) struct Inspector<'a> {
@@ -24,7 +30,7 @@ impl<'a> Inspector<'a> {
         let (node, script) = tools::inspector()?;
         let mut command = Command::new(node);
         command.arg(script).args(["--cli", "--format", "json", "--protocol-era", self.era, "--method", method]).args(options);
-        command.arg("--").args(self.target).env("HOME", self.home).current_dir(self.home).kill_on_drop(true);
+        command.arg("--").args(self.target).envs(variables(self.home)).current_dir(self.home).kill_on_drop(true);
         let output = tokio::time::timeout(PATIENCE, command.output()).await.with_context(|| format!("{method} does not end"))??;
         let shown = || format!("{method}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), "{}", shown());
@@ -32,14 +38,15 @@ impl<'a> Inspector<'a> {
         Ok(answer["result"].take())
     }
 
+    /// The names of the tools.
+    pub(crate) async fn tools(&self) -> Result<Vec<String>> {
+        // Strict, so that a schema that a client could not use would fail.
+        Ok(names(&self.run("tools/list", &["--strict"]).await?, "tools", "name"))
+    }
+
     /// Asks for everything that Inspector can ask a gateway for that has the test server as `everything`.
     pub(crate) async fn looks_around(&self) -> Result<()> {
-        let names = |result: &Value, key: &str, of: &str| -> Vec<String> {
-            let items = result[key].as_array().into_iter().flatten();
-            items.filter_map(|item| item[of].as_str().map(str::to_owned)).collect()
-        };
-        // Strict, so that a schema that a client could not use would fail.
-        let listed = names(&self.run("tools/list", &["--strict"]).await?, "tools", "name");
+        let listed = self.tools().await?;
         ensure!(listed.iter().any(|name| name == "everything_echo") && listed.len() >= 13, "{listed:?}");
         let echoed = self.run("tools/call", &["--tool-name", "everything_echo", "--tool-args-json", r#"{"message":"hi"}"#]).await?;
         ensure!(echoed["content"][0]["text"] == "Echo: hi", "{echoed}");

@@ -16,10 +16,15 @@ use inspector::Inspector;
 use person::Client;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use vmcp_tests::{Era, eventually, offspring::working_in, process::Vmcp, server::Server};
+use vmcp_tests::{
+    Era, eventually,
+    offspring::working_in,
+    process::{Vmcp, binary},
+    server::Server,
+};
 use workshop::Workshop;
 
-/// Whose turn it is: together they would take so long to start that a machine with few cores runs out of patience.
+/// Whose turn it is to start many servers: together they would take so long that a machine with few cores runs out of patience.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Uses the test server through a gateway with this backend, as a caller of each era.
@@ -40,7 +45,6 @@ async fn everything_behind(scene: &str, backend: Value) -> Result<Vmcp> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_server_keeps_all_its_abilities_over_streamable_http() -> Result<()> {
-    let _turn = TURN.lock().await;
     let server = Server::everything("streamableHttp").await?;
     everything_behind("streamable HTTP", json!({ "name": "everything", "url": server.url() })).await?;
     Ok(())
@@ -48,7 +52,6 @@ async fn the_test_server_keeps_all_its_abilities_over_streamable_http() -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_test_server_keeps_all_its_abilities_over_http_with_sse() -> Result<()> {
-    let _turn = TURN.lock().await;
     let server = Server::everything("sse").await?;
     everything_behind("HTTP with SSE", json!({ "name": "everything", "url": server.at("/sse"), "transport": "sse" })).await?;
     Ok(())
@@ -81,19 +84,41 @@ async fn eight_servers_of_a_client_s_file_work_as_it_stands_and_none_is_left() -
     eventually("the end of all servers", left).await
 }
 
+/// What Inspector calls the eras, and the revision that it speaks then.
+const INSPECTORS: [(&str, &str); 2] = [("legacy", "2025-11-25"), ("modern", "2026-07-28")];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn inspector_sees_and_uses_everything_in_both_eras() -> Result<()> {
+async fn inspector_sees_and_uses_everything_in_both_eras_at_a_url_and_behind_a_command() -> Result<()> {
     let _turn = TURN.lock().await;
-    let server = Server::everything("streamableHttp").await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [{ "name": "everything", "url": server.url() }] })).await?;
-    let (url, home) = (vmcp.url(), tempfile::tempdir()?);
-    let look = async |era: &str, revision: &str| {
-        let target = [url.as_str()];
-        let inspector = Inspector::new(&target, era, home.path());
-        let opened = inspector.run("initialize", &[]).await?;
-        ensure!(opened["protocolVersion"] == revision && opened["serverInfo"]["name"] == "vmcp", "{opened}");
-        inspector.looks_around().await
-    };
-    tokio::try_join!(look("legacy", "2025-11-25"), look("modern", "2026-07-28"))?;
+    let (server, home) = (Server::everything("streamableHttp").await?, tempfile::tempdir()?);
+    let config = json!({ "backends": [{ "name": "everything", "url": server.url() }] });
+    let (vmcp, file) = (Vmcp::serve(config.clone()).await?, home.path().join("vmcp.json"));
+    std::fs::write(&file, config.to_string())?;
+    let (url, program, file) = (vmcp.url(), binary()?.to_string_lossy(), file.to_string_lossy());
+    for target in [&[&*url][..], &[&*program, "stdio", "--config", &*file]] {
+        let look = async |(era, revision): (&str, &str)| {
+            let inspector = Inspector::new(target, era, home.path());
+            let opened = inspector.run("initialize", &[]).await?;
+            ensure!(opened["protocolVersion"] == revision && opened["serverInfo"]["name"] == "vmcp", "{opened}");
+            inspector.looks_around().await
+        };
+        tokio::try_join!(look(INSPECTORS[0]), look(INSPECTORS[1]))?;
+    }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inspector_starts_a_gateway_that_starts_eight_servers_and_leaves_none_behind() -> Result<()> {
+    let _turn = TURN.lock().await;
+    let workshop = Workshop::open()?;
+    let (program, file) = (binary()?.to_string_lossy(), workshop.config());
+    let target = [&*program, "stdio", "--config", &*file.to_string_lossy()];
+    for (era, _) in INSPECTORS {
+        // It asks once, as soon as it is connected.
+        let listed = Inspector::new(&target, era, workshop.path()).tools().await?;
+        let missing: Vec<&str> = eight::SERVERS.into_iter().filter(|server| !listed.iter().any(|tool| tool.starts_with(server))).collect();
+        ensure!(missing.is_empty(), "{era}: nothing of {missing:?} in {listed:?}");
+    }
+    let left = async || working_in(workshop.path()).is_empty();
+    eventually("the end of all servers", left).await
 }

@@ -14,6 +14,12 @@ use vmcp_tests::{
     tools,
 };
 
+/// The variables of somebody whose home is there.
+pub(crate) fn variables(home: &Path) -> [(&'static str, String); 2] {
+    let path = std::env::var("PATH").unwrap_or_default();
+    [("PATH", format!("{}:{path}", home.join("bin").display())), ("HOME", home.to_string_lossy().into_owned())]
+}
+
 /// The folder: a git repository with the example in it.
 pub(crate) struct Workshop {
     folder: TempDir,
@@ -58,14 +64,8 @@ impl Workshop {
         self.path().join("eight-servers.json")
     }
 
-    /// The variables of somebody who works here.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 2] {
-        let path = std::env::var("PATH").unwrap_or_default();
-        [("PATH", format!("{}:{path}", self.path().join("bin").display())), ("HOME", self.path().to_string_lossy().into_owned())]
-    }
-
     /// `vmcp serve` with the example, as it stands.
     pub(crate) fn serve(&self) -> Serve {
-        self.variables().iter().fold(Vmcp::with_file(self.config()), |serve, (name, value)| serve.env(name, value))
+        variables(self.path()).iter().fold(Vmcp::with_file(self.config()), |serve, (name, value)| serve.env(name, value))
     }
 }

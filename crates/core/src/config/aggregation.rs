@@ -28,7 +28,8 @@ pub struct Aggregation {
     /// What happens to tools that clients are known to choke on.
     #[serde(default)]
     pub lint: Lint,
-    /// How long a list waits for a backend before answering without it.
+    /// How long a list waits for a backend before answering without it. When left out, the first list of a server that vmcp starts is
+    /// waited for up to `30s`.
     #[schemars(extend("default" = "2s"))]
     pub list_wait: Option<Span>,
     /// How old a list may be before it is fetched again in the background.

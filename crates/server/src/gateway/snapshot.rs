@@ -19,6 +19,8 @@ use vmcp_core::{
 
 /// How long a list waits for a backend, and how old one may be.
 const LIST_WAIT: Duration = Duration::from_secs(2);
+/// How long one waits for a process that starts; launchers may have to fetch its program first.
+const START_WAIT: Duration = Duration::from_secs(30);
 const LIST_TTL: Duration = Duration::from_secs(30);
 
 /// How patient the gateway is with a backend that says nothing about it.
@@ -154,6 +156,7 @@ impl Built {
         let parking = Parking::new(waiting, shared.tracker().clone(), shared.shutdown().clone());
         let settings = ViewsSettings {
             wait: duration(config.aggregation.list_wait, LIST_WAIT),
+            start_wait: duration(config.aggregation.list_wait, START_WAIT),
             ttl: duration(config.aggregation.list_ttl, LIST_TTL),
             state_dir: config.state_dir.clone(),
             endpoint: endpoint.clone(),

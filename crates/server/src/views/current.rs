@@ -31,6 +31,8 @@ use vmcp_core::{
 pub(crate) struct ViewsSettings {
     /// How long a list waits for a backend.
     pub(crate) wait: Duration,
+    /// How long one waits for a backend that vmcp starts, and that nobody has listed yet.
+    pub(crate) start_wait: Duration,
     /// How old a list may be before it is fetched anew.
     pub(crate) ttl: Duration,
     /// Where the last good lists are kept over a restart.
@@ -187,7 +189,7 @@ impl Views {
             let finished = slot.subscribe();
             self.refresh(list, &slot, Some(viewer));
             if freshness != Freshness::Old
-                && let Some(until) = slot.wait_until(self.settings.wait)
+                && let Some(until) = slot.wait_until(self.wait_for(key, backend))
             {
                 waiting.push((until, finished));
             }
@@ -196,6 +198,13 @@ impl Views {
             // Every attempt under way goes on after the wait; its outcome is there for the next caller.
             let _ = tokio::time::timeout_at(until.into(), finished.changed()).await;
         }
+    }
+
+    /// How long a list waits for this backend. Many clients read the lists once, just after they opened their session, and some of them
+    /// just after they started this gateway: what is starting too would never be there for them.
+    fn wait_for(&self, key: &ViewerKey, backend: &Backend) -> Duration {
+        let is_starting = backend.is_started() && self.known_list(key, backend).is_none();
+        if is_starting { self.settings.start_wait } else { self.settings.wait }
     }
 
     /// How old a list may be: what its backend said, if that is shorter than the setting.
