@@ -15,7 +15,7 @@ mod suite;
 pub mod table;
 
 pub use outcome::{Outcome, Scenario};
-pub use row::{NOT_YET, Row, Way};
+pub use row::{Row, Way};
 pub use suite::{Listed, listed};
 
 use serde_json::{Value, json};
