@@ -29,6 +29,9 @@ async fn main() -> Result<ExitCode> {
             writeln!(std::io::stderr(), "{}, {}: {complaint}", row.way.name(), row.revision)?;
             missed = true;
         }
+        for complaint in outcome.complaints(row.out_of_reach().iter().map(|(name, _)| *name)) {
+            writeln!(std::io::stderr(), "{}, {}: (out of reach) {complaint}", row.way.name(), row.revision)?;
+        }
         let line = table::line(row, &outcome);
         writeln!(std::io::stdout(), "{line}")?;
         lines.push(line);
