@@ -1,8 +1,8 @@
 """A server over standard input and output with tools that tell of its process.
 
 Its first argument is what it speaks: `legacy`, `modern`, `silent` (legacy, and it says nothing to what it does not know), `noisy`
-(legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), or `falling`
-(it ends at once).
+(legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), `falling` (it
+ends at once), or `fragile` (legacy, and it ends at what it does not know).
 """
 
 import json
@@ -89,7 +89,7 @@ def answer(request):
     elif method == "notifications/initialized":
         initialized += 1
     elif id == "question" and method is None:
-        result(asking, {"content": [], "structuredContent": request["result"]})
+        result(asking, {"content": [], "structuredContent": request.get("result") or {"error": request["error"]["code"]}})
     elif id is None or method is None:
         pass
     elif method == "subscriptions/listen" and KIND == "modern":
@@ -111,6 +111,8 @@ def answer(request):
         call(id, params)
     elif method == "ping":
         result(id, {})
+    elif KIND == "fragile":
+        os._exit(1)
     elif KIND != "silent":
         say({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no such method"}})
 

@@ -3,7 +3,12 @@
 use super::{ends, entry, facts, gateway, runs};
 use anyhow::Result;
 use serde_json::json;
-use vmcp_tests::{Era, client::Request, process::Vmcp};
+use vmcp_server::Gateway;
+use vmcp_tests::{
+    Era,
+    client::{Client, Request},
+    process::Vmcp,
+};
 
 #[tokio::test]
 async fn a_crash_fails_the_call_with_the_exit_status_and_the_next_one_finds_a_new_process() -> Result<()> {
@@ -101,4 +106,27 @@ async fn a_server_that_keeps_ending_is_not_started_for_every_call() -> Result<()
         assert!(failure.contains("its process ended with exit status 3"), "{failure}");
     }
     anyhow::bail!("it is started for every call")
+}
+
+#[tokio::test]
+async fn a_new_configuration_ends_the_processes_of_the_old_one() -> Result<()> {
+    let config = || serde_json::from_value(json!({ "backends": [entry("b", "stubborn", json!({}))] }));
+    let gateway = Gateway::builder(config()?).build()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let serving = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.serve(listener).await }
+    });
+    let mut client = Client::connect(Era::Legacy, addr).await?;
+    let old = facts(&mut client).await?;
+    gateway.reload(config()?)?;
+    let new = facts(&mut client).await?;
+    assert_ne!(old["pid"], new["pid"]);
+    ends(&old["pid"]).await?;
+    ends(&old["child"]).await?;
+    gateway.shutdown().await;
+    serving.await??;
+    ends(&new["pid"]).await?;
+    ends(&new["child"]).await
 }

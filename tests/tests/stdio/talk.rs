@@ -21,10 +21,12 @@ async fn callers_of_both_eras_use_a_started_server_of_either() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_that_is_silent_on_the_probe_is_a_legacy_one() -> Result<()> {
-    let vmcp = gateway(entry("b", "silent", json!({ "timeout": "2s" }))).await?;
-    let mut client = vmcp.client(Era::Modern).await?;
-    assert_eq!(facts(&mut client).await?["initialized"], 1);
+async fn a_server_that_is_silent_on_the_probe_or_falls_over_it_is_a_legacy_one() -> Result<()> {
+    for kind in ["silent", "fragile"] {
+        let vmcp = gateway(entry("b", kind, json!({ "timeout": "2s" }))).await?;
+        let mut client = vmcp.client(Era::Modern).await?;
+        assert_eq!(facts(&mut client).await.with_context(|| kind)?["initialized"], 1, "{kind}");
+    }
     Ok(())
 }
 
@@ -128,5 +130,16 @@ async fn what_a_server_asks_during_a_call_is_answered_by_the_callers_client() ->
     assert_eq!(client.conn.exchange(&answer).await?.status(), 202);
     let result: Value = call.conn.event(&mut buffer).await?.context("no result")?.json();
     assert_eq!(result["result"]["structuredContent"], json!({ "roots": [{ "uri": "file:///mine" }] }), "{result}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_asked_anything_by_a_server_that_several_sessions_share() -> Result<()> {
+    let vmcp = gateway(entry("b", "legacy", json!({ "process": "shared" }))).await?;
+    let client = async || vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await;
+    let (mut one, mut other) = (client().await?, client().await?);
+    facts(&mut other).await?;
+    let result = one.call("b_ask", "{}").await?.result()?;
+    assert_eq!(result["structuredContent"], json!({ "error": -32601 }));
     Ok(())
 }
