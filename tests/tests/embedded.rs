@@ -16,7 +16,7 @@ use vmcp_core::{
 use vmcp_server::{BuildError, Gateway};
 use vmcp_tests::{
     Era,
-    client::{Caller, Client, Conn, Rpc},
+    client::{Caller, Client, Conn, Old, Rpc},
     fixture::{Fixture, Spec},
 };
 
@@ -155,6 +155,28 @@ async fn who_may_not_call_does_not_learn_which_backends_there_are() -> Result<()
     for (path, known) in [("/mcp", 200), ("/mcp/git", 200), ("/mcp/mail", 404), ("/mcp/mail/", 404), ("/team", 200)] {
         assert_eq!((status(path, None).await?, status(path, Some("ann")).await?), (401, known), "{path}");
     }
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_clients_stream_is_found_by_who_opened_it_and_by_nobody_else() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("git")).await?;
+    let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" }, "ssePath": "/sse" }))?;
+    let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    let refused = Old::open(addr, "/sse", &[]).await.err().context("opened without a name")?;
+    assert!(refused.to_string().contains("401"), "{refused}");
+    let mut ann = Old::open(addr, "/sse", &[("x-user", "ann")]).await?;
+    ann.initialize("2024-11-05", json!({})).await?;
+    for (user, status) in [("bob", 404), ("", 401), ("ann", 202)] {
+        ann.headers = if user.is_empty() { Vec::new() } else { vec![("x-user".to_owned(), user.to_owned())] };
+        let ping = json!({ "jsonrpc": "2.0", "id": user, "method": "ping" });
+        assert_eq!(ann.post(ping.to_string()).await?.status(), status, "{user:?}");
+    }
+    assert_eq!(ann.event().await?.context("the end")?.json()["id"], "ann", "nothing came of the others");
+    drop(ann);
     gateway.shutdown().await;
     serving.await??;
     Ok(())

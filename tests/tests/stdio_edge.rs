@@ -195,6 +195,35 @@ async fn backends_ask_and_tell_the_client_over_the_pipe() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_backend_asks_during_a_call_over_the_pipe() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
+    let mut piped = Piped::start(&json!({ "backends": [fixture.entry(json!({}))] }), &[], &[])?;
+    piped.initialize("2025-11-25", json!({ "elicitation": {} })).await?;
+    let question = json!({ "method": "elicitation/create", "params": { "message": "sure?", "requestedSchema": {} } });
+    piped.request(1, "tools/call", tool("b_ask", json!({ "ask": [question] }))).await?;
+    let asked = piped.said("elicitation/create").await?;
+    assert_eq!(asked["params"]["message"], "sure?", "{asked}");
+    piped.send(&json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "decline" } })).await?;
+    let answered = piped.answer(1).await?;
+    assert_eq!(answered["result"]["structuredContent"]["answers"][0]["result"], json!({ "action": "decline" }), "{answered}");
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_endpoint_of_several_is_served() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b")).await?;
+    let endpoints = json!([{ "path": "/team", "backends": [{ "use": "b", "name": "code" }], "passthroughHeaders": ["x-team"] }]);
+    let config = json!({ "backends": [fixture.entry(json!({}))], "endpoints": endpoints });
+    let mut piped = Piped::start(&config, &["--endpoint", "/team", "-H", "x-team: blue"], &[])?;
+    piped.initialize("2025-11-25", json!({})).await?;
+    piped.request(1, "tools/call", tool("code_echo", json!({}))).await?;
+    assert!(piped.answer(1).await?["result"].is_object());
+    assert_eq!(fixture.calls().remove(0).value("x-team"), Some("blue"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_subscription_is_acknowledged_told_and_ended_by_a_cancel_or_with_its_result() -> Result<()> {
     let (fixture, mut piped) = scene(Era::Modern).await?;
     let wanted = || json!({ "notifications": { "toolsListChanged": true } });

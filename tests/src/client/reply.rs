@@ -8,6 +8,8 @@ use serde_json::{Value, value::RawValue};
 /// One event of an SSE stream.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
+    /// The `event` field.
+    pub name: Option<String>,
     /// The `id` field.
     pub id: Option<String>,
     /// The `data` lines, joined with line feeds.
@@ -25,6 +27,7 @@ impl Event {
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "data" => data.push(value),
+                "event" => event.name = Some(value.to_owned()),
                 "id" => event.id = Some(value.to_owned()),
                 _ => {}
             }

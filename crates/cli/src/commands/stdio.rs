@@ -5,8 +5,8 @@ use super::{
     serve::{Signals, runtime},
 };
 use crate::{
-    args::{ConfigArgs, variable},
-    config::{Secrets, load},
+    args::{ConfigArgs, EndpointArgs, variable},
+    config::{Secrets, at_endpoint, load},
     error::Failure,
     logging::LogArgs,
     terminal::Terminal,
@@ -26,6 +26,8 @@ pub(crate) struct Stdio {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
     headers: GivenHeaders,
     /// A header with the value of an environment variable; may be repeated
     #[arg(long = "header-env", value_name = "NAME=VARIABLE", value_parser = values::header_variable)]
@@ -42,8 +44,9 @@ impl Stdio {
         match loaded {
             Ok(loaded) => {
                 log.findings(&loaded.findings, terminal);
-                let headers = headers(&self.headers, &self.variables);
-                headers.and_then(|headers| run(loaded.config, headers)).map_err(|error| log.failure(error))
+                let served = headers(&self.headers, &self.variables)
+                    .and_then(|headers| run(at_endpoint(loaded.config, self.endpoint.endpoint.as_deref())?, headers));
+                served.map_err(|error| log.failure(error))
             }
             Err(findings) => {
                 log.findings(&findings, terminal);

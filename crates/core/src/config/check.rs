@@ -50,6 +50,9 @@ impl Check<'_> {
         if let Some(complaint) = path_complaint(&config.path) {
             self.error("path", complaint, "write for example /mcp");
         }
+        if let Some(complaint) = config.sse_path.as_deref().and_then(|path| self.sse_path_complaint(path)) {
+            self.error("ssePath", complaint, "write for example /sse");
+        }
         if config.allowed_hosts.as_ref().is_some_and(Vec::is_empty) {
             self.error("allowedHosts", "empty, so that no request would be answered", "list the names that clients use, or leave it out");
         }
@@ -76,6 +79,28 @@ impl Check<'_> {
                 self.problems.push(Problem::warning("allowedHosts", message).with_hint("list the names that clients use"));
             }
         }
+    }
+
+    fn sse_path_complaint(&self, path: &str) -> Option<String> {
+        if let Some(complaint) = path_complaint(path) {
+            return Some(complaint.to_owned());
+        }
+        if path == "/" {
+            return Some("not a path of its own".to_owned());
+        }
+        let config = self.config;
+        if path == config.path {
+            return Some("the path of the endpoint of all backends, which speaks streamable HTTP".to_owned());
+        }
+        if let Some(index) = config.endpoints.iter().position(|endpoint| endpoint.path == path) {
+            return Some(format!("the path of endpoints[{index}] too"));
+        }
+        let name = path.strip_prefix(config.path.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(backend) = config.backends.iter().find(|backend| Some(backend.name.as_str()) == name) {
+            return Some(format!("the path of backend `{}` alone", backend.name));
+        }
+        (config.backends.is_empty() && !config.endpoints.is_empty())
+            .then(|| "there is no backend of the top level to be reached there".to_owned())
     }
 
     fn backends(&mut self) {

@@ -6,9 +6,12 @@ use super::{Problem, is_within};
 pub(super) const STAND_IN: &str = "vmcp-stand-in-";
 
 /// Settings that are judged by another one, which is thought to be left out when it could not be read.
-const JUDGED_BY: [(&str, &str); 5] = [
+const JUDGED_BY: [(&str, &str); 8] = [
     ("incomingAuth", "listen"),
     ("listen", "allowedHosts"),
+    ("path", "ssePath"),
+    ("backends", "ssePath"),
+    ("endpoints", "ssePath"),
     ("aggregation.conflictResolution", "aggregation.conflictResolutionConfig"),
     ("limits.requestBudget", "limits.maxRequestBytes"),
     ("limits.responseBudget", "limits.maxResponseBytes"),

@@ -26,6 +26,9 @@ pub struct Config {
     /// The path of the endpoint of all backends. Each of them alone is below it (`/mcp/github`), its names without a prefix.
     #[serde(default = "default_path")]
     pub path: String,
+    /// The path where clients of revision 2024-11-05 open an event stream (HTTP with server-sent events) and send their messages, for
+    /// example `/sse`: the endpoint of all backends for clients that know nothing newer. When left out, there is none.
+    pub sse_path: Option<String>,
     /// Text for clients about the whole; the backends' own instructions follow it.
     pub instructions: Option<String>,
     /// The MCP servers behind this gateway. May be empty where there are `endpoints`; then nothing is at `path`.
@@ -89,6 +92,7 @@ impl Config {
             metadata: BTreeMap::new(),
             listen: default_listen(),
             path: default_path(),
+            sse_path: None,
             instructions: None,
             backends,
             endpoints: Vec::new(),

@@ -28,6 +28,7 @@ pub use workers::Workers;
 
 pub(crate) use accept::serve;
 pub(crate) use attending::{Attended, Attending};
+pub(crate) use duplex::Pipes;
 pub(crate) use guard::Guard;
 pub(crate) use reply::{Reply, ReplySlot};
 pub(crate) use room::Bodies;

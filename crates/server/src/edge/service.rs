@@ -1,7 +1,7 @@
 //! The gateway as a tower service.
 
 use super::{
-    Attended, Attending, Body, ReplySlot, admin, cors, legacy,
+    Attended, Attending, Body, ReplySlot, admin, cors, duplex, legacy,
     modern::status,
     post::{Carrier, Incoming, post},
     reply::PostFuture,
@@ -119,24 +119,35 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let (snapshot, exists) = match inner.find(head.uri.path()) {
-        Found::Endpoint(snapshot) => (snapshot, true),
-        Found::NoBackend(snapshot) => (snapshot, false),
+    let (snapshot, place) = match inner.find(head.uri.path()) {
+        Found::Endpoint(snapshot) => (snapshot, Place::Endpoint),
+        Found::NoBackend(snapshot) => (snapshot, Place::NoBackend),
+        Found::Events(snapshot) => (snapshot, Place::Events),
         Found::Elsewhere(snapshot) => return admin::respond(inner, snapshot, peer, head).await,
     };
     let origin = head.headers.get(header::ORIGIN).cloned();
-    let mut response = endpoint(inner, snapshot, exists, peer, head, body, slot).await;
+    let mut response = endpoint(inner, snapshot, place, peer, head, body, slot).await;
     if let Some(origin) = origin {
         cors::allow(&mut response, origin);
     }
     response
 }
 
-/// Answers at an endpoint, or where one would be if it did `exist`.
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Endpoint,
+    /// Where one would be if there were such a backend.
+    NoBackend,
+    /// The event streams of old clients.
+    Events,
+}
+
+/// Answers at an endpoint, or at another place that is as well guarded.
 async fn endpoint<B>(
     inner: Arc<Inner>,
     snapshot: Arc<Snapshot>,
-    exists: bool,
+    place: Place,
     peer: Option<SocketAddr>,
     head: Parts,
     body: B,
@@ -164,13 +175,22 @@ where
         Ok(identity) => identity,
         Err(failure) => return failure.into_response(None, Era::Legacy),
     };
-    if !exists {
+    if place == Place::NoBackend {
         let message = "no backend of this gateway has this name";
         return Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
     }
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
     let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, identity, counted_peer };
+    if place == Place::Events {
+        let outcome = match head.method {
+            // Boxed: the requests of other places must not become larger.
+            Method::POST => Box::pin(duplex::post(incoming, head.uri.query(), body)).await,
+            Method::GET => duplex::open(incoming),
+            _ => Ok(duplex::not_allowed()),
+        };
+        return outcome.unwrap_or_else(|failure| failure.into_response(None, Era::Legacy));
+    }
     let outcome = match head.method {
         Method::POST => {
             let response = post(&incoming, body, slot).await;

@@ -28,6 +28,8 @@ pub(crate) enum Found {
     /// To where a backend's endpoint would be, but there is no such backend: who may not call must not learn that. Comes with the endpoint
     /// of all backends, for its authentication.
     NoBackend(Arc<Snapshot>),
+    /// To where clients of revision 2024-11-05 open event streams of the endpoint of all backends.
+    Events(Arc<Snapshot>),
     /// Elsewhere.
     Elsewhere(Arc<Snapshot>),
 }
@@ -68,6 +70,9 @@ impl Endpoints {
         }
         if let Some(endpoint) = self.others.get(path) {
             return Found::Endpoint(Arc::clone(endpoint));
+        }
+        if self.main.config.sse_path.as_deref() == Some(path) && !self.main.backends.is_empty() {
+            return Found::Events(Arc::clone(&self.main));
         }
         let names_backend = path.strip_prefix(main).and_then(|rest| rest.strip_prefix('/')).is_some_and(is_name);
         if names_backend && !ADMIN_PATHS.contains(&path) {
@@ -140,7 +145,7 @@ mod tests {
     use crate::Gateway;
     use serde_json::json;
 
-    /// What each path leads to: an endpoint's identity, or `NoBackend` or `Elsewhere`.
+    /// What each path leads to: an endpoint's identity, or `NoBackend`, `Events` or `Elsewhere`.
     async fn found(config: Config, paths: &[&str]) -> Vec<String> {
         let gateway = Gateway::builder(config).build().unwrap();
         let endpoints = gateway.inner.endpoints();
@@ -151,6 +156,7 @@ mod tests {
                 EndpointId::Named(path) => path.to_string(),
             },
             Found::NoBackend(_) => "NoBackend".to_owned(),
+            Found::Events(_) => "Events".to_owned(),
             Found::Elsewhere(_) => "Elsewhere".to_owned(),
         };
         let found = paths.iter().map(name).collect();
@@ -188,6 +194,16 @@ mod tests {
         let paths = ["/", "/git", "/git/", "/health", "/status/", "/x", "/.well-known/x", "/favicon.ico"];
         let expected = ["main", "git", "git", "Elsewhere", "Elsewhere", "NoBackend", "Elsewhere", "Elsewhere"];
         assert_eq!(found(config("/", &["git", "health"], &[]), &paths).await, expected);
+    }
+
+    #[tokio::test]
+    async fn event_streams_are_where_the_configuration_says_also_below_the_endpoint() {
+        for path in ["/sse", "/mcp/sse"] {
+            let config = Config { sse_path: Some(path.to_owned()), ..config("/mcp", &["git"], &[]) };
+            let paths = [path, &format!("{path}/"), &format!("{path}/x"), "/mcp", "/mcp/git"];
+            assert_eq!(found(config, &paths).await, ["Events", "Events", "Elsewhere", "main", "git"], "{path}");
+        }
+        assert_eq!(found(config("/mcp", &["git"], &[]), &["/sse"]).await, ["Elsewhere"]);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    edge::{self, Bodies, GatewayService, Workers},
+    edge::{self, Bodies, GatewayService, Pipes, Workers},
     gateway::BuildError,
     session::{ClientSession, EndpointId, SessionTable},
 };
@@ -43,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) shutdown: CancellationToken,
     in_flight: AtomicUsize,
     pub(crate) bodies: Arc<Bodies>,
+    pub(crate) pipes: Pipes,
     generation: AtomicU64,
     pub(crate) started: Instant,
 }
@@ -214,6 +215,7 @@ impl Inner {
             parts,
             in_flight: AtomicUsize::new(0),
             bodies: Arc::default(),
+            pipes: Pipes::default(),
             generation: AtomicU64::new(0),
             started: Instant::now(),
         }

@@ -20,6 +20,28 @@ fn a_plain_configuration_has_nothing_wrong() {
 }
 
 #[test]
+fn the_path_of_event_streams_is_its_own() {
+    let complaint = |path: &str| {
+        let mut config = Config { sse_path: Some(path.to_owned()), ..config() };
+        config.endpoints = serde_json::from_str(r#"[{"path": "/team", "backends": ["jira"]}]"#).unwrap();
+        complaints(&config).pop()
+    };
+    for path in ["/sse", "/mcp/sse", "/team/sse"] {
+        assert_eq!(complaint(path), None, "{path}");
+    }
+    for (path, wrong) in [
+        ("sse", "does not start with `/`"),
+        ("/", "not a path of its own"),
+        ("/status", "taken by the gateway itself"),
+        ("/mcp", "the path of the endpoint of all backends, which speaks streamable HTTP"),
+        ("/mcp/jira", "the path of backend `jira` alone"),
+        ("/team", "the path of endpoints[0] too"),
+    ] {
+        assert_eq!(complaint(path), Some(format!("error ssePath: {wrong}; write for example /sse")), "{path}");
+    }
+}
+
+#[test]
 fn there_is_at_least_one_backend() {
     assert_eq!(
         complaints(&Config::with_backends(vec![])),

@@ -32,6 +32,7 @@ impl EndpointConfig {
         let config = Config {
             name: endpoint.name.clone().unwrap_or_else(|| top.name.clone()),
             path: endpoint.path.clone(),
+            sse_path: None,
             instructions: endpoint.instructions.clone(),
             passthrough_headers: endpoint.passthrough_headers.clone(),
             allow_credential_header_passthrough: endpoint.allow_credential_header_passthrough,

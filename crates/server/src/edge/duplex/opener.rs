@@ -1,4 +1,4 @@
-//! Who is at the other end of a pipe.
+//! Who sends messages into a pipe.
 
 use crate::{
     edge::{
@@ -9,18 +9,31 @@ use crate::{
     gateway::Inner,
 };
 use http::HeaderMap;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use vmcp_auth::Identity;
+use vmcp_core::plugin::Principal;
 
-/// Who opened a pipe, and the headers that came with it: they count for every message, as if each had brought them.
+/// Who opened a pipe or sent a message into it, and the headers that came with that.
 pub(crate) struct Opener {
     identity: Identity,
     headers: HeaderMap,
+    counted_peer: Option<IpAddr>,
 }
 
 impl Opener {
     pub(crate) fn new(identity: Identity, headers: HeaderMap) -> Self {
-        Self { identity, headers }
+        Self { identity, headers, counted_peer: None }
+    }
+
+    /// Whoever sent this request over HTTP. The request has no headers of its own any more: what they say of a message is said.
+    pub(super) fn of(incoming: &mut Incoming) -> Self {
+        let headers = std::mem::take(&mut incoming.headers);
+        incoming.carrier = Carrier::Pipe;
+        Self { identity: incoming.identity.clone(), headers, counted_peer: incoming.counted_peer }
+    }
+
+    pub(super) fn principal(&self) -> &Principal {
+        self.identity.principal()
     }
 
     /// A message that comes now, read under the configuration of now.
@@ -30,6 +43,7 @@ impl Opener {
     pub(crate) fn incoming(&self, inner: &Arc<Inner>) -> Result<Incoming, Failure> {
         let snapshot = inner.snapshot();
         let identity = self.identity.with_forwarded(captured(&snapshot, &self.headers)?);
-        Ok(Incoming { inner: Arc::clone(inner), snapshot, carrier: Carrier::Pipe, headers: HeaderMap::new(), identity, counted_peer: None })
+        let (carrier, counted_peer) = (Carrier::Pipe, self.counted_peer);
+        Ok(Incoming { inner: Arc::clone(inner), snapshot, carrier, headers: HeaderMap::new(), identity, counted_peer })
     }
 }

@@ -34,10 +34,11 @@ const QUEUE: usize = 8;
 /// A client at the other end of a pipe.
 pub(crate) struct Peer {
     pub(super) inner: Arc<Inner>,
-    pub(super) opener: Opener,
+    /// Who opened it.
+    pub(super) opener: Arc<Opener>,
     out: mpsc::Sender<Bytes>,
     /// Of a legacy client, from `initialize` on.
-    pub(super) session: OnceLock<Arc<Use>>,
+    pub(super) begun: OnceLock<Session>,
     /// Carries what belongs to no request, and questions.
     pub(super) stream: Mutex<Option<Arc<EventStream>>>,
     running: Arc<Running>,
@@ -51,9 +52,9 @@ impl Peer {
         let (out, messages) = mpsc::channel(QUEUE);
         let peer = Self {
             inner: Arc::clone(inner),
-            opener,
+            opener: Arc::new(opener),
             out,
-            session: OnceLock::new(),
+            begun: OnceLock::new(),
             stream: Mutex::default(),
             running: Arc::default(),
             silent: CancellationToken::new(),
@@ -67,7 +68,7 @@ impl Peer {
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Use>> {
-        self.session.get()
+        self.begun.get().map(|begun| &begun.session)
     }
 
     pub(super) fn stream(&self) -> Option<Arc<EventStream>> {
@@ -80,29 +81,32 @@ impl Peer {
     }
 
     /// Takes what the client sent: a message, or a batch. Requests are answered later; this waits only while the client does not read.
-    pub(crate) async fn receive(self: &Arc<Self>, text: Bytes, incoming: Incoming) {
-        let (mut messages, batch) = match Message::parse_batch(&text, MAX_BATCH) {
-            Ok(read) => read,
-            Err(error) => return self.say(Failure::frame(error).message(None)).await,
-        };
+    ///
+    /// # Errors
+    /// When it is no message: nobody is answered then.
+    pub(crate) async fn receive(self: &Arc<Self>, text: Bytes, incoming: Incoming, sender: &Arc<Opener>) -> Result<(), Failure> {
+        let (mut messages, batch) = Message::parse_batch(&text, MAX_BATCH).map_err(Failure::frame)?;
         let is_modern = messages.iter().any(|message| has_modern_meta(message) || is_discover(message));
         let may_batch = || !is_modern && self.session().is_some_and(|session| session.revision.has_batches());
         if batch && !may_batch() {
-            return self.say(Failure::frame(FrameError::Batch).message(None)).await;
+            return Err(Failure::frame(FrameError::Batch));
         }
         if batch && messages.iter().any(|message| matches!(message, Message::Request(_))) {
-            return self.start(None, Speech::Batch, &text, incoming).await;
+            self.start(None, Speech::Batch, &text, incoming).await;
+            return Ok(());
         }
         if batch {
-            return messages.iter().for_each(|message| self.take(&incoming, message));
+            messages.iter().for_each(|message| self.take(&incoming, message));
+            return Ok(());
         }
         match messages.pop() {
             Some(Message::Request(request)) if is_modern => self.start(Some(request.id.raw()), Speech::Modern, &text, incoming).await,
-            Some(Message::Request(request)) if request.method == "initialize" => self.initialize(incoming, &request).await,
+            Some(Message::Request(request)) if request.method == "initialize" => self.initialize(incoming, &request, sender).await,
             Some(Message::Request(request)) => self.start(Some(request.id.raw()), Speech::Legacy, &text, incoming).await,
             Some(message) => self.take(&incoming, &message),
             None => {}
         }
+        Ok(())
     }
 
     /// Answers the requests in what the client sent with this.
@@ -254,13 +258,21 @@ impl Peer {
 
     /// Ends the session, here and at the backends.
     fn leave(&self) {
-        let Some(session) = self.session().and_then(|session| self.inner.sessions.remove(&session.id)) else { return };
+        let Some(Session { session, opener }) = self.begun.get() else { return };
+        let Some(session) = self.inner.sessions.remove(&session.id) else { return };
         session.cancel_all();
-        match self.opener.incoming(&self.inner) {
+        match opener.incoming(&self.inner) {
             Ok(incoming) => self.inner.end_as(&session, &incoming.identity),
             Err(_) => self.inner.end(&session),
         }
     }
+}
+
+/// The session of a legacy client.
+pub(super) struct Session {
+    pub(super) session: Arc<Use>,
+    /// Who sent `initialize`, and the headers that came with it.
+    pub(super) opener: Arc<Opener>,
 }
 
 /// Up to this size a message is copied out of what was read with it.

@@ -1,6 +1,6 @@
 //! A legacy client's session over a pipe: one for as long as the pipe, and all that belongs to no request goes on the pipe too.
 
-use super::Peer;
+use super::{Opener, Peer, peer::Session};
 use crate::{
     edge::{legacy, post::Incoming, sse::Source},
     failure::{Failure, code},
@@ -14,23 +14,23 @@ use vmcp_core::frame::{Request, response_head};
 
 impl Peer {
     /// Answers `initialize`.
-    pub(super) async fn initialize(self: &Arc<Self>, incoming: Incoming, request: &Request<'_>) {
+    pub(super) async fn initialize(self: &Arc<Self>, incoming: Incoming, request: &Request<'_>, sender: &Arc<Opener>) {
         let id = request.id.raw();
-        match self.begin(&incoming, request) {
+        match self.begin(&incoming, request, sender) {
             Ok((session, result)) => {
                 let opened = self.open_stream(&session, &incoming);
                 let mut message = response_head(id);
                 message.extend_from_slice(&result);
                 message.push(b'}');
                 self.say(message).await;
-                let peer = Arc::clone(self);
-                self.inner.tracker.spawn(async move { peer.tell(session, incoming, opened).await });
+                let (peer, opener) = (Arc::clone(self), Arc::clone(sender));
+                self.inner.tracker.spawn(async move { peer.tell(session, &opener, incoming, opened).await });
             }
             Err(failure) => self.say(failure.message(Some(id))).await,
         }
     }
 
-    fn begin(&self, incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<Use>, bytes::Bytes), Failure> {
+    fn begin(&self, incoming: &Incoming, request: &Request<'_>, sender: &Arc<Opener>) -> Result<(Arc<Use>, bytes::Bytes), Failure> {
         let twice = || Failure::new(code::INVALID_REQUEST, "`initialize` came twice; begin anew to begin another session");
         if self.session().is_some() {
             return Err(twice());
@@ -39,7 +39,8 @@ impl Peer {
         let sessions = &incoming.inner.sessions;
         let session =
             Arc::new(sessions.find(&session.id, &session.endpoint, incoming.identity.principal(), None).map_err(legacy::no_session)?);
-        self.session.set(Arc::clone(&session)).map_err(|_| twice())?;
+        let begun = Session { session: Arc::clone(&session), opener: Arc::clone(sender) };
+        self.begun.set(begun).map_err(|_| twice())?;
         Ok((session, result))
     }
 
@@ -51,13 +52,13 @@ impl Peer {
     }
 
     /// Carries what belongs to no request to the client, until no message comes from it any more.
-    async fn tell(&self, session: Arc<Use>, incoming: Incoming, opened: (Arc<EventStream>, Reader)) {
+    async fn tell(&self, session: Arc<Use>, opener: &Opener, incoming: Incoming, opened: (Arc<EventStream>, Reader)) {
         let telling = async {
             let (mut incoming, mut opened) = (incoming, opened);
             while !self.inner.shutdown.is_cancelled() {
                 self.tell_under(&session, &incoming, opened).await;
                 // The configuration is another one, and so may be what of the headers is forwarded.
-                match self.opener.incoming(&self.inner) {
+                match opener.incoming(&self.inner) {
                     Ok(now) => incoming = now,
                     Err(failure) => {
                         let code = failure.code();

@@ -74,7 +74,11 @@ async fn read<R: AsyncRead + Unpin>(peer: &Arc<Peer>, mut reader: R) -> io::Resu
         loop {
             match lines.next() {
                 Ok(Some(line)) => match peer.opener.incoming(&peer.inner) {
-                    Ok(incoming) => peer.receive(line, incoming).await,
+                    Ok(incoming) => {
+                        if let Err(failure) = peer.receive(line, incoming, &peer.opener).await {
+                            peer.say(failure.message(None)).await;
+                        }
+                    }
                     Err(failure) => peer.refuse(&line, &failure).await,
                 },
                 Ok(None) => break,
