@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     gateway::BuildError,
+    lane::{Parking, ParkingBounds},
     session::{ClientSession, EndpointId, SessionTable},
 };
 use std::{collections::HashMap, sync::Arc, task::Poll};
@@ -36,7 +37,13 @@ pub(crate) enum Found {
 
 impl Endpoints {
     pub(super) fn new(config: Config, plan: Plan, sessions: Arc<SessionTable>, generation: u64) -> Result<Self, BuildError> {
-        let common = Common { authenticator: plan.authenticator, sessions, shares: Arc::default(), generation, watchdog: plan.watchdog };
+        let authenticator = plan.authenticator;
+        let parking = Parking::new(ParkingBounds {
+            max: config.limits.max_parked_calls as usize,
+            share: (!authenticator.is_anonymous()).then_some(config.limits.max_requests_per_session as usize),
+            timeout: config.limits.parked_call_timeout.0,
+        });
+        let common = Common { authenticator, sessions, shares: Arc::default(), parking, generation, watchdog: plan.watchdog };
         let main = Arc::new(Snapshot::new(config, plan.main, EndpointId::Main, common.clone(), None)?);
         let mut others = HashMap::new();
         for backend in &main.backends {

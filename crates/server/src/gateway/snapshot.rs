@@ -4,12 +4,13 @@ use super::plan::{EndpointPlan, Strategy};
 use crate::{
     edge::Guard,
     gateway::BuildError,
-    lane::{Parking, ParkingBounds, Seals, ServerFacts, Shares},
+    lane::{Parking, Seals, ServerFacts, Shares},
     session::{EndpointId, SessionTable},
     views::{ListObserver, Viewer, ViewerKey, Views, ViewsSettings},
 };
 use secrecy::SecretString;
 use std::{ops::Deref, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions, Watchdog};
 use vmcp_core::{
     config::{Backend as BackendConfig, Config, Span, Transport},
@@ -83,6 +84,7 @@ pub(super) struct Common {
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) shares: Arc<Shares>,
+    pub(super) parking: Arc<Parking>,
     pub(super) generation: u64,
     /// Ends servers if the gateway is killed.
     pub(super) watchdog: Option<Arc<Watchdog>>,
@@ -126,7 +128,7 @@ impl Snapshot {
 
 impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
-        let Common { authenticator, sessions, shares, generation, watchdog } = common;
+        let Common { authenticator, sessions, shares, parking, generation, watchdog } = common;
         let seals = Seals::new(sessions.secrets());
         let loopback = config.listen.ip().is_loopback();
         let observer = Arc::new(ListObserver::default());
@@ -148,12 +150,6 @@ impl Built {
             let options = options(index, backend, &config, &plan.policy, strategy, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
-        let waiting = ParkingBounds {
-            max: config.limits.max_parked_calls as usize,
-            share: (!authenticator.is_anonymous()).then_some(config.limits.max_requests_per_session as usize),
-            timeout: config.limits.parked_call_timeout.0,
-        };
-        let parking = Parking::new(waiting, shared.tracker().clone(), shared.shutdown().clone());
         let settings = ViewsSettings {
             wait: duration(config.aggregation.list_wait, LIST_WAIT),
             start_wait: duration(config.aggregation.list_wait, START_WAIT),
@@ -189,6 +185,11 @@ impl Built {
     /// How long a call of one backend may take in all.
     pub(crate) fn max_duration(&self, backend: usize) -> Duration {
         duration(self.config.backends.get(backend).and_then(|backend| backend.max_duration), MAX_DURATION)
+    }
+
+    /// Where calls go on that no request waits for, and what ends them.
+    pub(crate) fn background(&self) -> (&TaskTracker, &CancellationToken) {
+        (self.shared.tracker(), self.shared.shutdown())
     }
 
     /// Starts what goes on in the background.

@@ -23,7 +23,7 @@ use crate::{
 use bytes::Bytes;
 use state::State;
 use std::sync::Arc;
-use task::{ParkedCall, Resume, Said};
+use task::{Entry, ParkedCall, Resume, Said};
 use tokio::sync::mpsc;
 use vmcp_backend::{Event, Exchange};
 use vmcp_core::{Era, frame::RawObject};
@@ -51,9 +51,11 @@ impl Way<'_> {
         let (out, said) = mpsc::channel(QUEUE);
         let identity = &self.caller.identity;
         let key = self.backend.session_key(identity);
-        let parking = &snapshot.parking;
-        let call = ParkedCall::new(exchange, Arc::clone(parking), handle, identity.principal().clone(), key);
-        parking.spawn(call.run(first, out));
+        let (tracker, shutdown) = snapshot.background();
+        let place = Entry { handle, principal: identity.principal().clone(), key };
+        let call = ParkedCall::new(exchange, place, Arc::clone(&snapshot.parking), shutdown.clone());
+        // In this thread's runtime, to which the connection belongs.
+        tracker.spawn(call.run(first, out));
         self.attend(snapshot, said, requester).await
     }
 

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::oneshot;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_backend::SessionKey;
 use vmcp_core::plugin::Principal;
 
@@ -21,12 +20,10 @@ pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
 }
 
-/// The calls of one configuration that wait for their callers.
+/// The calls that wait for their callers, at all endpoints of one configuration.
 pub(crate) struct Parking {
     waiting: Mutex<HashMap<[u8; 16], Waiting>>,
     pub(super) bounds: Bounds,
-    tracker: TaskTracker,
-    pub(super) shutdown: CancellationToken,
 }
 
 /// One that waits.
@@ -53,13 +50,8 @@ impl Drop for Place {
 }
 
 impl Parking {
-    pub(crate) fn new(bounds: Bounds, tracker: TaskTracker, shutdown: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { waiting: Mutex::default(), bounds, tracker, shutdown })
-    }
-
-    /// Runs a call in this thread's runtime, to which its connection belongs.
-    pub(super) fn spawn(&self, call: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(call);
+    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self { waiting: Mutex::default(), bounds })
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Waiting>> {

@@ -14,6 +14,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 use vmcp_auth::Identity;
 use vmcp_backend::{Answer, AskId, Error, Event, Exchange, SessionKey};
 use vmcp_core::{
@@ -54,14 +55,23 @@ pub(super) struct Resume {
     pub(super) out: mpsc::Sender<Said>,
 }
 
+/// Which call it is, and whose.
+pub(super) struct Entry {
+    /// Random.
+    pub(super) handle: [u8; 16],
+    pub(super) principal: Principal,
+    /// Of the backend session in which it runs.
+    pub(super) key: SessionKey,
+}
+
 /// One call.
 pub(super) struct ParkedCall {
     exchange: Exchange,
-    parking: Arc<Parking>,
-    handle: [u8; 16],
+    entry: Entry,
     round: u32,
-    principal: Principal,
-    key: SessionKey,
+    parking: Arc<Parking>,
+    /// The configuration ends.
+    shutdown: CancellationToken,
     /// What the backend asked and was not answered.
     open: Vec<Question>,
     /// How much it asked in all.
@@ -84,8 +94,8 @@ enum Heard {
 }
 
 impl ParkedCall {
-    pub(super) fn new(exchange: Exchange, parking: Arc<Parking>, handle: [u8; 16], principal: Principal, key: SessionKey) -> Self {
-        Self { exchange, parking, handle, round: 0, principal, key, open: Vec::new(), asked: 0 }
+    pub(super) fn new(exchange: Exchange, entry: Entry, parking: Arc<Parking>, shutdown: CancellationToken) -> Self {
+        Self { exchange, entry, round: 0, parking, shutdown, open: Vec::new(), asked: 0 }
     }
 
     /// Runs the call to its end. Whoever waits for it hears through `out`; it ends with whoever stops waiting, and when nobody comes back.
@@ -99,7 +109,7 @@ impl ParkedCall {
 
     /// While the caller waits. Whether it has to answer now; else the call is over.
     async fn attended(&mut self, out: &mpsc::Sender<Said>) -> bool {
-        let shutdown = self.parking.shutdown.clone();
+        let shutdown = self.shutdown.clone();
         let mut gathered = self.gathering();
         loop {
             let last = tokio::select! {
@@ -133,7 +143,7 @@ impl ParkedCall {
 
     /// While nobody waits. Who does then; else the call is over.
     async fn parked(&mut self, out: mpsc::Sender<Said>) -> Option<mpsc::Sender<Said>> {
-        let (shutdown, timeout) = (self.parking.shutdown.clone(), self.parking.bounds.timeout);
+        let (shutdown, timeout) = (self.shutdown.clone(), self.parking.bounds.timeout);
         let (resume, mut resumed) = oneshot::channel();
         let _place = match self.place(resume) {
             Ok(place) => place,
@@ -144,7 +154,7 @@ impl ParkedCall {
         };
         let end = Instant::now() + timeout;
         let questions = self.open.iter().map(|open| (open.key.clone(), open.method.clone(), open.params.clone())).collect();
-        let asks = Said::Asks { questions, handle: self.handle, round: self.round, until: epoch(timeout) };
+        let asks = Said::Asks { questions, handle: self.entry.handle, round: self.round, until: epoch(timeout) };
         out.send(asks).await.ok()?;
         drop(out);
         let mut last = None;
@@ -176,8 +186,9 @@ impl ParkedCall {
     fn place(&mut self, resume: oneshot::Sender<Resume>) -> Result<Place, Failure> {
         self.round += 1;
         let asked = self.open.iter().map(|open| (open.key.clone(), open.method.clone())).collect();
-        let waiting = Waiting { round: self.round, principal: self.principal.clone(), key: self.key, asked, resume };
-        self.parking.park(self.handle, waiting)
+        let Entry { handle, principal, key } = &self.entry;
+        let waiting = Waiting { round: self.round, principal: principal.clone(), key: *key, asked, resume };
+        self.parking.park(*handle, waiting)
     }
 
     /// Until when there may be more to ask; `None` while nothing is asked.
