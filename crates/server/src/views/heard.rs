@@ -42,7 +42,7 @@ impl Heard {
 
     /// The URIs and the ids of tasks that are heard of, as the caller knows them.
     pub(super) fn ours(&self) -> (Vec<&str>, Vec<&str>) {
-        fn of<'h>(all: &'h HashMap<usize, Names>, names: fn(&Names) -> &HashMap<Box<str>, Box<str>>) -> Vec<&'h str> {
+        fn of(all: &HashMap<usize, Names>, names: fn(&Names) -> &HashMap<Box<str>, Box<str>>) -> Vec<&str> {
             let mut ours: Vec<&str> = all.values().flat_map(|backend| names(backend).values()).map(|ours| &**ours).collect();
             ours.sort_unstable();
             ours
