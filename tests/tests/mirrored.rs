@@ -33,6 +33,54 @@ async fn an_argument_that_a_header_repeats_cannot_stand_twice_whoever_sends_it_t
 }
 
 #[tokio::test]
+async fn headers_are_held_against_the_body_and_written_anew_whatever_the_backend_speaks() -> Result<()> {
+    for backend in Era::BOTH {
+        let fixture = Fixture::start(Spec::new("b", backend)).await?;
+        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let mut client = vmcp.client(Era::Modern).await?;
+        let call = |region: &str| Rpc::tool("b_regional", &json!({ "region": region }).to_string());
+        let good = [
+            (call("Hello").param("region", "Hello"), "Hello"),
+            (call("Hello").param("region", "=?base64?SGVsbG8=?="), "Hello"),
+            (call("=?base64?SGVsbG8=").param("region", "=?base64?SGVsbG8="), "=?base64?SGVsbG8="),
+            (call("SGVsbG8=?=").param("region", "SGVsbG8=?="), "SGVsbG8=?="),
+            (call("Zürich").param("region", "=?base64?WsO8cmljaA==?="), "=?base64?WsO8cmljaA==?="),
+            (Rpc { name: Some("  b_regional  ".to_owned()), ..call("Hello").param("region", "Hello") }, "Hello"),
+        ];
+        for (rpc, repeated) in good {
+            fixture.forget_requests();
+            client.send(&rpc).await?.result()?;
+            let call = &fixture.calls()[0];
+            let wanted = (backend == Era::Modern).then_some((repeated, "regional", "tools/call"));
+            let sent = call.value("mcp-param-region").zip(call.value("mcp-name")).zip(call.value("mcp-method"));
+            assert_eq!(sent.map(|((region, name), method)| (region, name, method)), wanted, "{backend:?}");
+        }
+        fixture.forget_requests();
+        let bad = [
+            call("Hello"),
+            call("Hello").param("region", "hello"),
+            call("Hello").param("region", "=?base64?SGVsbG8?="),
+            call("Hello").param("region", "=?base64?SGVs!!!bG8=?="),
+            Rpc::tool("b_regional", "{}").param("region", "Hello"),
+            Rpc::tool("b_regional", r#"{"region":null}"#).param("region", "null"),
+            Rpc { name: Some("b_echo".to_owned()), ..call("Hello").param("region", "Hello") },
+            Rpc { name: None, ..call("Hello").param("region", "Hello") },
+        ];
+        for rpc in bad {
+            let reply = client.send(&rpc).await?;
+            assert_eq!((reply.status(), reply.error()?.code), (400, -32020), "{backend:?}: {rpc:?}");
+        }
+        for method in ["Tools/Call", "tools/list"] {
+            let id = client.caller.id().to_string();
+            let request = client.caller.request(&call("Hello").param("region", "Hello"), &id).set("mcp-method", method);
+            assert_eq!(client.conn.exchange(&request).await?.status(), 400, "{method}");
+        }
+        assert!(fixture.calls().is_empty() && fixture.violations().is_empty(), "{backend:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn integers_that_a_float_cannot_tell_apart_are_a_mismatch() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
     let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
