@@ -21,9 +21,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_core::config::Span;
 
-/// How long a start waits for the pause after a failure to be over; longer pauses fail at once, saying so. Also how long it waits for a
-/// place at a cap, since what was told to end needs a moment.
+/// How long a start waits for the pause after a failure to be over; longer pauses fail at once, saying so.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it waits for a place at a cap: what was told to end a moment ago is gone by then, if it does not have to be killed.
+const ROOM: Duration = Duration::from_secs(3);
 
 /// How many lines that servers write to their standard error are in the log at the default level in a minute.
 const LINES: u32 = 60;
@@ -115,7 +117,7 @@ impl Starter {
             }
             sleep(pause).await;
         }
-        let seat = self.allotment.take_soon(owner.principal, PATIENCE).await?;
+        let seat = self.allotment.take_soon(owner.principal, ROOM).await?;
         let environment = Environment::new(&self.program, std::env::vars_os(), caller);
         let mut child = self.command(&environment)?.spawn().map_err(|error| self.cannot_start(&error.kind().to_string()))?;
         let (id, stdin, stdout, errors) = match (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take()) {
