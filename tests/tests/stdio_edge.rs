@@ -20,7 +20,7 @@ async fn scene(era: Era) -> Result<(Fixture, Piped)> {
     Ok((fixture, piped))
 }
 
-fn tool(name: &str, arguments: Value) -> Value {
+fn tool(name: &str, arguments: &Value) -> Value {
     json!({ "name": name, "arguments": arguments })
 }
 
@@ -62,8 +62,8 @@ async fn both_eras_are_served_over_one_pipe() -> Result<()> {
         piped.modern(1, "server/discover", json!({})).await?;
         assert_eq!(piped.answer(1).await?["result"]["resultType"], "complete");
         assert_eq!(piped.initialize("2025-06-18", json!({})).await?["result"]["protocolVersion"], "2025-06-18");
-        piped.request("l", "tools/call", tool("b_echo", json!({ "era": "legacy" }))).await?;
-        piped.modern("m", "tools/call", tool("b_echo", json!({ "era": "modern" }))).await?;
+        piped.request("l", "tools/call", tool("b_echo", &json!({ "era": "legacy" }))).await?;
+        piped.modern("m", "tools/call", tool("b_echo", &json!({ "era": "modern" }))).await?;
         let (legacy, modern) = (piped.answer("l").await?, piped.answer("m").await?);
         assert_eq!(legacy["result"]["structuredContent"], json!({ "era": "legacy" }), "{legacy}");
         assert!(legacy["result"].get("resultType").is_none(), "{legacy}");
@@ -85,7 +85,7 @@ async fn the_oldest_revision_is_spoken_too_and_a_session_begins_once() -> Result
     assert_eq!(piped.initialize("2024-11-05", json!({})).await?["result"]["protocolVersion"], "2024-11-05");
     piped.request(3, "initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {} })).await?;
     assert_eq!(piped.answer(3).await?["error"]["code"], -32600);
-    piped.request(4, "tools/call", tool("b_echo", json!({}))).await?;
+    piped.request(4, "tools/call", tool("b_echo", &json!({}))).await?;
     assert!(piped.answer(4).await?["result"].is_object());
     Ok(())
 }
@@ -102,7 +102,7 @@ async fn headers_of_the_command_line_and_of_variables_reach_the_backends_that_li
     let mut piped = Piped::start(&config, &arguments, &[("TWO", "second-secret")])?;
     piped.initialize("2025-11-25", json!({})).await?;
     for (id, name) in [(1, "a_echo"), (2, "b_echo")] {
-        piped.request(id, "tools/call", tool(name, json!({}))).await?;
+        piped.request(id, "tools/call", tool(name, &json!({}))).await?;
         assert!(piped.answer(id).await?["result"].is_object());
     }
     let (to_a, to_b) = (a.calls().remove(0), b.calls().remove(0));
@@ -130,11 +130,11 @@ async fn answers_come_when_they_are_there_and_a_cancel_stops_its_call_alone() ->
     for backend in Era::BOTH {
         let (fixture, mut piped) = scene(backend).await?;
         piped.initialize("2025-11-25", json!({})).await?;
-        piped.request(1, "tools/call", tool("b_slow", json!({}))).await?;
-        piped.modern(2, "tools/call", tool("b_slow", json!({}))).await?;
-        piped.request(3, "tools/call", tool("b_slow", json!({}))).await?;
+        piped.request(1, "tools/call", tool("b_slow", &json!({}))).await?;
+        piped.modern(2, "tools/call", tool("b_slow", &json!({}))).await?;
+        piped.request(3, "tools/call", tool("b_slow", &json!({}))).await?;
         fixture.until("three calls", |fixture| fixture.started() == 3).await?;
-        piped.request(4, "tools/call", tool("b_echo", json!({}))).await?;
+        piped.request(4, "tools/call", tool("b_echo", &json!({}))).await?;
         assert!(piped.answer(4).await?["result"].is_object(), "a slow call holds up nobody");
         for id in [1, 2] {
             piped.notify("notifications/cancelled", json!({ "requestId": id })).await?;
@@ -152,12 +152,12 @@ async fn progress_comes_ahead_of_the_answer_under_the_callers_token() -> Result<
     let (_fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-11-25", json!({})).await?;
     for (id, modern) in [(1, false), (2, true)] {
-        let mut params = tool("b_progress", json!({ "steps": 3 }));
+        let mut params = tool("b_progress", &json!({ "steps": 3 }));
         params["_meta"] = json!({ "progressToken": format!("mine-{id}") });
         if modern {
-            piped.modern(id, "tools/call", params).await?
+            piped.modern(id, "tools/call", params).await?;
         } else {
-            piped.request(id, "tools/call", params).await?
+            piped.request(id, "tools/call", params).await?;
         }
         for step in 1..=3 {
             let note = piped.next().await?.context("the end")?;
@@ -178,7 +178,7 @@ async fn backends_ask_and_tell_the_client_over_the_pipe() -> Result<()> {
     piped.initialize("2025-11-25", json!({ "roots": {}, "elicitation": {} })).await?;
     piped.request(1, "tools/list", json!({})).await?;
     piped.answer(1).await?;
-    piped.request(2, "tools/call", tool("b_echo", json!({}))).await?;
+    piped.request(2, "tools/call", tool("b_echo", &json!({}))).await?;
     piped.answer(2).await?;
     eventually("the gateway listens for the client", async || fixture.declared_streams() == 1).await?;
     let client = async {
@@ -200,7 +200,7 @@ async fn a_backend_asks_during_a_call_over_the_pipe() -> Result<()> {
     let mut piped = Piped::start(&json!({ "backends": [fixture.entry(json!({}))] }), &[], &[])?;
     piped.initialize("2025-11-25", json!({ "elicitation": {} })).await?;
     let question = json!({ "method": "elicitation/create", "params": { "message": "sure?", "requestedSchema": {} } });
-    piped.request(1, "tools/call", tool("b_ask", json!({ "ask": [question] }))).await?;
+    piped.request(1, "tools/call", tool("b_ask", &json!({ "ask": [question] }))).await?;
     let asked = piped.said("elicitation/create").await?;
     assert_eq!(asked["params"]["message"], "sure?", "{asked}");
     piped.send(&json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "action": "decline" } })).await?;
@@ -217,7 +217,7 @@ async fn one_endpoint_of_several_is_served() -> Result<()> {
     let config = json!({ "backends": [fixture.entry(json!({}))], "endpoints": endpoints });
     let mut piped = Piped::start(&config, &["--endpoint", "/team", "-H", "x-team: blue"], &[])?;
     piped.initialize("2025-11-25", json!({})).await?;
-    piped.request(1, "tools/call", tool("code_echo", json!({}))).await?;
+    piped.request(1, "tools/call", tool("code_echo", &json!({}))).await?;
     assert!(piped.answer(1).await?["result"].is_object());
     assert_eq!(fixture.calls().remove(0).value("x-team"), Some("blue"));
     Ok(())
@@ -270,7 +270,7 @@ async fn what_is_no_message_is_answered_without_an_id_and_nothing_else_is_lost()
 async fn batches_are_answered_as_one_message_where_the_revision_has_them() -> Result<()> {
     let (_fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-03-26", json!({})).await?;
-    let echo = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": tool("b_echo", json!({})) });
+    let echo = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": tool("b_echo", &json!({})) });
     piped.send(&json!([{ "jsonrpc": "2.0", "id": 1, "method": "ping" }, echo])).await?;
     let answers = piped.next().await?.context("the end")?;
     assert_eq!((&answers[0]["id"], &answers[1]["id"]), (&json!(1), &json!(2)), "{answers}");
@@ -283,11 +283,11 @@ async fn a_line_beyond_the_limit_fails_alone() -> Result<()> {
     let config = json!({ "backends": [fixture.entry(json!({}))], "limits": { "maxRequestBytes": "64KiB" } });
     let mut piped = Piped::start(&config, &[], &[])?;
     piped.initialize("2025-11-25", json!({})).await?;
-    piped.request(1, "tools/call", tool("b_echo", json!({ "text": "x".repeat(500_000) }))).await?;
+    piped.request(1, "tools/call", tool("b_echo", &json!({ "text": "x".repeat(500_000) }))).await?;
     let refused = piped.next().await?.context("the end")?;
     assert_eq!(refused["id"], Value::Null);
     assert!(refused["error"]["message"].as_str().is_some_and(|message| message.contains("limits.maxRequestBytes")), "{refused}");
-    piped.request(2, "tools/call", tool("b_echo", json!({ "text": "x".repeat(60_000) }))).await?;
+    piped.request(2, "tools/call", tool("b_echo", &json!({ "text": "x".repeat(60_000) }))).await?;
     assert!(piped.answer(2).await?["result"].is_object());
     assert_eq!(fixture.calls().len(), 1);
     Ok(())
@@ -298,7 +298,7 @@ async fn a_client_that_does_not_read_holds_up_its_calls_and_loses_nothing() -> R
     let (fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-11-25", json!({})).await?;
     for id in 0..40 {
-        piped.request(id, "tools/call", tool("b_big", json!({ "bytes": 100_000 }))).await?;
+        piped.request(id, "tools/call", tool("b_big", &json!({ "bytes": 100_000 }))).await?;
     }
     fixture.until("all calls", |fixture| fixture.calls().len() == 40).await?;
     for id in 0..40 {
@@ -312,7 +312,7 @@ async fn a_client_that_does_not_read_holds_up_its_calls_and_loses_nothing() -> R
 async fn at_the_end_of_input_running_calls_end_and_so_do_sessions_at_backends() -> Result<()> {
     let (fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-11-25", json!({})).await?;
-    piped.request(1, "tools/call", tool("b_slow", json!({}))).await?;
+    piped.request(1, "tools/call", tool("b_slow", &json!({}))).await?;
     fixture.until("the call", |fixture| fixture.started() == 1).await?;
     piped.close();
     fixture.release(1);
@@ -331,7 +331,7 @@ async fn calls_that_do_not_end_are_cancelled_in_time() -> Result<()> {
         let mut piped = Piped::start(&config, &[], &[])?;
         piped.initialize("2025-11-25", json!({})).await?;
         let begun = fixture.started();
-        piped.request(1, "tools/call", tool("b_slow", json!({}))).await?;
+        piped.request(1, "tools/call", tool("b_slow", &json!({}))).await?;
         fixture.until("the call", |fixture| fixture.started() > begun).await?;
         match signal {
             Some(signal) => piped.signal(signal).await?,
@@ -348,7 +348,7 @@ async fn calls_that_do_not_end_are_cancelled_in_time() -> Result<()> {
 async fn a_client_that_has_gone_ends_everything() -> Result<()> {
     let (fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-11-25", json!({})).await?;
-    piped.request(1, "tools/call", tool("b_slow", json!({}))).await?;
+    piped.request(1, "tools/call", tool("b_slow", &json!({}))).await?;
     fixture.until("the call", |fixture| fixture.started() == 1).await?;
     piped.hang_up();
     // Only who writes sees that nobody reads.
