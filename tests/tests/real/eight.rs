@@ -81,6 +81,9 @@ pub(crate) async fn check(checks: &mut Checks, client: &Client, era: Era) {
     note("time", time(client).await);
     note("sqlite", sqlite(client, &name).await);
     note("mine", mine(client).await);
+    if era == Era::Legacy {
+        note("filesystem and roots", attic(client).await);
+    }
 }
 
 /// Whether each server's tools are there: who lists early sees what has started by then.
@@ -105,9 +108,22 @@ async fn lists(client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn files(client: &Client, name: &str) -> Result<()> {
+/// The folder that the filesystem server may look at.
+async fn allowed(client: &Client) -> Result<String> {
     let allowed = client.text("filesystem_list_allowed_directories", json!({})).await?;
-    let folder = allowed.lines().nth(1).with_context(|| allowed.clone())?;
+    Ok(allowed.lines().nth(1).with_context(|| allowed.clone())?.to_owned())
+}
+
+/// Where the client has roots, the server looks at nothing else.
+async fn attic(client: &Client) -> Result<()> {
+    let attic = format!("{}/attic", allowed(client).await?);
+    std::fs::create_dir(&attic)?;
+    client.moves_to(&format!("file://{attic}")).await?;
+    vmcp_tests::eventually("the server looks at the attic", async || allowed(client).await.is_ok_and(|folder| folder == attic)).await
+}
+
+async fn files(client: &Client, name: &str) -> Result<()> {
+    let folder = &allowed(client).await?;
     let (file, path) = (format!("{name}.txt"), format!("{folder}/{name}.txt"));
     client.text("filesystem_write_file", json!({ "path": path, "content": format!("tea for {name}\n") })).await?;
     ensure!(std::fs::read_to_string(&path)? == format!("tea for {name}\n"));

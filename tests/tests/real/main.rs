@@ -34,9 +34,7 @@ async fn everything_behind(scene: &str, backend: Value) -> Result<Vmcp> {
     for era in Era::BOTH {
         let client = Client::connect(&vmcp.url(), era).await?;
         everything::check(&mut checks, scene, &client, era).await;
-        if era == Era::Legacy {
-            asking::check(&mut checks, scene, &client, era).await;
-        }
+        asking::check(&mut checks, scene, &client, era).await;
         client.end().await?;
     }
     checks.done()?;
@@ -67,9 +65,7 @@ async fn eight_servers_of_a_client_s_file_work_as_it_stands_and_none_is_left() -
         let client = Client::connect(&vmcp.url(), era).await?;
         eventually("all servers are listed", async || eight::are_listed(&client).await).await?;
         everything::check(&mut checks, "standard input and output", &client, era).await;
-        if era == Era::Legacy {
-            asking::check(&mut checks, "standard input and output", &client, era).await;
-        }
+        asking::check(&mut checks, "standard input and output", &client, era).await;
         eight::check(&mut checks, &client, era).await;
         client.end().await?;
     }

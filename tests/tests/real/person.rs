@@ -25,7 +25,7 @@ type Heard = Vec<(&'static str, Value)>;
 #[derive(Clone)]
 pub(crate) struct Person {
     heard: Arc<watch::Sender<Heard>>,
-    roots: Arc<Mutex<Vec<&'static str>>>,
+    roots: Arc<Mutex<Vec<String>>>,
 }
 
 /// Everything that a client can be asked, by the words of both eras.
@@ -114,7 +114,8 @@ pub(crate) struct Client {
 impl Client {
     /// Connects in one era.
     pub(crate) async fn connect(url: &str, era: Era) -> Result<Self> {
-        let person = Person { heard: Arc::new(watch::Sender::default()), roots: Arc::new(Mutex::new(vec!["file:///workshop/bench"])) };
+        let person =
+            Person { heard: Arc::new(watch::Sender::default()), roots: Arc::new(Mutex::new(vec!["file:///workshop/bench".to_owned()])) };
         let lifecycle = match era {
             Era::Legacy => ClientLifecycleMode::Initialize,
             Era::Modern => ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
@@ -153,9 +154,9 @@ impl Client {
         Ok(serde_json::to_string(&self.sdk.get_prompt(prompt).await.with_context(|| name.to_owned())?)?)
     }
 
-    /// Has other roots from now on, and says so.
-    pub(crate) async fn moves_to(&self, roots: &[&'static str]) -> Result<()> {
-        *self.person.roots.lock().unwrap_or_else(PoisonError::into_inner) = roots.to_vec();
+    /// Has another root from now on, and says so.
+    pub(crate) async fn moves_to(&self, root: &str) -> Result<()> {
+        *self.person.roots.lock().unwrap_or_else(PoisonError::into_inner) = vec![root.to_owned()];
         Ok(self.sdk.notify_roots_list_changed().await?)
     }
 
