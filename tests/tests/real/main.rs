@@ -80,6 +80,19 @@ async fn eight_servers_of_a_client_s_file_work_as_it_stands_and_none_is_left() -
     eventually("the end of all servers", left).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_killed_leaves_nothing_of_what_a_launcher_launched() -> Result<()> {
+    let _turn = TURN.lock().await;
+    let (workshop, server) = (Workshop::open()?, json!({ "command": "npx", "args": ["@modelcontextprotocol/server-sequential-thinking"] }));
+    let file = workshop.path().join("one-server.json");
+    std::fs::write(&file, json!({ "mcpServers": { "thinking": server } }).to_string())?;
+    let vmcp = workshop.serve_file(file).start().await?;
+    vmcp.logged("Healthy").await?;
+    ensure!(working_in(workshop.path()).iter().any(|words| words.starts_with("node ")), "the launcher launched nothing");
+    vmcp.kill().await?;
+    eventually("the end of the launcher and its server", async || working_in(workshop.path()).is_empty()).await
+}
+
 /// What Inspector calls the eras, and the revision that it speaks then.
 const INSPECTORS: [(&str, &str); 2] = [("legacy", "2025-11-25"), ("modern", "2026-07-28")];
 

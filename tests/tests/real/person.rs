@@ -26,10 +26,11 @@ type Heard = Vec<(&'static str, Value)>;
 pub(crate) struct Person {
     heard: Arc<watch::Sender<Heard>>,
     roots: Arc<Mutex<Vec<String>>>,
+    capabilities: Value,
 }
 
 /// Everything that a client can be asked, by the words of both eras.
-fn capabilities() -> Value {
+fn everything() -> Value {
     json!({ "sampling": {}, "elicitation": { "form": {}, "url": {} }, "roots": { "listChanged": true } })
 }
 
@@ -61,7 +62,7 @@ impl Person {
 impl ClientHandler for Person {
     fn get_info(&self) -> ClientConfig {
         let mut config = ClientConfig::default();
-        config.capabilities = serde_json::from_value(capabilities()).unwrap_or_default();
+        config.capabilities = serde_json::from_value(self.capabilities.clone()).unwrap_or_default();
         config
     }
 
@@ -109,20 +110,31 @@ pub(crate) struct Client {
     pub(crate) sdk: RunningService<RoleClient, Person>,
     /// Who answers.
     pub(crate) person: Person,
+    url: String,
+    era: Era,
 }
 
 impl Client {
-    /// Connects in one era.
+    /// Connects in one era, and can be asked everything.
     pub(crate) async fn connect(url: &str, era: Era) -> Result<Self> {
-        let person =
-            Person { heard: Arc::new(watch::Sender::default()), roots: Arc::new(Mutex::new(vec!["file:///workshop/bench".to_owned()])) };
+        Self::connect_as(url, era, everything()).await
+    }
+
+    /// Another client like this one, that can be asked nothing.
+    pub(crate) async fn quiet(&self) -> Result<Self> {
+        Self::connect_as(&self.url, self.era, json!({})).await
+    }
+
+    async fn connect_as(url: &str, era: Era, capabilities: Value) -> Result<Self> {
+        let roots = Arc::new(Mutex::new(vec!["file:///workshop/bench".to_owned()]));
+        let person = Person { heard: Arc::new(watch::Sender::default()), roots, capabilities };
         let lifecycle = match era {
             Era::Legacy => ClientLifecycleMode::Initialize,
             Era::Modern => ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] },
         };
         let transport = StreamableHttpClientTransport::from_config(StreamableHttpClientTransportConfig::with_uri(url));
         let sdk = person.clone().serve_with_lifecycle(transport, lifecycle).await?;
-        Ok(Self { sdk, person })
+        Ok(Self { sdk, person, url: url.to_owned(), era })
     }
 
     /// Calls a tool.

@@ -66,6 +66,11 @@ impl Workshop {
 
     /// `vmcp serve` with the example, as it stands.
     pub(crate) fn serve(&self) -> Serve {
-        variables(self.path()).iter().fold(Vmcp::with_file(self.config()), |serve, (name, value)| serve.env(name, value))
+        self.serve_file(self.config())
+    }
+
+    /// `vmcp serve` with another file of the folder.
+    pub(crate) fn serve_file(&self, file: PathBuf) -> Serve {
+        variables(self.path()).iter().fold(Vmcp::with_file(file), |serve, (name, value)| serve.env(name, value))
     }
 }
