@@ -90,7 +90,8 @@ async fn beyond_the_cap_a_session_is_refused_in_words() -> Result<()> {
 async fn users_at_the_same_time_reach_their_own_processes_alone() -> Result<()> {
     for (kind, scope) in [("legacy", "session"), ("legacy", "principal"), ("modern", "session"), ("modern", "principal")] {
         let more = json!({ "process": scope, "passthroughHeaders": [{ "name": "x-token", "asEnv": "TOKEN", "required": true }] });
-        let vmcp = gateway(entry("b", kind, more)).await?;
+        // The threads that serve connections share the processes.
+        let vmcp = Vmcp::with(json!({ "backends": [entry("b", kind, more)] })).args(&["--workers", "3"]).start().await?;
         let user = async |era: Era, token: &'static str| {
             let mut client = vmcp.client_of(era).header("x-token", token).connect().await?;
             let mut pids = Vec::new();
