@@ -1,4 +1,6 @@
-"""Asks a gateway for everything that the interop test expects, with the Python SDK. Usage: client.py URL MODE
+"""Asks a gateway for everything that the interop test expects, with the Python SDK.
+
+Usage: client.py MODE http URL, client.py MODE sse URL, or client.py MODE stdio COMMAND ARGUMENT…
 
 MODE is `legacy`, `auto` or a revision. Prints one JSON object.
 """
@@ -8,7 +10,10 @@ import json
 import sys
 
 import httpx2
+from mcp import StdioServerParameters
 from mcp.client import Client
+from mcp.client.sse import sse_client
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 
@@ -16,15 +21,25 @@ def text(result) -> str:
     return "".join(block.text for block in result.content if block.type == "text")
 
 
-async def main(url: str, mode: str) -> None:
+HEADERS = {"x-interop": "from-python", "x-unlisted": "never"}
+
+
+def reach(carrier: str, target: list[str], http: httpx2.AsyncClient):
+    if carrier == "sse":
+        return sse_client(target[0], headers=HEADERS)
+    if carrier == "stdio":
+        return stdio_client(StdioServerParameters(command=target[0], args=target[1:]))
+    return streamable_http_client(target[0], http_client=http)
+
+
+async def main(mode: str, carrier: str, *target: str) -> None:
     progress = []
 
     async def on_progress(done, total, message):
         progress.append(done)
 
-    headers = {"x-interop": "from-python", "x-unlisted": "never"}
-    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
-        async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
+    async with httpx2.AsyncClient(headers=HEADERS, timeout=30) as http:
+        async with Client(reach(carrier, list(target), http), mode=mode) as client:
             tools = await client.list_tools()
             resources = await client.list_resources()
             templates = await client.list_resource_templates()
@@ -55,4 +70,4 @@ async def main(url: str, mode: str) -> None:
     print(json.dumps(report))
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2]))
+asyncio.run(main(*sys.argv[1:]))

@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::process::Command;
 use vmcp_tests::{
-    process::Vmcp,
+    process::{Vmcp, binary},
     server::{Server, script},
     tools,
 };
@@ -106,8 +106,9 @@ async fn rust_client(url: &str, lifecycle: ClientLifecycleMode) -> Result<Value>
     Ok(report)
 }
 
-async fn python_client(url: &str, mode: &str) -> Result<Value> {
-    let output = Command::new(tools::python()?).arg(script("client.py")).args([url, mode]).kill_on_drop(true).output().await?;
+/// `reach` says how: `http` or `sse` and a URL, or `stdio` and a command.
+async fn python_client(mode: &str, reach: &[&str]) -> Result<Value> {
+    let output = Command::new(tools::python()?).arg(script("client.py")).arg(mode).args(reach).kill_on_drop(true).output().await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(report["progress"].as_array().is_some_and(|steps| !steps.is_empty()), "no progress arrived: {report}");
@@ -194,7 +195,7 @@ async fn real_clients_use_real_servers_through_the_gateway() -> Result<()> {
             ("Python modern", "2026-07-28", "2026-07-28"),
             ("Python auto", "auto", "2026-07-28"),
         ] {
-            check(name, python_client(url, mode).await.and_then(|report| expect(name, &report, protocol)));
+            check(name, python_client(mode, &["http", url]).await.and_then(|report| expect(name, &report, protocol)));
         }
         check("curl legacy", curl_legacy(url).await);
         check("curl modern", curl_modern(url).await);
@@ -202,5 +203,34 @@ async fn real_clients_use_real_servers_through_the_gateway() -> Result<()> {
     if !troubles.is_empty() {
         bail!("{}", troubles.join("\n\n"));
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_client_comes_over_an_old_stream_and_over_a_pipe_too() -> Result<()> {
+    let (everything, fast) = (Server::everything("streamableHttp").await?, Server::fastmcp().await?);
+    let config = json!({
+        "ssePath": "/sse",
+        "backends": [
+            { "name": "everything", "url": everything.url() },
+            { "name": "fast", "url": fast.url(), "passthroughHeaders": [{ "name": "x-interop", "credential": false }] },
+        ],
+    });
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("vmcp.json");
+    std::fs::write(&file, config.to_string())?;
+    let vmcp = Vmcp::serve(config).await?;
+    let sse = format!("http://{}/sse", vmcp.addr());
+    let (binary, file) = (binary()?.to_string_lossy(), file.to_string_lossy());
+    let stdio = ["stdio", &binary, "stdio", "--config", &file, "-H", "x-interop: from-python", "-H", "x-unlisted: never"];
+    let mut troubles = Vec::new();
+    for reach in [&["sse", &sse][..], &stdio] {
+        for (mode, protocol) in [("legacy", "2025-11-25"), ("auto", "2026-07-28")] {
+            if let Err(error) = python_client(mode, reach).await.and_then(|report| expect(reach[0], &report, protocol)) {
+                troubles.push(format!("{} {mode}: {error:#}", reach[0]));
+            }
+        }
+    }
+    ensure!(troubles.is_empty(), "{}", troubles.join("\n\n"));
     Ok(())
 }
