@@ -140,6 +140,34 @@ async fn another_principal_cannot_go_on_with_a_call_and_each_has_its_own_share_o
 }
 
 #[tokio::test]
+async fn a_new_configuration_cancels_what_waits_under_the_old_one() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
+    let config = || anyhow::Ok(serde_json::from_value(json!({ "backends": [fixture.entry(json!({}))] }))?);
+    let gateway = Gateway::builder(config()?).build()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let serving = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.serve(listener).await }
+    });
+    let mut client = Client::of(Era::Modern, addr).capabilities(EVERYTHING).connect().await?;
+    let rpc = asking(&[FORM], "");
+    let result = required(&mut client, &rpc).await?;
+    gateway.reload(config()?)?;
+    let session = fixture.calls().first().and_then(|call| call.value("mcp-session-id").map(str::to_owned)).context("no session")?;
+    let ended = |fixture: &Fixture| {
+        fixture.requests().iter().any(|request| request.verb == "DELETE" && request.value("mcp-session-id") == Some(&session))
+    };
+    fixture.until("its session has ended", ended).await?;
+    refused(&client.send(&answered(&rpc, &result)?).await?, "its call has ended")?;
+    assert_eq!(fixture.calls().len(), 1, "it does not begin anew by itself");
+    required(&mut client, &rpc).await?;
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_was_not_answered_is_asked_again_and_what_was_not_asked_is_ignored() -> Result<()> {
     let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({})).await?;
     let mut client = vmcp.client_of(Era::Modern).capabilities(EVERYTHING).connect().await?;
