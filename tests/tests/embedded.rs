@@ -20,6 +20,9 @@ use vmcp_tests::{
     fixture::{Fixture, Spec},
 };
 
+/// What a client that follows tasks declares.
+const TASKS: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+
 fn config(backends: &[&Fixture], more: &Value) -> Result<Config> {
     let mut config = json!({ "backends": backends.iter().map(|fixture| fixture.entry(json!({}))).collect::<Vec<_>>() });
     let (Some(config_object), Some(more)) = (config.as_object_mut(), more.as_object()) else { anyhow::bail!("not objects") };
@@ -248,5 +251,28 @@ async fn the_example_calls_a_tool_both_ways_with_the_header_of_its_own_strategy(
     let (service, direct): (Value, Value) = (serde_json::from_str(service)?, serde_json::from_str(direct)?);
     assert_eq!(service["result"], direct, "both ways give the same result");
     assert_eq!(direct["content"][0]["text"], "I was sent: Bearer token-for-notes");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_is_for_the_principal_whose_call_it_was() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("git").tasks()).await?;
+    let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" } }))?;
+    let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    let of = |user: &str| Client::of(Era::Modern, addr).header("x-user", user).capabilities(TASKS).connect();
+    let (mut ann, mut bob) = (of("ann").await?, of("bob").await?);
+    let id = ann.call("git_job", "{}").await?.result()?["taskId"].as_str().context("no id")?.to_owned();
+    let about = |method: &str| Rpc { name: Some(id.clone()), ..Rpc::new(method, format!(r#""taskId":"{id}""#)) };
+    for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+        assert_eq!(bob.send(&about(method)).await?.error()?.code, -32602, "{method}");
+        assert!(fixture.requests_of(method).is_empty(), "{method}");
+    }
+    let wanted = format!(r#""taskIds":["{id}"]"#);
+    assert_eq!(bob.subscribe(&wanted).await?.0["params"]["notifications"], json!({}));
+    assert_eq!(ann.subscribe(&wanted).await?.0["params"]["notifications"], json!({ "taskIds": [id] }));
+    assert_eq!(ann.send(&about("tasks/get")).await?.result()?["status"], "working");
+    gateway.shutdown().await;
+    serving.await??;
     Ok(())
 }

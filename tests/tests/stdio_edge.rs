@@ -247,6 +247,24 @@ async fn a_subscription_is_acknowledged_told_and_ended_by_a_cancel_or_with_its_r
 }
 
 #[tokio::test]
+async fn a_subscription_to_a_resource_is_told_of_it_until_it_is_cancelled() -> Result<()> {
+    for backend in Era::BOTH {
+        let (fixture, mut piped) = scene(backend).await?;
+        let uri = "fixture://b/text";
+        let wanted = json!({ "resourceSubscriptions": [uri] });
+        piped.modern("one", "subscriptions/listen", json!({ "notifications": wanted })).await?;
+        assert_eq!(piped.said("notifications/subscriptions/acknowledged").await?["params"]["notifications"], wanted, "{backend:?}");
+        fixture.updated(uri);
+        let told = piped.said("notifications/resources/updated").await?;
+        assert_eq!(told["params"]["uri"], uri);
+        assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "one", "{told}");
+        piped.notify("notifications/cancelled", json!({ "requestId": "one" })).await?;
+        eventually("the backend is not subscribed to any more", async || fixture.followers(uri) == 0).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_no_message_is_answered_without_an_id_and_nothing_else_is_lost() -> Result<()> {
     let (_fixture, mut piped) = scene(Era::Legacy).await?;
     piped.initialize("2025-11-25", json!({})).await?;

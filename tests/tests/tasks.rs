@@ -76,10 +76,9 @@ async fn a_task_that_asks_gets_its_answers() -> Result<()> {
     assert!(String::from_utf8_lossy(&a.requests_of("tasks/update")[0].body).contains(answers), "answers arrive byte for byte");
     let task = about(&mut client, "tasks/get", &id, "").await?;
     assert!(task.raw_result()?.contains(answers), "{}", task.message);
-    for wrong in ["[]", "7", r#"{"who":7}"#] {
-        let error = about(&mut client, "tasks/update", &id, &format!(r#","inputResponses":{wrong}"#)).await?.error()?;
-        assert_eq!(error.code, -32602, "{wrong}");
-    }
+    // What answers have to be is the backend's to say.
+    let error = about(&mut client, "tasks/update", &id, r#","inputResponses":[]"#).await?.error()?;
+    assert_eq!((error.code, error.message.as_str()), (-32602, "inputResponses has to be an object"));
     Ok(())
 }
 
