@@ -106,13 +106,16 @@ impl Way<'_> {
                         requester.notified(message).await;
                     }
                 }
-                Said::Asks { questions, handle, round, until } => {
+                Said::Asks { questions, handle, round, until, heard } => {
                     let state = State { handle, round, until, digest: self.digest() };
                     let bound = snapshot.bound(&self.caller.identity);
                     let state = snapshot.seals.seal_state(&bound, &state.to_bytes());
                     let state = state.ok_or_else(|| Failure::new(code::INTERNAL, "no random bytes from the operating system"))?;
                     let questions = questions.iter().map(|(key, method, params)| (key.as_str(), method.as_str(), params.as_ref()));
-                    return Ok(required(questions, Some(&state)));
+                    let result = required(questions, Some(&state));
+                    // Else it has just ended, which the next request finds out.
+                    let _ = heard.send(());
+                    return Ok(result);
                 }
                 Said::Ended(Event::Result(result), traits) => {
                     return bridge::result(self.carried, Era::Modern, Era::Legacy, traits, result);

@@ -39,6 +39,8 @@ pub(super) enum Said {
         round: u32,
         /// In seconds since the epoch.
         until: u64,
+        /// To say that it was heard: what nobody heard, nobody comes back for.
+        heard: oneshot::Sender<()>,
     },
     /// A result or an error of the backend. Nothing more is said.
     Ended(Event, ResultTraits),
@@ -154,9 +156,11 @@ impl ParkedCall {
         };
         let end = Instant::now() + timeout;
         let questions = self.open.iter().map(|open| (open.key.clone(), open.method.clone(), open.params.clone())).collect();
-        let asks = Said::Asks { questions, handle: self.entry.handle, round: self.round, until: epoch(timeout) };
+        let (heard, is_heard) = oneshot::channel();
+        let asks = Said::Asks { questions, handle: self.entry.handle, round: self.round, until: epoch(timeout), heard };
         out.send(asks).await.ok()?;
         drop(out);
+        is_heard.await.ok()?;
         let mut last = None;
         loop {
             tokio::select! {
