@@ -7,6 +7,7 @@ use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
     client::{Client, Request},
+    piped::Piped,
     process::Vmcp,
 };
 
@@ -129,4 +130,16 @@ async fn a_new_configuration_ends_the_processes_of_the_old_one() -> Result<()> {
     serving.await??;
     ends(&new["pid"]).await?;
     ends(&new["child"]).await
+}
+
+#[tokio::test]
+async fn a_client_that_kills_the_vmcp_that_it_started_leaves_no_server_behind() -> Result<()> {
+    let mut piped = Piped::start(&json!({ "backends": [entry("b", "stubborn", json!({}))] }), &[], &[])?;
+    piped.initialize("2025-11-25", json!({})).await?;
+    piped.request(1, "tools/call", json!({ "name": "b_facts" })).await?;
+    let facts = piped.answer(1).await?["result"]["structuredContent"].take();
+    assert!(runs(&facts["pid"]) && runs(&facts["child"]), "{facts}");
+    drop(piped);
+    ends(&facts["pid"]).await?;
+    ends(&facts["child"]).await
 }

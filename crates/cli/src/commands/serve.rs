@@ -1,5 +1,6 @@
 //! `vmcp serve`.
 
+use super::watchdog::watched;
 use crate::{
     args::{ConfigArgs, ListenerArgs},
     config::{Secrets, load},
@@ -82,11 +83,7 @@ async fn serve(config: Config, workers: &Workers) -> anyhow::Result<()> {
     let (path, backends) = (config.path.clone(), config.backends.len());
     let more: Vec<String> = config.endpoints.iter().map(|endpoint| endpoint.path.clone()).collect();
     let signals = Signals::new()?;
-    let mut builder = Gateway::builder(config).findings_are_told();
-    if let Some(helper) = super::watchdog::helper() {
-        builder = builder.watchdog(helper);
-    }
-    let gateway = builder.build()?;
+    let gateway = watched(Gateway::builder(config).findings_are_told()).build()?;
     for path in more {
         tracing::info!("an endpoint of its own is at http://{address}{path}");
     }

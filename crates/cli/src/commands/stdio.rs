@@ -3,6 +3,7 @@
 use super::{
     headers::GivenHeaders,
     serve::{Signals, runtime},
+    watchdog::watched,
 };
 use crate::{
     args::{ConfigArgs, EndpointArgs, variable},
@@ -84,7 +85,7 @@ fn run(config: Config, headers: HeaderMap) -> anyhow::Result<()> {
 async fn serve(config: Config, headers: HeaderMap) -> anyhow::Result<()> {
     let backends = config.backends.len();
     let mut signals = Signals::new()?;
-    let gateway = Gateway::builder(config).findings_are_told().build()?;
+    let gateway = watched(Gateway::builder(config).findings_are_told()).build()?;
     tell_of_unlisted(&gateway, &headers)?;
     if std::io::stdin().is_terminal() {
         tracing::warn!("standard input is a terminal: this command speaks MCP with the program that starts it, a message in each line");

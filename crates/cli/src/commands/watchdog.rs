@@ -3,6 +3,7 @@
 use crate::error::Failure;
 use anyhow::Context;
 use clap::Args;
+use vmcp_server::GatewayBuilder;
 
 /// Waits for its input to end, and ends the process groups that it was told of.
 #[derive(Args, Debug)]
@@ -16,8 +17,10 @@ impl Watchdog {
     }
 }
 
-/// This program, to be started as the helper.
-pub(crate) fn helper() -> Option<vmcp_server::Watchdog> {
-    let program = std::env::current_exe().ok()?;
-    Some(vmcp_server::Watchdog::new(program, vec!["watchdog".into()]))
+/// Has a gateway's servers ended when vmcp is killed. The helper is this program.
+pub(crate) fn watched(builder: GatewayBuilder) -> GatewayBuilder {
+    match std::env::current_exe() {
+        Ok(program) => builder.watchdog(vmcp_server::Watchdog::new(program, vec!["watchdog".into()])),
+        Err(_) => builder,
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     args::{ConfigArgs, EndpointArgs},
-    commands::headers::GivenHeaders,
+    commands::{headers::GivenHeaders, watchdog::watched},
     config::{Secrets, at_endpoint, load},
     error::Failure,
     logging::LogArgs,
@@ -102,7 +102,7 @@ impl From {
 impl Opening {
     /// Builds the gateway. Has to be called inside the runtime.
     pub(super) fn open(self, terminal: &Terminal) -> Result<Source, Failure> {
-        let gateway = Gateway::builder(self.config).findings_are_told().build().map_err(|error| match (error, &self.url) {
+        let gateway = watched(Gateway::builder(self.config).findings_are_told()).build().map_err(|error| match (error, &self.url) {
             (BuildError::Config(problems), Some(url)) => {
                 let problems: Vec<String> = problems.iter().map(|problem| problem.message.clone()).collect();
                 anyhow::anyhow!("{}: {}", shown(url), problems.join("; "))
