@@ -63,7 +63,7 @@ impl Backend {
         }
         let second = self.try_era(first.other(), seat).await;
         // A refusal may have shown that it speaks the first one after all, and only was slow to say so: a process that was starting.
-        if self.eras().speaks(first) == Speaks::Yes {
+        if matches!(error.kind(), ErrorKind::Timeout(_)) && self.eras().speaks(first) == Speaks::Yes {
             return Ok(());
         }
         match (second, error.refuses_era()) {
