@@ -1,5 +1,8 @@
 //! Streams on which backends tell that their lists changed.
 
+mod hearing;
+
+use self::hearing::{Hearing, until_changed};
 use crate::{
     Backend, CallerSessions, ErrorKind, Speaks, ViewScope,
     call::Seat,
@@ -10,20 +13,16 @@ use crate::{
     offers::Offers,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     pipe::Link,
-    session::{Holder, Lease, Wish},
+    session::Lease,
     sse::SseReader,
-    subscribe::{declared, refused, wanted},
+    subscribe::{declared, wanted},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::pin,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -243,7 +242,7 @@ impl Watch {
         let meta = Meta::Modern { revision, client_info: &backend.shared().client_info, capabilities: declared(&wishes), log_level: None };
         let method = "subscriptions/listen";
         let body = request_body(id, method, &params, &[], meta, false).into();
-        let hearing = Hearing { backend: backend.id(), holder, wishes, change: AtomicU64::new(change), refused: OnceLock::new() };
+        let hearing = Hearing::new(backend.id(), holder, wishes, change);
         if let Speech::Modern(_, Some(link)) = &speech {
             return self.subscribe_over(link, id, body, &hearing, changes).await;
         }
@@ -322,25 +321,6 @@ impl Watch {
     }
 }
 
-/// Waits for the end of a subscription, or until other things are to be heard of.
-async fn until_changed(hear: impl Future<Output = End>, changes: Option<watch::Receiver<u64>>, hearing: &Hearing) -> End {
-    let mut hear = pin!(hear);
-    let Some(mut changes) = changes else { return hear.await };
-    let mut changed = pin!(async {
-        while changes.changed().await.is_ok() {
-            let change = *changes.borrow_and_update();
-            if !hearing.covers(change) {
-                break;
-            }
-        }
-    });
-    poll_fn(|cx| match hear.as_mut().poll(cx) {
-        Poll::Ready(end) => Poll::Ready(end),
-        Poll::Pending => changed.as_mut().poll(cx).map(|()| End::Changed),
-    })
-    .await
-}
-
 /// Takes a subscription over a pipe back when it is not heard any more.
 struct TakenBack {
     backend: Arc<Backend>,
@@ -352,43 +332,6 @@ struct TakenBack {
 impl Drop for TakenBack {
     fn drop(&mut self) {
         self.backend.send_over(self.caller.take(), &self.link, cancelled(self.id));
-    }
-}
-
-/// For whom a subscription is heard, and what of.
-struct Hearing {
-    backend: u64,
-    holder: Option<Arc<Holder>>,
-    wishes: Vec<Wish>,
-    /// The last change of the wishes that is in there.
-    change: AtomicU64,
-    /// The wishes that the backend refused, once it has acknowledged the others.
-    refused: OnceLock<Vec<Wish>>,
-}
-
-impl Hearing {
-    /// The backend has acknowledged. `params` are those of its notification.
-    fn opened(&self, params: Option<&RawObject<'_>>) {
-        let honoured = params.and_then(|params| params.get_object("notifications"));
-        let refused = honoured.map_or_else(Vec::new, |honoured| refused(&self.wishes, &honoured));
-        let _ = self.refused.set(refused);
-        self.take_up();
-    }
-
-    fn take_up(&self) {
-        if let (Some(holder), Some(refused)) = (&self.holder, self.refused.get()) {
-            holder.take_up(self.backend, self.change.load(Ordering::Relaxed), refused.clone());
-        }
-    }
-
-    /// Whether a change of the wishes leaves those of this backend as they are: then the stream is good for it.
-    fn covers(&self, change: u64) -> bool {
-        let covers = self.holder.as_ref().is_some_and(|holder| holder.wishes(self.backend) == self.wishes);
-        if covers {
-            self.change.store(change, Ordering::Relaxed);
-            self.take_up();
-        }
-        covers
     }
 }
 
