@@ -1,7 +1,7 @@
 //! What a backend asks during a request, and its answers.
 
 use super::{Exchange, Speech};
-use crate::{Answer, AskId, Event, watch::answer_to};
+use crate::{Answer, AskId, Event, ask::nobody_answers, watch::answer_to};
 use bytes::Bytes;
 use vmcp_auth::Identity;
 use vmcp_core::frame::{Notification, Request};
@@ -9,11 +9,18 @@ use vmcp_core::frame::{Notification, Request};
 /// How many requests of a backend wait for an answer during one call.
 const OPEN: usize = 64;
 
+/// A request of the backend that waits for its answer.
+pub(super) struct Unanswered {
+    id: AskId,
+    method: String,
+    params: Bytes,
+}
+
 impl Exchange {
     /// Answers what the backend asked during this request. `caller` is who brought the answer: its headers go with it; without one those
     /// of the request do. An answer to what was answered or withdrawn is dropped.
     pub fn respond(&mut self, id: &AskId, answer: &Answer, caller: Option<&Identity>) {
-        let Some(at) = self.asked.iter().position(|asked| asked == id) else { return };
+        let Some(at) = self.asked.iter().position(|asked| asked.id == *id) else { return };
         self.asked.swap_remove(at);
         self.deadline.rest(!self.asked.is_empty());
         if let Speech::Legacy(session) = &self.speech {
@@ -38,11 +45,12 @@ impl Exchange {
             Some(params) => data.slice_ref(params.text().as_bytes()),
             None => Bytes::from_static(b"{}"),
         };
-        self.asked.push(id.clone());
+        let method = request.method.clone().into_owned();
+        self.asked.push(Unanswered { id: id.clone(), method: method.clone(), params: params.clone() });
         // Whoever has to ask a person may take long: meanwhile silence is no sign of anything, and others may use the place.
         self.deadline.rest(true);
         self.permit = None;
-        self.ready.push_back(Event::Request { id, method: request.method.clone().into_owned(), params });
+        self.ready.push_back(Event::Request { id, method, params });
     }
 
     /// The backend takes a request back. `false` when the notification says something else.
@@ -51,11 +59,23 @@ impl Exchange {
             return false;
         }
         let id = notification.params.as_ref().and_then(|params| params.get("requestId"));
-        if let Some(at) = id.and_then(|id| self.asked.iter().position(|asked| asked.raw() == id)) {
-            let id = self.asked.swap_remove(at);
+        if let Some(at) = id.and_then(|id| self.asked.iter().position(|asked| asked.id.raw() == id)) {
+            let Unanswered { id, .. } = self.asked.swap_remove(at);
             self.deadline.rest(!self.asked.is_empty());
             self.ready.push_back(Event::Withdrawn { id });
         }
         true
+    }
+
+    /// The request is over and the backend still waits. What it asked may not have been about the request at all: where all messages come
+    /// on one stream, nothing says so. Roots are the session's, so its holder is asked for them again; the rest is answered with an error.
+    pub(super) fn leave_unanswered(&mut self) {
+        let Speech::Legacy(session) = &self.speech else { return };
+        for Unanswered { id, method, params } in std::mem::take(&mut self.asked) {
+            let is_sessions = method == "roots/list" && session.switch.ask_holder(&self.backend, session, &id, method, params);
+            if !is_sessions {
+                self.backend.send_beside(self.caller.clone(), session, None, nobody_answers().message(id.raw()));
+            }
+        }
     }
 }

@@ -11,8 +11,9 @@ pub(crate) use collect::Collect;
 pub(crate) use open::{Ask, Opened};
 pub(crate) use side::cancelled;
 
+use self::asked::Unanswered;
 use crate::{
-    AskId, Backend, Error, ErrorKind, Event, Phase,
+    Backend, Error, ErrorKind, Event, Phase,
     ask::nobody_answers,
     budget::Reservation,
     deadline::Deadline,
@@ -48,7 +49,7 @@ pub struct Exchange {
     /// What comes for this request beside its own answer, where anything can.
     inbox: Option<Inbox>,
     /// What the backend asked and was not answered yet.
-    asked: Vec<AskId>,
+    asked: Vec<Unanswered>,
     /// Sent, and not answered.
     pending: bool,
     status: StatusCode,
@@ -240,6 +241,7 @@ impl Exchange {
     }
 
     fn release(&mut self) {
+        self.leave_unanswered();
         self.inbox = None;
         self.lease = None;
         self.permit = None;
@@ -250,6 +252,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         // The connection goes with the state.
         self.state = State::Over;
+        self.leave_unanswered();
         self.cancel();
     }
 }

@@ -182,17 +182,21 @@ impl Switch {
         }
         let Some(id) = AskId::new(id) else { return };
         let session = self.session.get().and_then(Weak::upgrade);
-        if let (Some(ear), Some(session)) = (self.holder.ear(), session)
-            && let Some(withdrawn) = self.open(&id)
-        {
-            let params = text(data, request.params.as_ref());
-            ear.asked(Asked::new(Arc::clone(backend), session, id, request.method.clone().into_owned(), params, withdrawn));
+        let (method, params) = (request.method.clone().into_owned(), text(data, request.params.as_ref()));
+        if session.is_some_and(|session| self.ask_holder(backend, &session, &id, method, params)) {
             return;
         }
         // Whoever lists for everybody has no roots; it declared them only to see what those see who have some.
         let answer =
             if request.method == "roots/list" { crate::Answer::Result(Bytes::from_static(b"{\"roots\":[]}")) } else { nobody_answers() };
         say(answer.message(id.raw()));
+    }
+
+    /// Asks the session's holder. `false` where there is none that could be asked.
+    pub(crate) fn ask_holder(&self, backend: &Arc<Backend>, session: &Arc<Session>, id: &AskId, method: String, params: Bytes) -> bool {
+        let Some((ear, withdrawn)) = self.holder.ear().and_then(|ear| Some((ear, self.open(id)?))) else { return false };
+        ear.asked(Asked::new(Arc::clone(backend), Arc::clone(session), id.clone(), method, params, withdrawn));
+        true
     }
 
     fn open(&self, id: &AskId) -> Option<CancellationToken> {

@@ -172,6 +172,32 @@ async fn outside_of_calls_the_sessions_holder_hears_and_is_asked() {
 }
 
 #[tokio::test]
+async fn roots_that_a_call_left_unanswered_are_asked_of_the_sessions_holder_and_the_rest_is_refused() {
+    let (stream, call) = (Feed::default(), Feed::default());
+    let mut server = Server::start(asking(&stream, &call)).await;
+    let under = Setup::new().era(ProtocolEra::Legacy).at(&server);
+    let (caller, listener) = (under.caller("ann", &[]), Arc::new(Listener::default()));
+    let ear: Weak<dyn Ear> = Arc::downgrade(&(Arc::clone(&listener) as Arc<dyn Ear>));
+    let capabilities = CapabilitySet::parse(r#"{"sampling":{},"roots":{}}"#).unwrap();
+    let sessions = CallerSessions::new(capabilities, Some(ear));
+    let call_of_hers = crate::Call { caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
+    let mut exchange = under.backend.call(call_of_hers).await.unwrap();
+    let asked = server.wait_for("tools/call").await.id();
+    for question in [SAMPLE, r#"{"jsonrpc":"2.0","id":"q-2","method":"roots/list"}"#] {
+        say(&call, question);
+        assert!(matches!(exchange.next().await.unwrap(), Event::Request { .. }));
+    }
+    say(&call, &format!(r#"{{"jsonrpc":"2.0","id":{asked},"result":{{"content":[]}}}}"#));
+    assert!(matches!(exchange.next().await.unwrap(), Event::Result(_)));
+    assert!(wait_for_text(&server, "-32603").await.body.contains("q-1"));
+    listener.heard().await;
+    let question = listener.1.lock().unwrap().pop().unwrap();
+    assert_eq!(question.method(), "roots/list");
+    question.answer(None, &Given::Result(Bytes::from_static(br#"{"roots":[]}"#)));
+    assert!(wait_for_text(&server, r#""result":{"roots":[]}"#).await.body.contains("q-2"));
+}
+
+#[tokio::test]
 async fn a_session_that_is_opened_anew_is_told_what_the_one_before_was_told() {
     let (stream, call) = (Feed::default(), Feed::default());
     let mut server = Server::start(asking(&stream, &call)).await;
