@@ -201,11 +201,13 @@ fn the_helper_ends_the_groups_that_it_was_told_of_and_no_others() {
     let group = |script: &str| {
         let mut command = std::process::Command::new("sh");
         let command = command.args(["-c", script]).process_group(0);
-        let null = std::process::Stdio::null;
-        Killed(command.stdin(null()).stdout(null()).stderr(null()).spawn().unwrap())
+        let (null, piped) = (std::process::Stdio::null, std::process::Stdio::piped);
+        Killed(command.stdin(null()).stdout(piped()).stderr(null()).spawn().unwrap())
     };
-    let stubborn = "trap '' TERM; while :; do sleep 1; done";
+    let stubborn = "trap '' TERM; echo deaf now; while :; do sleep 1; done";
     let (mut meek, mut deaf, mut other) = (group("sleep 1000"), group(stubborn), group("sleep 1000"));
+    let mut word = [0; 8];
+    std::io::Read::read_exact(&mut deaf.0.stdout.take().unwrap(), &mut word).unwrap();
     let (input, mut told) = std::io::pipe().unwrap();
     let helper = std::thread::spawn(move || watch_over_servers(std::io::BufReader::new(input)));
     write!(told, "+{}\n+{}\n+{}\nnonsense\n+1\n+0\n-{}\n", meek.0.id(), deaf.0.id(), other.0.id(), other.0.id()).unwrap();
