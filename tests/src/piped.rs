@@ -13,6 +13,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
 };
 
 /// A gateway at the other end of a pipe. Dropping it kills it.
@@ -23,6 +24,7 @@ pub struct Piped {
     /// What came and was not asked for yet.
     kept: Vec<Value>,
     log: Written,
+    logged: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -47,9 +49,9 @@ impl Piped {
         command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp stdio")?;
         let log = Written::new();
-        log.collect(child.stderr.take().context("no stderr")?);
+        let logged = log.collect(child.stderr.take().context("no stderr")?);
         let output = Some(BufReader::new(child.stdout.take().context("no stdout")?).lines());
-        Ok(Self { input: child.stdin.take(), child, output, kept: Vec::new(), log, _folder: folder })
+        Ok(Self { input: child.stdin.take(), child, output, kept: Vec::new(), log, logged, _folder: folder })
     }
 
     /// Writes bytes as they are.
@@ -193,7 +195,9 @@ impl Piped {
     /// When it does not come within [`PATIENCE`].
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        Ok(status.with_context(|| format!("vmcp does not end:\n{}", self.log()))??)
+        let status = status.with_context(|| format!("vmcp does not end:\n{}", self.log()))??;
+        tokio::time::timeout(PATIENCE, &mut self.logged).await.context("standard error stays open")??;
+        Ok(status)
     }
 
     /// Waits a little, and fails if a message comes meanwhile.
