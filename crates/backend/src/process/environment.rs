@@ -74,6 +74,11 @@ impl Environment {
         let mut made = Self::default();
         let named = |name: &str| program.env_passthrough.iter().any(|passed| passed == name);
         made.variables.extend(own.filter(|(name, _)| name.to_str().is_some_and(|name| is_inherited(name) || named(name))));
+        // A proxy's address may have a password in it.
+        let proxies = made.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
+        let proxies = proxies.filter(|(name, _)| name.to_ascii_uppercase().ends_with("_PROXY"));
+        let proxies: Vec<_> = proxies.map(|(name, value)| (name.to_owned(), Bytes::copy_from_slice(value.as_encoded_bytes()))).collect();
+        made.secrets.extend(proxies);
         for name in &program.env_passthrough {
             if let Some(value) = made.variables.get(&OsString::from(name)) {
                 let value = Bytes::copy_from_slice(value.as_encoded_bytes());
@@ -161,6 +166,30 @@ mod tests {
         let program = Program { env_passthrough: vec!["REGION".to_owned()], ..Program::new("x") };
         let environment = Environment::new(&program, own(), &Vec::new());
         assert_eq!(shown(&environment), ["LC_ALL=C", "PATH=/bin", "REGION=eu", "https_proxy=http://proxy:3128"]);
+    }
+
+    /// Rule 25 of docs/header-policy.md names them.
+    #[test]
+    fn what_all_programs_are_given_is_what_the_documentation_says() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/header-policy.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let rule = page.split("\n25. ").nth(1).and_then(|rest| rest.split("\n26. ").next()).unwrap();
+        let named = rule.split('`').skip(1).step_by(2).filter(|name| *name != "envPassthrough").map(str::to_ascii_uppercase);
+        let mut named: Vec<String> = named.collect();
+        let mut inherited: Vec<String> = INHERITED.iter().map(|name| (*name).to_owned()).collect();
+        named.sort_unstable();
+        inherited.sort_unstable();
+        assert_eq!(named, inherited);
+    }
+
+    #[test]
+    fn what_is_said_to_a_program_in_confidence_is_kept_out_of_logs() {
+        let program =
+            Program { env: vec![("GIVEN".to_owned(), "g".into())], env_passthrough: vec!["REGION".to_owned()], ..Program::new("x") };
+        let caller = vec![("TOKEN".to_owned(), HeaderValue::from_static("hunter2"))];
+        let secrets = Environment::new(&program, own(), &caller).into_secrets();
+        let names: Vec<_> = secrets.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["https_proxy", "REGION", "GIVEN", "TOKEN"]);
     }
 
     #[test]

@@ -55,6 +55,16 @@ async fn all_done(tracker: &TaskTracker) {
 }
 
 #[tokio::test]
+async fn a_process_starts_in_the_folder_that_its_entry_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracker = TaskTracker::new();
+    let program = Program { args: vec!["-c".to_owned(), "pwd -P".to_owned()], cwd: Some(folder.path().into()), ..Program::new("sh") };
+    let started = start(&starter(program, &tracker)).await;
+    let there = line(&mut BufReader::new(started.stdout)).await;
+    assert_eq!(Path::new(&there), folder.path().canonicalize().unwrap());
+}
+
+#[tokio::test]
 async fn a_process_sees_its_own_variables_and_none_of_vmcps() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = TaskTracker::new();
