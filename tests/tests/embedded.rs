@@ -1,17 +1,17 @@
 //! The gateway inside another program: without a process of its own, called with and without HTTP, reconfigured while it runs.
 
+mod named;
+
 use anyhow::{Context, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use named::NamedFactory;
 use serde_json::{Value, json, value::to_raw_value};
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 use vmcp_auth::{Identity, NoSettings};
 use vmcp_core::{
     catalogue::ListKind,
     config::Config,
-    plugin::{
-        Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected,
-        RequestHead, StrategyContext, StrategyError, StrategyFactory,
-    },
+    plugin::{Authenticated, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, StrategyContext, StrategyError, StrategyFactory},
 };
 use vmcp_server::{BuildError, Gateway};
 use vmcp_tests::{
@@ -112,32 +112,6 @@ async fn headers_for_a_direct_call_come_with_the_identity() -> Result<()> {
     assert_eq!((error.code, error.message.as_str()), (-32602, "Unknown tool: b_nothing"));
     gateway.shutdown().await;
     Ok(())
-}
-
-/// Lets in who says a name in `x-user`.
-struct Named([HeaderName; 1]);
-
-impl Authenticator for Named {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &self.0
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
-        let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
-        let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
-        Box::pin(std::future::ready(principal.map(Authenticated::new).ok_or_else(|| Rejected::unauthorized("who are you?", None))))
-    }
-}
-
-struct NamedFactory;
-
-impl AuthenticatorFactory for NamedFactory {
-    const KIND: &'static str = "named";
-    type Config = NoSettings;
-
-    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(Named([HeaderName::from_static("x-user")])))
-    }
 }
 
 #[tokio::test]

@@ -1,14 +1,10 @@
 //! Calls of modern callers that wait for input at a legacy server.
 
+use crate::named::NamedFactory;
 use crate::player::{EVERYTHING, FORM, ROOTS, again, asking, play, scene};
 use anyhow::{Context, Result};
-use http::HeaderName;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
-use vmcp_auth::NoSettings;
-use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError,
-};
+use std::time::Duration;
 use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
@@ -82,32 +78,6 @@ async fn only_the_same_request_of_the_same_caller_goes_on_with_a_call_and_only_o
     assert!(answers.iter().all(|answer| answer.value("x-key") == Some("mine")));
     assert_eq!(fixture.violations(), Vec::<String>::new());
     Ok(())
-}
-
-/// Lets in who says a name in `x-user`.
-struct Named([HeaderName; 1]);
-
-impl Authenticator for Named {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &self.0
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
-        let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
-        let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
-        Box::pin(std::future::ready(principal.map(Authenticated::new).ok_or_else(|| Rejected::unauthorized("who are you?", None))))
-    }
-}
-
-struct NamedFactory;
-
-impl AuthenticatorFactory for NamedFactory {
-    const KIND: &'static str = "named";
-    type Config = NoSettings;
-
-    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(Named([HeaderName::from_static("x-user")])))
-    }
 }
 
 #[tokio::test]

@@ -1,14 +1,9 @@
 //! Whose process it is, and what it is given.
 
 use super::{ends, entry, facts, gateway};
+use crate::named::NamedFactory;
 use anyhow::{Context, Result};
-use http::HeaderName;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use vmcp_auth::NoSettings;
-use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError,
-};
 use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
@@ -151,32 +146,6 @@ async fn a_process_that_nobody_uses_gives_way_to_another_callers() -> Result<()>
 async fn processes(vmcp: &Vmcp) -> Result<u64> {
     let status = Conn::open(vmcp.addr()).await?.exchange(&Request::get("/status")).await?.json()?;
     status["backends"][0]["processes"].as_u64().with_context(|| status.to_string())
-}
-
-/// Takes the name in `x-user` for the caller's.
-struct Named([HeaderName; 1]);
-
-impl Authenticator for Named {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &self.0
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
-        let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
-        let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
-        Box::pin(std::future::ready(principal.map(Authenticated::new).ok_or_else(|| Rejected::unauthorized("who are you?", None))))
-    }
-}
-
-struct NamedFactory;
-
-impl AuthenticatorFactory for NamedFactory {
-    const KIND: &'static str = "named";
-    type Config = NoSettings;
-
-    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(Named([HeaderName::from_static("x-user")])))
-    }
 }
 
 #[tokio::test]

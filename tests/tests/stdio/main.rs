@@ -2,6 +2,8 @@
 
 mod callers;
 mod life;
+#[path = "../named/mod.rs"]
+mod named;
 mod talk;
 
 use anyhow::Result;
