@@ -93,6 +93,10 @@ async fn what_a_subscription_asks_for_has_to_be_readable() -> Result<()> {
         let reply = client.send(&vmcp_tests::client::Rpc::new("subscriptions/listen", wanted)).await?;
         assert_eq!(reply.error()?.code, -32602, "{wanted}");
     }
+    // It would be kept as long as the subscription.
+    let rpc = vmcp_tests::client::Rpc::new("subscriptions/listen", r#""notifications":{"toolsListChanged":true}"#);
+    let long = client.conn.exchange(&client.caller.request(&rpc, &json!("i".repeat(1 << 20)).to_string())).await?;
+    assert_eq!((long.status(), &long.json()?["error"]["code"]), (400, &json!(-32600)));
     Ok(())
 }
 

@@ -18,6 +18,9 @@ use vmcp_core::{
 /// How many resources and how many tasks one subscription may name; those beyond are not heard of.
 const MAX_NAMED: usize = 512;
 
+/// The longest id of such a request, as JSON text: it is kept as long as the subscription, and stands in each of its messages.
+const MAX_ID: usize = 1024;
+
 /// What lives as long as a subscription.
 pub(super) struct Guard {
     listening: Listening,
@@ -65,6 +68,10 @@ pub(super) async fn open(
     params: &RawObject<'_>,
     capabilities: CapabilitySet,
 ) -> Result<(Inbox, Guard), Failure> {
+    if id.len() > MAX_ID {
+        let message = "the id of a subscription may have no more than 1024 bytes; send a shorter one";
+        return Err(Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message));
+    }
     let asked = params.get_object("notifications");
     let asked = asked.ok_or_else(|| Failure::invalid_params("`notifications` has to be an object"))?;
     let wants = |key: &str| asked.get(key) == Some("true");
