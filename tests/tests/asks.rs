@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::time::Duration;
 use vmcp_tests::{
     Era,
     client::{Client, Conn, Rpc, Stream},
     eventually,
-    fixture::{Fixture, Spec},
+    fixture::{Fault, Fixture, Spec},
     process::Vmcp,
 };
 
@@ -124,6 +125,47 @@ async fn a_backend_is_told_what_its_client_declared_and_that_its_roots_changed()
     let note = Rpc::new("notifications/roots/list_changed", "");
     assert_eq!(client.conn.exchange(&client.caller.notification(&note)).await?.status(), 202);
     fixture.until("the roots have changed", |f| f.requests_of("notifications/roots/list_changed").len() == 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_behind_what_another_client_has_the_backend_told() -> Result<()> {
+    const LEVEL: &str = "logging/setLevel";
+    let (fixture, vmcp, mut client, mut stream) = scene(json!({})).await?;
+    let mut others = Vec::new();
+    fixture.fail_on(LEVEL, Fault::Hang);
+    // More than are told anything at once, whatever one of them says.
+    for _ in 0..40 {
+        let mut other = vmcp.client(Era::Legacy).await?;
+        other.call("b_echo", "{}").await?.result()?;
+        other.send(&Rpc::new(LEVEL, r#""level":"error""#)).await?.result()?;
+        others.push(other);
+    }
+    fixture.until("the backend is told", |f| !f.requests_of(LEVEL).is_empty()).await?;
+    let answering = async {
+        let question = next(&mut stream).await?;
+        answer(&mut client, &question["id"], r#""result":{"roots":[]}"#).await
+    };
+    // Less than what hangs is given.
+    let both = async { tokio::try_join!(fixture.ask("roots/list", "{}"), answering) };
+    let (answered, ()) = tokio::time::timeout(Duration::from_secs(3), both).await.context("the answer waits")??;
+    assert_eq!(answered, json!({"result": {"roots": []}}));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_is_told_once_and_as_it_is_then() -> Result<()> {
+    const LEVEL: &str = "logging/setLevel";
+    let (fixture, _vmcp, mut client, _stream) = scene(json!({})).await?;
+    fixture.fail_on(LEVEL, Fault::Hang);
+    for _ in 0..200 {
+        client.send(&Rpc::new(LEVEL, r#""level":"error""#)).await?.result()?;
+    }
+    client.send(&Rpc::new(LEVEL, r#""level":"debug""#)).await?.result()?;
+    fixture.heal();
+    let last = |f: &Fixture| f.requests_of(LEVEL).last().is_some_and(|request| request.json()["params"]["level"] == "debug");
+    fixture.until("the backend knows the last level", last).await?;
+    assert!(fixture.requests_of(LEVEL).len() <= 40, "{}", fixture.requests_of(LEVEL).len());
     Ok(())
 }
 

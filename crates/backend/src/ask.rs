@@ -131,7 +131,7 @@ impl Asked {
     fn send(&self, caller: Option<&Identity>, answer: &Answer) {
         if !self.withdrawn.is_cancelled() {
             self.session.switch.forget(&self.id);
-            self.backend.send_beside(caller.cloned(), &self.session, None, answer.message(self.id.raw()));
+            self.backend.send_answer(caller.cloned(), &self.session, answer.message(self.id.raw()));
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -27,10 +27,10 @@ use tokio::{
 use vmcp_auth::Identity;
 use vmcp_core::{
     LoggingLevel,
-    frame::{json_string, request_text},
+    frame::{json_string, notification, request_text},
 };
 
-/// How many run at once at one backend, and how many may wait.
+/// How many of one kind run at once at one backend, and how many may wait.
 const AT_ONCE: usize = 16;
 const QUEUE: u32 = 4096;
 /// How long one takes at most, its wait included.
@@ -41,58 +41,130 @@ const DRAIN_BYTES: usize = 64 * 1024;
 /// How long to wait before taking a stream up again where the server does not say.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Two queues: however much of the rest one caller causes, another one's answers do not wait behind it.
 pub(crate) struct Errands {
+    answers: Queue,
+    rest: Queue,
+}
+
+struct Queue {
     places: Semaphore,
     waiting: AtomicU32,
 }
 
+/// What an errand is.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// The answer to what the backend asked: it waits for that.
+    Answer,
+    Rest,
+}
+
 impl Errands {
     pub(crate) fn new() -> Self {
-        Self { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) }
+        let queue = || Queue { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) };
+        Self { answers: queue(), rest: queue() }
+    }
+
+    fn of(&self, kind: Kind) -> &Queue {
+        match kind {
+            Kind::Answer => &self.answers,
+            Kind::Rest => &self.rest,
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
+        [&self.answers, &self.rest].iter().all(|queue| queue.waiting.load(Ordering::Relaxed) == 0)
+    }
+}
+
+/// A message that is on its way to a session, until it is sent or given up. One more of its kind would say nothing that this one does not.
+struct Owed(Arc<Session>, fn(&Session) -> &AtomicBool);
+
+impl Owed {
+    /// `None` while there is one.
+    fn new(session: &Arc<Session>, mark: fn(&Session) -> &AtomicBool) -> Option<Self> {
+        (!mark(session).swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(session), mark))
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        (self.1)(&self.0).store(false, Ordering::Release);
     }
 }
 
 impl Backend {
     /// Runs an errand in a tracked task, unless there are too many.
-    fn errand<F>(self: &Arc<Self>, run: impl FnOnce(Arc<Self>) -> F + Send + 'static)
+    fn errand<F>(self: &Arc<Self>, kind: Kind, run: impl FnOnce(Arc<Self>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send,
     {
-        if self.errands().waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
-            self.errands().waiting.fetch_sub(1, Ordering::Relaxed);
+        let queue = self.errands().of(kind);
+        if queue.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            queue.waiting.fetch_sub(1, Ordering::Relaxed);
             tracing::debug!(backend = &**self.name(), "too many small requests at once; one is left out");
             return;
         }
         let backend = Arc::clone(self);
         self.shared().spawn(async move {
             let errands = Arc::clone(&backend);
+            let queue = errands.errands().of(kind);
             let _ = timeout(LIMIT, async {
-                let _place = errands.errands().places.acquire().await;
+                let _place = queue.places.acquire().await;
                 run(backend).await;
             })
             .await;
-            errands.errands().waiting.fetch_sub(1, Ordering::Relaxed);
+            queue.waiting.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
-    /// Sends a notification or a response in a session, with the caller's headers.
+    /// Sends the answer to a request of the backend's, with the caller's headers.
+    pub(crate) fn send_answer(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, body: Bytes) {
+        let session = Arc::clone(session);
+        self.errand(Kind::Answer, move |backend| async move {
+            let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
+        });
+    }
+
+    /// Sends a notification, or a request whose answer says nothing, in a session, with the caller's headers.
     pub(crate) fn send_beside(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, lease: Option<Lease>, body: Bytes) {
         let session = Arc::clone(session);
-        self.errand(move |backend| async move {
+        self.errand(Kind::Rest, move |backend| async move {
             let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
             drop(lease);
         });
     }
 
+    /// Sends what `body` makes in the moment when it is sent, unless one like it is on its way already.
+    fn send_once(
+        self: &Arc<Self>,
+        caller: Option<Identity>,
+        session: &Arc<Session>,
+        mark: fn(&Session) -> &AtomicBool,
+        body: impl FnOnce(&Self, &Session) -> Bytes + Send + 'static,
+    ) {
+        let Some(owed) = Owed::new(session, mark) else { return };
+        let session = Arc::clone(session);
+        self.errand(Kind::Rest, move |backend| async move {
+            // What changes from here on is told anew.
+            drop(owed);
+            let body = body(&backend, &session);
+            let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
+        });
+    }
+
+    /// Tells a session that its client has other roots now (2025-11-25, client/roots).
+    pub(crate) fn send_roots_changed(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>) {
+        let body = |_: &Self, _: &Session| notification("notifications/roots/list_changed", None).into();
+        self.send_once(caller, session, |session| &session.owed.roots, body);
+    }
+
     /// Sends a notification or a response over a pipe.
     pub(crate) fn send_over(self: &Arc<Self>, caller: Option<Identity>, link: &Link, body: Bytes) {
         let pipe = Arc::clone(&link.pipe);
-        self.errand(move |_| async move {
+        self.errand(Kind::Rest, move |_| async move {
             let _ = pipe.send(body, Audience::from(caller.as_ref())).await;
         });
     }
@@ -113,8 +185,16 @@ impl Backend {
     pub(crate) fn send_level(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, level: LoggingLevel) {
         if session.offers.logs() {
             session.level.store(level.number(), Ordering::Relaxed);
-            let params = format!("{{\"level\":\"{level}\"}}");
-            self.send_beside(caller, session, None, request_text(&self.next_id().to_string(), "logging/setLevel", Some(&params)).into());
+            self.send_once(
+                caller,
+                session,
+                |session| &session.owed.level,
+                move |backend, session| {
+                    let level = LoggingLevel::from_number(session.level.load(Ordering::Relaxed)).unwrap_or(level);
+                    let params = format!("{{\"level\":\"{level}\"}}");
+                    request_text(&backend.next_id().to_string(), "logging/setLevel", Some(&params)).into()
+                },
+            );
         }
     }
 
@@ -152,7 +232,7 @@ impl Backend {
         if session.is_gone() || session.id.is_none() {
             return;
         }
-        self.errand(move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
+        self.errand(Kind::Rest, move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
     }
 
     pub(crate) async fn delete(&self, audience: Audience<'_>, session: &Session) {
@@ -280,7 +360,7 @@ impl Backend {
             return;
         }
         let session = Arc::clone(session);
-        self.errand(move |backend| async move {
+        self.errand(Kind::Rest, move |backend| async move {
             let ping = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"ping"}}"#, backend.next_id());
             match backend.tell(Audience::from(caller.as_ref()), &session, ping.into()).await {
                 Ok(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => session.lose(),

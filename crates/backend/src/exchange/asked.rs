@@ -25,7 +25,7 @@ impl Exchange {
         self.deadline.rest(!self.asked.is_empty());
         if let Speech::Legacy(session) = &self.speech {
             let caller = caller.or(self.caller.as_ref()).cloned();
-            self.backend.send_beside(caller, session, None, answer.message(id.raw()));
+            self.backend.send_answer(caller, session, answer.message(id.raw()));
         }
     }
 
@@ -38,7 +38,7 @@ impl Exchange {
         let Some(id) = AskId::new(raw) else { return };
         if !allowed {
             let body = answer_to(&request.method, raw);
-            self.backend.send_beside(self.caller.clone(), session, None, body.into());
+            self.backend.send_answer(self.caller.clone(), session, body.into());
             return;
         }
         let params = match &request.params {

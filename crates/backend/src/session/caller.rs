@@ -5,7 +5,7 @@ use crate::{Backend, Ear, ErrorKind, SessionKey};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::time::{Duration, Instant};
 use vmcp_auth::Identity;
-use vmcp_core::{CapabilitySet, LoggingLevel, frame::notification};
+use vmcp_core::{CapabilitySet, LoggingLevel};
 
 /// How many keys a client session has at one backend.
 const KEYS: usize = 2;
@@ -65,7 +65,7 @@ impl CallerSessions {
             return;
         }
         self.each_open(backends, caller, |backend, session| {
-            backend.send_beside(Some(caller.clone()), session, None, notification("notifications/roots/list_changed", None).into());
+            backend.send_roots_changed(Some(caller.clone()), session);
         });
     }
 

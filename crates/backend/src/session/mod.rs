@@ -40,9 +40,19 @@ pub(crate) struct Session {
     stream: stream::Stream,
     /// The log level that was asked for last; 0: none.
     pub(crate) level: AtomicU8,
+    pub(crate) owed: Owed,
     gone: AtomicBool,
     doubted: AtomicBool,
     _count: Count,
+}
+
+/// Which messages are on their way to a session, of those that one is enough of.
+#[derive(Default)]
+pub(crate) struct Owed {
+    /// The client has other roots.
+    pub(crate) roots: AtomicBool,
+    /// The log level.
+    pub(crate) level: AtomicBool,
 }
 
 impl Session {
@@ -57,6 +67,7 @@ impl Session {
             pipe,
             stream: stream::Stream::default(),
             level: AtomicU8::new(0),
+            owed: Owed::default(),
             gone: AtomicBool::new(false),
             doubted: AtomicBool::new(false),
             _count: Count::new(open),

@@ -134,7 +134,7 @@ impl Backend {
                         Err(_) => return,
                         Ok(Some(event)) if event.is_message && !event.data.is_empty() => {
                             let Some(session) = session.upgrade() else { return };
-                            let say = |body| backend.send_beside(None, &session, None, body);
+                            let say = |body| backend.send_answer(None, &session, body);
                             session.switch.route(&backend, &event.data, &say);
                         }
                         Ok(Some(_)) => {}
