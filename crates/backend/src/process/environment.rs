@@ -108,9 +108,15 @@ impl Environment {
         self.variables.get(&OsString::from(name))
     }
 
-    /// The values to keep out of logs.
+    /// The values to keep out of logs, line by line, as logs have them. One that begins like another comes after it.
     pub(crate) fn into_secrets(self) -> Vec<(String, Bytes)> {
-        self.secrets
+        let lines = |(name, value): (String, Bytes)| {
+            let lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
+            lines.map(|line| (name.clone(), value.slice_ref(line))).collect::<Vec<_>>()
+        };
+        let mut secrets: Vec<_> = self.secrets.into_iter().flat_map(lines).collect();
+        secrets.sort_by_key(|(_, line)| std::cmp::Reverse(line.len()));
+        secrets
     }
 }
 
@@ -199,6 +205,14 @@ mod tests {
         let environment = Environment::new(&program, own(), &caller);
         assert_eq!(shown(&environment), ["A=c", "LC_ALL=C", "PATH=/opt/bin", "TOKEN=hunter2", "https_proxy=http://proxy:3128"]);
         assert_eq!(format!("{environment:?}"), r#"{"A", "LC_ALL", "PATH", "TOKEN", "https_proxy"}"#);
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_one_of_each_and_the_longest_comes_first() {
+        let env = vec![("A".to_owned(), "abc".into()), ("KEY".to_owned(), "begin\r\nabcdef\n\nend!\n".into())];
+        let secrets = Environment::new(&Program { env, ..Program::new("x") }, std::iter::empty(), &Vec::new()).into_secrets();
+        let shown: Vec<_> = secrets.iter().map(|(name, line)| format!("{name}={}", String::from_utf8_lossy(line))).collect();
+        assert_eq!(shown, ["KEY=abcdef", "KEY=begin", "KEY=end!", "A=abc"]);
     }
 
     #[cfg(unix)]
