@@ -65,6 +65,9 @@ def call(id, params):
         asking = id
         return say({"jsonrpc": "2.0", "id": "question", "method": "roots/list"})
     if name == "big":
+        token = params.get("_meta", {}).get("progressToken")
+        for step in range(arguments.get("steps", 0)):
+            say({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
         return result(id, {"content": [{"type": "text", "text": "x" * arguments["bytes"]}]})
     facts = {
         "pid": os.getpid(),

@@ -78,6 +78,23 @@ async fn an_answer_beyond_the_limit_fails_its_call_and_not_the_process() -> Resu
 }
 
 #[tokio::test]
+async fn a_server_that_tells_much_at_once_fails_no_call_whose_caller_reads() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        let vmcp = gateway(entry("b", kind, json!({}))).await?;
+        for era in Era::BOTH {
+            let mut client = vmcp.client(era).await?;
+            facts(&mut client).await?;
+            let rpc = Rpc::tool("b_big", r#"{"bytes":5,"steps":3000}"#).meta(r#""progressToken":"t""#);
+            let reply = client.send(&rpc).await?;
+            assert_eq!(reply.result()?["content"][0]["text"], "xxxxx", "{kind} {era:?}");
+            let steps = reply.notes.iter().map(|note| note["params"]["progress"].as_u64());
+            assert!(steps.eq((0..3000).map(Some)), "{kind} {era:?}: {} of 3000", reply.notes.len());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn calls_over_one_pipe_do_not_wait_for_each_other() -> Result<()> {
     let vmcp = gateway(entry("b", "modern", json!({}))).await?;
     let mut client = vmcp.client(Era::Modern).await?;

@@ -1,25 +1,22 @@
 //! The way to a process (specification, "stdio": one JSON-RPC message on each line).
 
-use super::{reader, writer};
+use super::{queue::Queue, reader, writer};
 use crate::{
     ErrorKind,
     budget::Budget,
     process::{Process, Started},
     seldom::Seldom,
+    session::Crowd,
 };
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
-
-/// How many messages wait for a server that does not read. Further ones wait where they come from, within their own deadlines.
-pub(super) const QUEUE: usize = 64;
 
 /// Hears what a server sends, in order, from the task that reads it. Must not block.
 pub(crate) trait Inbound: Send + Sync + 'static {
     /// One line that can be a message: it begins as an object or a list does. Whether it is one is for the receiver to find out.
-    /// `say` sends a message back where there is room for it.
-    fn message(&self, line: Bytes, say: &dyn Fn(Bytes));
+    /// `say` sends a message back where there is room for it. Gives the call to wait for before more is read.
+    fn message(&self, line: Bytes, say: &dyn Fn(Bytes)) -> Option<Crowd>;
 
     /// A message came that could not be kept: [`ErrorKind::TooLarge`] or [`ErrorKind::Budget`]. Nothing is known of it but perhaps its id.
     fn dropped(&self, why: ErrorKind, id: Option<u64>);
@@ -42,7 +39,7 @@ pub(crate) struct PipeOptions {
 
 /// The way to one process. Dropping it ends the process.
 pub(crate) struct ChildPipe {
-    queue: mpsc::Sender<Bytes>,
+    queue: Queue,
     process: Process,
 }
 
@@ -50,7 +47,7 @@ impl ChildPipe {
     /// Reads from and writes to a process in tasks of the present runtime, until it ends or the pipe is closed or dropped.
     pub(crate) fn open(started: Started, inbound: Arc<dyn Inbound>, options: &PipeOptions) -> Self {
         let Started { process, stdin, stdout } = started;
-        let (queue, messages) = mpsc::channel(QUEUE);
+        let (queue, messages) = Queue::new();
         options.tracker.spawn(writer::write(stdin, messages, process.closing().clone()));
         let reader = reader::Reader::new(stdout, options.clone(), process.watch(), process.closing().clone(), queue.downgrade());
         options.tracker.spawn(reader.run(inbound));
@@ -63,7 +60,7 @@ impl ChildPipe {
     /// [`ErrorKind::Connect`] when the process takes no more; the message was not sent then.
     pub(crate) async fn put(&self, message: Bytes) -> Result<(), ErrorKind> {
         debug_assert!(!message.contains(&b'\n'), "a message is one line");
-        self.queue.send(message).await.map_err(|_| ErrorKind::Connect("its process takes no more messages".to_owned()))
+        self.queue.put(message).await
     }
 
     /// The process at the other end.

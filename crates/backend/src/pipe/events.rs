@@ -87,6 +87,9 @@ impl Reading {
                     Ok(Some(event)) if event.is_message && !event.data.is_empty() => {
                         let say = |body| self.say(body);
                         self.switch.route(&self.backend, &event.data, &say);
+                        if let Some(crowd) = self.switch.take_crowd() {
+                            crowd.wait().await;
+                        }
                     }
                     Ok(Some(_)) => {}
                     Ok(None) => match reply.data().await {

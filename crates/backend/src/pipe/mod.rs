@@ -2,6 +2,7 @@
 
 mod child;
 mod events;
+mod queue;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! Messages from a server, until it ends.
 
-use super::{Inbound, PipeOptions};
-use crate::{ErrorKind, process::how_it_ended};
+use super::{Inbound, PipeOptions, queue::WeakQueue};
+use crate::{ErrorKind, process::how_it_ended, session::Crowd};
 use bytes::{Bytes, BytesMut};
 use std::{ops::ControlFlow, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Duration, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ pub(super) struct Reader<R> {
     options: PipeOptions,
     ended: watch::Receiver<Option<Arc<str>>>,
     closing: CancellationToken,
-    queue: mpsc::WeakSender<Bytes>,
+    queue: WeakQueue,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
@@ -34,7 +34,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         options: PipeOptions,
         ended: watch::Receiver<Option<Arc<str>>>,
         closing: CancellationToken,
-        queue: mpsc::WeakSender<Bytes>,
+        queue: WeakQueue,
     ) -> Self {
         Self { output, options, ended, closing, queue }
     }
@@ -75,7 +75,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 }
                 let Ok(line) = line else { continue };
                 match kept.cover(line.len()) {
-                    Ok(()) => self.hand_on(kept.hold(line), inbound),
+                    Ok(()) => {
+                        if let Some(crowd) = self.hand_on(kept.hold(line), inbound) {
+                            crowd.wait().await;
+                        }
+                    }
                     Err(why) => inbound.dropped(why, Ends::of(&line).id()),
                 }
             }
@@ -92,14 +96,12 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Answers what needs nobody. A server that asks and does not read is not waited for.
     fn say(&self, message: Bytes) {
-        if let Some(queue) = self.queue.upgrade() {
-            let _ = queue.try_send(message);
-        }
+        self.queue.try_put(message);
     }
 
-    fn hand_on(&self, line: Bytes, inbound: &dyn Inbound) {
+    fn hand_on(&self, line: Bytes, inbound: &dyn Inbound) -> Option<Crowd> {
         match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'{' | b'[') => inbound.message(line, &|message| self.say(message)),
+            Some(b'{' | b'[') => return inbound.message(line, &|message| self.say(message)),
             _ if self.options.garbage.may() => {
                 let (backend, bytes) = (&*self.options.backend, line.len());
                 tracing::warn!(
@@ -110,6 +112,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }
             _ => {}
         }
+        None
     }
 }
 

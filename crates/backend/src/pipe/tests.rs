@@ -1,11 +1,15 @@
 //! A pipe to real processes.
 
-use super::{child::QUEUE, *};
+use super::{
+    queue::{QUEUE, QUEUED},
+    *,
+};
 use crate::{
     ErrorKind, Program,
     budget::Budget,
     process::{Owner, Starter},
     seldom::Seldom,
+    session::Crowd,
 };
 use bytes::Bytes;
 use std::{
@@ -51,8 +55,9 @@ impl Heard {
 }
 
 impl Inbound for Heard {
-    fn message(&self, line: Bytes, _: &dyn Fn(Bytes)) {
+    fn message(&self, line: Bytes, _: &dyn Fn(Bytes)) -> Option<Crowd> {
         self.push(String::from_utf8_lossy(&line).into_owned());
+        None
     }
 
     fn dropped(&self, why: ErrorKind, _: Option<u64>) {
@@ -179,4 +184,36 @@ async fn a_server_that_does_not_read_lets_its_callers_wait_and_nobody_else() {
     pipe.end();
     house.done().await;
     assert_eq!(house.heard.lines(), ["ended: failed: its process was ended"]);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_server_that_does_not_read_has_a_bound_in_bytes() {
+    let house = House::new();
+    let pipe = house.open("time.sleep(1000)").await;
+    let most = QUEUED as usize * 1024;
+    let message = Bytes::from(format!("{{\"text\":\"{}\"}}", "x".repeat(most / 4)));
+    let mut sent = 0;
+    while timeout(Duration::from_millis(200), pipe.put(message.clone())).await.is_ok() {
+        sent += 1;
+        assert!(sent < 8, "{sent} messages of {} bytes wait", message.len());
+    }
+    let too_long = Bytes::from(format!("{{\"text\":\"{}\"}}", "x".repeat(2 * most)));
+    assert!(timeout(Duration::from_millis(200), pipe.put(too_long)).await.is_err());
+    pipe.end();
+    house.done().await;
+    // A place comes free with the end, and it is too late for it.
+    assert!(timeout(LONG, pipe.put(message)).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_message_longer_than_all_that_may_wait_goes_alone() {
+    let mut house = House::new();
+    house.options.max_message = 100_000_000;
+    house.options.budget = Budget::new(100_000_000);
+    let pipe = house.open(ECHO).await;
+    let message = format!("{{\"text\":\"{}\"}}", "x".repeat(QUEUED as usize * 1024 + 1));
+    pipe.put(Bytes::from(message.clone())).await.unwrap();
+    assert!(house.heard.at_least(1).await == [message]);
+    drop(pipe);
+    house.done().await;
 }

@@ -5,10 +5,10 @@
 //! so answers find their tenant by themselves.
 
 use crate::{
-    Backend, ErrorKind,
+    AskId, Backend, ErrorKind,
     outgoing::Audience,
     pipe::{ChildPipe, Inbound, Link, Pipe},
-    session::Switch,
+    session::{Crowd, Switch},
     watch::answer_to,
 };
 use bytes::Bytes;
@@ -174,24 +174,32 @@ impl Den {
 }
 
 impl Inbound for Den {
-    fn message(&self, line: Bytes, say: &dyn Fn(Bytes)) {
-        let Some(backend) = self.backend.upgrade() else { return };
+    fn message(&self, line: Bytes, say: &dyn Fn(Bytes)) -> Option<Crowd> {
+        let backend = self.backend.upgrade()?;
         self.hear_greeting(&line);
         let tenants = self.state().tenants.clone();
         match tenants.as_slice() {
-            [] => {}
-            [only] => only.route(&backend, &line, say),
+            [] => None,
+            [only] => {
+                only.route(&backend, &line, say);
+                only.take_crowd()
+            }
             several => {
                 // Nobody can say whose call a question, or a message of the log, belongs to.
-                let Ok((messages, _)) = Message::parse_batch(&line, BATCH) else { return };
+                let (messages, _) = Message::parse_batch(&line, BATCH).ok()?;
                 for message in &messages {
                     match message {
-                        Message::Request(request) => return say(answer_to(&request.method, request.id.raw()).into()),
-                        Message::Notification(notification) if notification.method == "notifications/message" => return,
+                        Message::Request(request) => {
+                            let id = AskId::new(request.id.raw())?;
+                            say(answer_to(&request.method, id.raw()).into());
+                            return None;
+                        }
+                        Message::Notification(notification) if notification.method == "notifications/message" => return None,
                         _ => {}
                     }
                 }
                 several.iter().for_each(|tenant| tenant.route(&backend, &line, say));
+                several.iter().find_map(|tenant| tenant.take_crowd())
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod caller;
 mod cell;
+mod crowd;
 mod handshake;
 mod holder;
 mod lease;
@@ -12,6 +13,7 @@ mod switch;
 
 pub use caller::CallerSessions;
 pub(crate) use cell::{CellUse, SessionCell};
+pub(crate) use crowd::Crowd;
 pub(crate) use holder::{Holder, Wish};
 pub(crate) use lease::{Lease, PoolKey, Wanted};
 pub(crate) use owned::OwnedSessions;

@@ -136,6 +136,11 @@ impl Backend {
                             let Some(session) = session.upgrade() else { return };
                             let say = |body| backend.send_answer(None, &session, body);
                             session.switch.route(&backend, &event.data, &say);
+                            let crowd = session.switch.take_crowd();
+                            drop(session);
+                            if let Some(crowd) = crowd {
+                                crowd.wait().await;
+                            }
                         }
                         Ok(Some(_)) => {}
                         Ok(None) => match reply.data().await {

@@ -1,6 +1,9 @@
 //! Who hears what a backend says in a session beside the answers to requests: the calls in flight there, or the session's holder.
 
-use super::{Holder, Session};
+use super::{
+    Holder, Session,
+    crowd::{CROWDED, Crowd},
+};
 use crate::{
     Backend, ErrorKind, ViewScope,
     ask::{AskId, Asked, nobody_answers},
@@ -8,16 +11,19 @@ use crate::{
 use bytes::Bytes;
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError, Weak,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vmcp_core::frame::{Message, Notification, RawObject, Request, Response};
 
-/// How many messages, and how many bytes of them, wait for one call. A call that does not keep up fails; the others go on.
-const QUEUE: usize = 256;
+/// How many messages, and how many bytes of them, wait for one call. A call that does not keep up misses what it can do without, and fails
+/// when that is not enough; the others go on.
+pub(super) const QUEUE: usize = 256;
 const QUEUED_BYTES: usize = 32 << 20;
+/// How many of these places progress and log messages do not get.
+const RESERVED: usize = QUEUE / 8;
 /// How many requests of a backend outside of calls wait for an answer in one session.
 const OPEN: usize = 64;
 /// How many messages an event or a line may hold; only revision 2025-03-26 has more than one.
@@ -40,6 +46,8 @@ struct State {
     seats: Vec<Seat>,
     open: Vec<(AskId, CancellationToken)>,
     ended: Option<ErrorKind>,
+    /// A call that has much before it since somebody looked last.
+    crowd: Option<Crowd>,
 }
 
 /// A call in flight.
@@ -47,6 +55,7 @@ struct Seat {
     id: u64,
     messages: mpsc::Sender<Bytes>,
     queued: Arc<AtomicUsize>,
+    waited: Arc<AtomicU64>,
     /// Whether the backend may ask things during it.
     can_be_asked: bool,
 }
@@ -84,7 +93,7 @@ impl Switch {
         if let Some(why) = &state.ended {
             return Err(why.clone());
         }
-        state.seats.push(Seat { id, messages: sender, queued: Arc::clone(&queued), can_be_asked });
+        state.seats.push(Seat { id, messages: sender, queued: Arc::clone(&queued), waited: Arc::default(), can_be_asked });
         drop(state);
         Ok(Inbox { switch: Arc::clone(self), id, messages, queued })
     }
@@ -94,6 +103,7 @@ impl Switch {
         let mut state = self.state();
         state.ended.get_or_insert(why);
         state.seats.clear();
+        state.crowd = None;
         self.over.cancel();
         for (_, withdrawn) in state.open.drain(..) {
             withdrawn.cancel();
@@ -119,6 +129,11 @@ impl Switch {
         self.state().ended.is_some()
     }
 
+    /// The call that whoever reads for this session should wait for before it reads on.
+    pub(crate) fn take_crowd(&self) -> Option<Crowd> {
+        self.state().crowd.take()
+    }
+
     /// Hands on what one event or line holds. `say` sends a message back.
     pub(crate) fn route(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes)) {
         let Ok((messages, _)) = Message::parse_batch(data, BATCH) else { return };
@@ -127,7 +142,7 @@ impl Switch {
             // A batch goes to each call that is meant by a part of it; every call looks for its own.
             match message {
                 Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
-                    self.give(|seat| id.is_number(seat.id), data);
+                    self.give(|seat| id.is_number(seat.id), data, Weight::Needed);
                 }
                 // It says not what it answers: where one call is in flight there is no doubt.
                 Message::Error(None, _) if self.carries_answers => self.give_only(data),
@@ -145,13 +160,13 @@ impl Switch {
         if self.carries_answers
             && let Some(id) = subscription()
         {
-            return self.give(|seat| seat.id == id, data);
+            return self.give(|seat| seat.id == id, data, Weight::Needed);
         }
         match &*notification.method {
             "notifications/progress" => {
                 let token: Option<u64> = params.and_then(|params| params.get("progressToken")?.parse().ok());
                 if let Some(token) = token {
-                    self.give(|seat| seat.id == token, data);
+                    self.give(|seat| seat.id == token, data, Weight::Spare);
                 }
             }
             "notifications/cancelled" => {
@@ -161,7 +176,8 @@ impl Switch {
             }
             method if backend.hear_change(method, self.scope) => {}
             // What belongs to a call comes on the call's own stream, where calls have one.
-            "notifications/message" if whole && (self.carries_answers || self.holder.ear().is_none()) && self.give_newest(data, false) => {}
+            "notifications/message"
+                if whole && (self.carries_answers || self.holder.ear().is_none()) && self.give_newest(data, Weight::Spare) => {}
             method => {
                 if let Some(ear) = self.holder.ear() {
                     ear.notified(backend.index(), method, text(data, params));
@@ -171,16 +187,16 @@ impl Switch {
     }
 
     fn request(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, request: &Request<'_>, say: &dyn Fn(Bytes)) {
-        let id = request.id.raw();
+        // Nobody needs longer ones, and what is answered may have to wait.
+        let Some(id) = AskId::new(request.id.raw()) else { return };
         let declared = self.holder.capabilities;
         let mode = request.params.as_ref().and_then(|params| params.get_str("mode"));
         if request.method == "ping" || !declared.allows(&request.method, mode.as_deref()) {
-            return say(crate::watch::answer_to(&request.method, id).into());
+            return say(crate::watch::answer_to(&request.method, id.raw()).into());
         }
-        if whole && self.give_newest(data, true) {
+        if whole && self.give_newest(data, Weight::Needed) {
             return;
         }
-        let Some(id) = AskId::new(id) else { return };
         let session = self.session.get().and_then(Weak::upgrade);
         let (method, params) = (request.method.clone().into_owned(), text(data, request.params.as_ref()));
         if session.is_some_and(|session| self.ask_holder(backend, &session, &id, method, params)) {
@@ -223,12 +239,10 @@ impl Switch {
         });
     }
 
-    fn give(&self, meant: impl Fn(&Seat) -> bool, data: &Bytes) {
+    fn give(&self, meant: impl Fn(&Seat) -> bool, data: &Bytes, weight: Weight) {
         let mut state = self.state();
-        if let Some(at) = state.seats.iter().position(meant)
-            && !state.seats[at].take(data)
-        {
-            state.seats.swap_remove(at);
+        if let Some(at) = state.seats.iter().position(meant) {
+            state.give(at, data, weight);
         }
     }
 
@@ -243,19 +257,45 @@ impl Switch {
         self.state().seats.retain(|seat| seat.take(data));
     }
 
-    /// To the call that began last. `false` where there is none.
-    fn give_newest(&self, data: &Bytes, asks: bool) -> bool {
+    /// To the call that began last, one that can be asked where it is a question. `false` where there is none.
+    fn give_newest(&self, data: &Bytes, weight: Weight) -> bool {
         let mut state = self.state();
+        let asks = weight == Weight::Needed;
         let newest = state.seats.iter().enumerate().filter(|(_, seat)| !asks || seat.can_be_asked).max_by_key(|(_, seat)| seat.id);
         let Some((at, _)) = newest else { return false };
-        if !state.seats[at].take(data) {
-            state.seats.swap_remove(at);
-        }
+        state.give(at, data, weight);
         true
     }
 }
 
+/// What becomes of a message for which there is no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// The call fails.
+    Needed,
+    /// It is left out.
+    Spare,
+}
+
+impl State {
+    fn give(&mut self, at: usize, data: &Bytes, weight: Weight) {
+        let seat = &self.seats[at];
+        if (weight == Weight::Needed || seat.has_room()) && !seat.take(data) {
+            self.seats.swap_remove(at);
+            return;
+        }
+        if seat.messages.capacity() < CROWDED {
+            self.crowd = Some(Crowd::new(&seat.messages, &seat.waited));
+        }
+    }
+}
+
 impl Seat {
+    /// Whether there is room for what can be left out.
+    fn has_room(&self) -> bool {
+        self.messages.capacity() > RESERVED && self.queued.load(Ordering::Relaxed) < QUEUED_BYTES / 2
+    }
+
     /// `false` where its queue is full: the call will see its queue end.
     fn take(&self, data: &Bytes) -> bool {
         let before = self.queued.fetch_add(data.len(), Ordering::Relaxed);
