@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::time::Instant;
 use vmcp_tests::{
     Era,
-    client::Rpc,
+    client::{Client, Rpc},
+    eventually,
     fixture::{Fixture, Spec},
     process::Vmcp,
 };
@@ -164,5 +166,68 @@ async fn a_mirrored_parameter_travels_as_a_header_to_a_modern_backend() -> Resul
     }
     // The first call may come before the list that says which parameters are mirrored: it is refused, listed for and repeated.
     assert!(new.violations().len() <= 1, "{:?}", new.violations());
+    Ok(())
+}
+
+/// `ttlMs` of a page of a list, and whether it may be shown to others.
+async fn caching(client: &mut Client, method: &str) -> Result<(u64, bool)> {
+    let page = client.send(&Rpc::list(method, None)).await?.result()?;
+    let scope = page["cacheScope"].as_str().context("no cacheScope")?;
+    Ok((page["ttlMs"].as_u64().context("no ttlMs")?, scope == "public"))
+}
+
+#[tokio::test]
+async fn a_merged_list_may_be_kept_no_longer_than_any_part_of_it() -> Result<()> {
+    let lasting = |name: &str, ttl_ms| Spec { ttl_ms, ..Spec::modern(name) };
+    let (short, long) = (Fixture::start(lasting("short", 600_000)).await?, Fixture::start(lasting("long", 3_000_000)).await?);
+    let backends = json!([long.entry(json!({})), short.entry(json!({}))]);
+    let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "2h" }, "backends": backends })).await?;
+    let begun = Instant::now();
+    for method in LISTS {
+        let mut client = vmcp.client(Era::Modern).await?;
+        let (first, shared) = caching(&mut client, method).await?;
+        let age = u64::try_from(begun.elapsed().as_millis())? + 1;
+        assert!(first <= 600_000 && first + age >= 600_000 && shared, "{method}: {first} ms, shared: {shared}");
+        // What is left of that time becomes less while the list is kept.
+        eventually("less is left", async || caching(&mut client, method).await.is_ok_and(|(left, _)| left < first)).await?;
+        let mut alone = vmcp.client_of(Era::Modern).path("/mcp/long").connect().await?;
+        assert!(caching(&mut alone, method).await?.0 > 2_000_000, "{method}: alone a backend has its own time");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_merged_list_may_be_kept_no_longer_than_the_gateway_keeps_it_and_not_at_all_where_a_part_promises_nothing() -> Result<()> {
+    let (new, old) = (Fixture::start(Spec { ttl_ms: 3_600_000, ..Spec::modern("new") }).await?, Fixture::start(Spec::legacy("old")).await?);
+    for (backends, longest) in [(json!([new.entry(json!({}))]), 60_000), (json!([new.entry(json!({})), old.entry(json!({}))]), 0)] {
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1m" }, "backends": backends })).await?;
+        let (ttl, _) = caching(&mut vmcp.client(Era::Modern).await?, "tools/list").await?;
+        assert!(ttl <= longest && (ttl > 0) == (longest > 0), "{ttl} ms of at most {longest}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_merged_list_is_private_as_soon_as_a_part_of_it_is_the_callers() -> Result<()> {
+    let shared = Fixture::start(Spec { ttl_ms: 600_000, ..Spec::modern("shared") }).await?;
+    let own = Fixture::start(Spec { ttl_ms: 600_000, ..Spec::modern("own") }).await?;
+    let secret = Fixture::start(Spec { ttl_ms: 600_000, cache_scope: "private", ..Spec::modern("secret") }).await?;
+    let keyed = own.entry(json!({ "passthroughHeaders": ["x-key"] }));
+    for (at, backends, is_shared) in [
+        ("no header, public", json!([shared.entry(json!({})), own.entry(json!({}))]), true),
+        ("a header of the caller's", json!([shared.entry(json!({})), keyed]), false),
+        ("said by a backend", json!([shared.entry(json!({})), secret.entry(json!({}))]), false),
+    ] {
+        let vmcp = Vmcp::serve(json!({ "backends": backends })).await?;
+        for headers in [&[][..], &[("x-key", "mine")]] {
+            let builder = headers.iter().fold(vmcp.client_of(Era::Modern), |client, (name, value)| client.header(name, value));
+            let mut client = builder.connect().await?;
+            for method in LISTS {
+                assert_eq!(caching(&mut client, method).await?.1, is_shared, "{at}, {headers:?}: {method}");
+            }
+            let mut alone = vmcp.client_of(Era::Modern).header("x-key", "mine").path("/mcp/shared").connect().await?;
+            assert!(caching(&mut alone, "tools/list").await?.1, "{at}: a backend alone has its own scope");
+        }
+    }
     Ok(())
 }
