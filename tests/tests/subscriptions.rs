@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use vmcp_tests::{
     Era,
     client::{Client, Rpc, Stream},
@@ -11,7 +12,12 @@ use vmcp_tests::{
 };
 
 async fn scene() -> Result<([Fixture; 2], Vmcp)> {
-    let fixtures = [Fixture::start(Spec::legacy("a")).await?, Fixture::start(Spec::legacy("b")).await?];
+    scene_of(Era::Legacy).await
+}
+
+/// Two backends of this era.
+async fn scene_of(era: Era) -> Result<([Fixture; 2], Vmcp)> {
+    let fixtures = [Fixture::start(Spec::new("a", era)).await?, Fixture::start(Spec::new("b", era)).await?];
     let vmcp = Vmcp::serve(json!({ "backends": [fixtures[0].entry(json!({})), fixtures[1].entry(json!({}))] })).await?;
     Ok((fixtures, vmcp))
 }
@@ -36,23 +42,74 @@ async fn next(stream: &mut Stream) -> Result<Value> {
 
 #[tokio::test]
 async fn updates_reach_the_session_that_follows_the_resource_and_no_other() -> Result<()> {
-    let ([a, b], vmcp) = scene().await?;
-    let (mut client, mut stream) = listening(&vmcp, &b, 0).await?;
-    let (_other, mut elsewhere) = listening(&vmcp, &b, 1).await?;
-    let uri = "fixture://b/text";
-    assert_eq!(follow(&mut client, "resources/subscribe", uri).await?.raw_result()?, "{}");
-    assert_eq!((a.requests_of("resources/subscribe").len(), b.followers(uri)), (0, 1), "only its owner is asked");
-    b.updated(uri);
-    let note = next(&mut stream).await?;
-    assert_eq!((&note["method"], &note["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{note}");
+    let (uri, later) = ("fixture://b/text", "fixture://b/item/7");
+    for era in Era::BOTH {
+        let ([a, b], vmcp) = scene_of(era).await?;
+        let mut listeners = Vec::new();
+        for already in 0..2 {
+            let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
+            client.list("resources/list").await?;
+            client.call("b_echo", "{}").await?.result()?;
+            let stream = client.listen().await?;
+            if era == Era::Legacy {
+                eventually("the gateway listens for the client", async || b.declared_streams() == already + 1).await?;
+            }
+            listeners.push((client, stream));
+        }
+        let [(client, stream), (other, elsewhere)] = &mut listeners[..] else { anyhow::bail!("two listen") };
+        assert_eq!(follow(client, "resources/subscribe", uri).await?.raw_result()?, "{}", "{era:?}");
+        assert_eq!((a.followers(uri), b.followers(uri)), (0, 1), "{era:?}: only its owner is asked");
+        b.updated(uri);
+        let note = next(stream).await.with_context(|| format!("{era:?}"))?;
+        assert_eq!((&note["method"], &note["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{note}");
 
-    assert_eq!(follow(&mut client, "resources/unsubscribe", uri).await?.raw_result()?, "{}");
-    assert_eq!(b.followers(uri), 0);
-    b.updated(uri);
-    b.say("notifications/message", r#"{"level":"info","data":1}"#);
-    for stream in [&mut stream, &mut elsewhere] {
-        assert_eq!(next(stream).await?["method"], "notifications/message");
+        assert_eq!(follow(client, "resources/unsubscribe", uri).await?.raw_result()?, "{}", "{era:?}");
+        for client in [client, other] {
+            assert_eq!(follow(client, "resources/subscribe", later).await?.raw_result()?, "{}", "{era:?}");
+        }
+        eventually("it is followed no longer", async || b.followers(uri) == 0).await?;
+        b.updated(uri);
+        b.updated(later);
+        for stream in [stream, elsewhere] {
+            assert_eq!(next(stream).await?["params"]["uri"], later, "{era:?}: the next that is heard");
+        }
+        assert!(a.requests_of("resources/subscribe").is_empty(), "{era:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_followed_before_anybody_listens_is_heard_of_as_soon_as_somebody_does() -> Result<()> {
+    let uri = "fixture://b/text";
+    let ([_a, b], vmcp) = scene_of(Era::Modern).await?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    client.list("resources/list").await?;
+    let begun = Instant::now();
+    assert_eq!(follow(&mut client, "resources/subscribe", uri).await?.raw_result()?, "{}");
+    assert!(begun.elapsed() < Duration::from_secs(4), "nothing is waited for: {:?}", begun.elapsed());
+    assert_eq!(b.followers(uri), 0);
+    let mut stream = client.listen().await?;
+    eventually("the resource is followed", async || b.followers(uri) == 1).await?;
+    b.updated(uri);
+    assert_eq!(next(&mut stream).await?["params"]["uri"], uri);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_resource_of_which_its_backend_tells_nothing_cannot_be_followed() -> Result<()> {
+    let ([_a, b], vmcp) = scene_of(Era::Modern).await?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    client.list("resources/list").await?;
+    let mut stream = client.listen().await?;
+    let (untold, told) = ("fixture://b/blob", "fixture://b/text");
+    for _ in 0..2 {
+        let error = follow(&mut client, "resources/subscribe", untold).await?.error()?;
+        assert!(error.code == -32002 && error.data.is_some_and(|data| data.contains(untold)));
+    }
+    assert_eq!(follow(&mut client, "resources/subscribe", told).await?.raw_result()?, "{}", "others can");
+    eventually("it is not asked for again", async || b.followers(untold) == 0 && b.followers(told) == 1).await?;
+    b.updated(told);
+    assert_eq!(next(&mut stream).await?["params"]["uri"], told);
     Ok(())
 }
 

@@ -39,6 +39,8 @@ pub struct Subscription<'a> {
 pub enum Subscribed {
     /// It is done. Updates come as long as [`Backend::watch_for`] listens.
     Done,
+    /// The backend tells of no such resource (2026-07-28, basic/patterns/subscriptions: it is not among what it acknowledged).
+    Unheard,
     /// The backend's own JSON-RPC error.
     Refused {
         /// Its code.
@@ -76,9 +78,15 @@ impl Backend {
         };
         let too_many = |_| self.error(Phase::Setup, ErrorKind::Overloaded);
         if era == Era::Modern {
-            let change = holder.wish(self.id(), Wish::Resource(uri.into()), on).map_err(too_many)?;
-            if let (Some(change), true) = (change, on) {
-                let _ = timeout(TAKE_UP.min(self.silence()), holder.taken_up(self.id(), change)).await;
+            let wish = Wish::Resource(uri.into());
+            let change = holder.wish(self.id(), wish.clone(), on).map_err(too_many)?;
+            // Where nobody listens, the next stream asks for it; nothing is known of it until then.
+            let Some(change) = change.filter(|_| on && holder.listens(self.id())) else { return Ok(Subscribed::Done) };
+            let _ = timeout(TAKE_UP.min(self.silence()), holder.taken_up(self.id(), change)).await;
+            // A subscription of a modern caller looks at all that was refused once it is complete, with `heard`.
+            if caller_era == Era::Legacy && holder.refused(self.id()).contains(&wish) {
+                holder.wish(self.id(), wish, false).map_err(too_many)?;
+                return Ok(Subscribed::Unheard);
             }
             return Ok(Subscribed::Done);
         }

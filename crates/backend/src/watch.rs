@@ -13,7 +13,7 @@ use crate::{
     offers::Offers,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     pipe::Link,
-    session::Lease,
+    session::{Lease, Listened},
     sse::SseReader,
     subscribe::{declared, wanted},
 };
@@ -51,6 +51,7 @@ const MAX_EVENT: usize = 1 << 20;
 #[derive(Debug)]
 pub struct WatchGuard {
     _stop: DropGuard,
+    _listened: Option<Listened>,
 }
 
 /// What became of a stream.
@@ -90,14 +91,15 @@ impl Backend {
     pub fn watch_for(self: &Arc<Self>, caller: Identity, sessions: &Arc<CallerSessions>) -> WatchGuard {
         let stop = CancellationToken::new();
         if self.missing_required(&caller).is_some() {
-            return WatchGuard { _stop: stop.drop_guard() };
+            return WatchGuard { _stop: stop.drop_guard(), _listened: None };
         }
+        let listened = sessions.holder().listen(self.id());
         let watch = Watch { backend: Arc::clone(self), caller: Some(caller), sessions: Some(Arc::clone(sessions)), was_open: false };
         let stopped = stop.clone();
         self.shared().spawn(async move {
             stopped.run_until_cancelled(watch.run()).await;
         });
-        WatchGuard { _stop: stop.drop_guard() }
+        WatchGuard { _stop: stop.drop_guard(), _listened: Some(listened) }
     }
 }
 

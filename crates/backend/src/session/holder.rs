@@ -1,9 +1,12 @@
 //! For whom sessions are: what that party declared, who listens for it, and what it wants to hear of.
 
 use crate::Ear;
-use std::sync::{
-    Arc, Mutex, PoisonError, Weak,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 use tokio::sync::watch;
 use vmcp_core::{CapabilitySet, LoggingLevel};
@@ -23,6 +26,8 @@ pub(crate) struct Holder {
     changes: watch::Sender<u64>,
     /// What the stream at each backend has taken up.
     taken: watch::Sender<Vec<Taken>>,
+    /// The backends that are listened to, each as often as it is.
+    listened: Mutex<Vec<u64>>,
 }
 
 /// What the stream at one backend has taken up.
@@ -43,6 +48,27 @@ pub(crate) enum Wish {
     Task(Box<str>),
 }
 
+/// One backend is listened to until this is dropped.
+pub(crate) struct Listened {
+    holder: Arc<Holder>,
+    backend: u64,
+}
+
+impl Drop for Listened {
+    fn drop(&mut self) {
+        let mut listened = self.holder.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = listened.iter().position(|backend| *backend == self.backend) {
+            listened.swap_remove(at);
+        }
+    }
+}
+
+impl fmt::Debug for Listened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listened").field("backend", &self.backend).finish_non_exhaustive()
+    }
+}
+
 /// There are too many wishes already.
 #[derive(Debug)]
 pub(crate) struct TooMany;
@@ -56,6 +82,7 @@ impl Holder {
             wishes: Mutex::default(),
             changes: watch::Sender::new(0),
             taken: watch::Sender::new(Vec::new()),
+            listened: Mutex::default(),
         })
     }
 
@@ -115,6 +142,17 @@ impl Holder {
     pub(crate) async fn taken_up(&self, backend: u64, change: u64) {
         let mut taken = self.taken.subscribe();
         let _ = taken.wait_for(|all| all.iter().any(|taken| taken.backend == backend && taken.change >= change)).await;
+    }
+
+    /// Begins to listen to one backend.
+    pub(crate) fn listen(self: &Arc<Self>, backend: u64) -> Listened {
+        self.listened.lock().unwrap_or_else(PoisonError::into_inner).push(backend);
+        Listened { holder: Arc::clone(self), backend }
+    }
+
+    /// Whether one backend is listened to: without that nothing is taken up there.
+    pub(crate) fn listens(&self, backend: u64) -> bool {
+        self.listened.lock().unwrap_or_else(PoisonError::into_inner).contains(&backend)
     }
 
     /// What one backend has refused to tell of.

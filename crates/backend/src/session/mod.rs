@@ -14,7 +14,7 @@ mod switch;
 pub use caller::CallerSessions;
 pub(crate) use cell::{CellUse, SessionCell};
 pub(crate) use crowd::Crowd;
-pub(crate) use holder::{Holder, Wish};
+pub(crate) use holder::{Holder, Listened, Wish};
 pub(crate) use lease::{Lease, PoolKey, Wanted};
 pub(crate) use owned::OwnedSessions;
 pub(crate) use pool::SessionPool;

@@ -27,6 +27,7 @@ impl Snapshot {
         let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: &theirs, on };
         match backend.subscribe(subscription).await.map_err(|error| Failure::backend(&error))? {
             Subscribed::Done => Ok(()),
+            Subscribed::Unheard => Err(Failure::unknown_resource(uri, caller.era)),
             Subscribed::Refused { code, object } => Err(Failure::passed(code, object, caller.era, Era::Legacy, Some(uri))),
         }
     }
