@@ -1,12 +1,8 @@
 //! Ending a backend's sessions and connections.
 
-use crate::{
-    Backend,
-    outgoing::Audience,
-    session::Session,
-    together::{Boxed, together},
-};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use crate::{Backend, outgoing::Audience, session::Session};
+use futures_util::future::join_all;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// How long closing may take.
@@ -28,16 +24,10 @@ impl Backend {
                 owned.iter().filter_map(|cell| cell.take()).chain(self.pool().drain()).collect()
             };
             for some in sessions.chunks(AT_ONCE) {
-                let deletes = some.iter().map(|session| Box::pin(self.deleted(session)) as Boxed<'_, _>).collect();
-                let _ = together(deletes).await;
+                join_all(some.iter().map(|session| self.delete(Audience::Gateway, session))).await;
             }
         })
         .await;
         self.closing().cancel();
-    }
-
-    async fn deleted(&self, session: &Session) -> Result<(), Infallible> {
-        self.delete(Audience::Gateway, session).await;
-        Ok(())
     }
 }

@@ -36,7 +36,6 @@ mod subscribe;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod together;
 mod transmit;
 mod watch;
 mod wire;

@@ -8,7 +8,6 @@ use crate::{
     http::Reply,
     outgoing::{Audience, Meta, Mirrors, Outgoing, SESSION_ID, request_body},
     sse::SseReader,
-    together::Boxed,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, response::Parts};
@@ -17,6 +16,7 @@ use vmcp_core::{
     CapabilitySet, Era, LoggingLevel, Revision,
     catalogue::ParamHeader,
     frame::{Edit, Message, RawObject},
+    plugin::BoxFuture,
 };
 
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -93,7 +93,7 @@ impl Exchange {
         };
         if has_side {
             // A type of its own, so that those who wait for it need not know everything that is in it.
-            let sent: Boxed<'_, Result<Opened, ErrorKind>> = Box::pin(self.send_with_side(ask, body));
+            let sent: BoxFuture<'_, Result<Opened, ErrorKind>> = Box::pin(self.send_with_side(ask, body));
             return sent.await;
         }
         let arguments = if ask.param_headers.is_empty() { None } else { ask.params.get_object("arguments") };

@@ -7,7 +7,6 @@ use crate::{
     exchange::{Ask, Exchange, Opened, Speech},
     offers::Offers,
     outgoing::Audience,
-    together::Boxed,
 };
 use bytes::Bytes;
 use std::{
@@ -26,6 +25,7 @@ use vmcp_core::{
     CapabilitySet, Era,
     catalogue::{BackendList, BackendListBuilder, ListKind, MAX_BYTES, MAX_ITEMS, MAX_PAGES},
     frame::{RawObject, elements},
+    plugin::BoxFuture,
 };
 
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -102,8 +102,8 @@ impl<'a> Asking<'a> {
         let Self { pages, early, era, done, .. } = self;
         *era = speech.era();
         let wanted = ListKind::ALL.into_iter().filter(|kind| offers.has(*kind) && done[kind.index()].is_none());
-        let mut running: Vec<(ListKind, Boxed<'_, Result<Pages, Error>>)> =
-            wanted.map(|kind| (kind, Box::pin(pages.in_time(kind, speech)) as Boxed<'_, _>)).collect();
+        let mut running: Vec<(ListKind, BoxFuture<'_, Result<Pages, Error>>)> =
+            wanted.map(|kind| (kind, Box::pin(pages.in_time(kind, speech)) as BoxFuture<'_, _>)).collect();
         let mut is_late = false;
         poll_fn(|cx| {
             let (before, mut lost) = (running.len(), false);

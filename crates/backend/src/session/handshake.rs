@@ -8,7 +8,6 @@ use crate::{
     offers::{Offers, instructions},
     outgoing::Audience,
     pipe::Link,
-    together::Boxed,
 };
 use http::HeaderValue;
 use std::{sync::Arc, time::Duration};
@@ -16,6 +15,7 @@ use tokio::sync::oneshot;
 use vmcp_core::{
     Era, Revision,
     frame::{RawObject, notification},
+    plugin::BoxFuture,
 };
 
 /// A handshake is not waited for longer than this, however patient calls are.
@@ -140,7 +140,11 @@ impl Backend {
     }
 
     /// Where streamable HTTP was refused, the older transport may be there (2025-11-25, basic/transports, backwards compatibility).
-    fn try_sse<'a>(self: &'a Arc<Self>, audience: Audience<'a>, holder: &'a Arc<Holder>) -> Boxed<'a, Option<Result<Arc<Session>, Error>>> {
+    fn try_sse<'a>(
+        self: &'a Arc<Self>,
+        audience: Audience<'a>,
+        holder: &'a Arc<Holder>,
+    ) -> BoxFuture<'a, Option<Result<Arc<Session>, Error>>> {
         Box::pin(async move {
             if !self.wire().may_be_sse() {
                 return None;

@@ -1,6 +1,7 @@
 //! Backends that take connections and then say nothing.
 
-use crate::{CallerSessions, Health, testing::*, together::together};
+use crate::{CallerSessions, Health, testing::*};
+use futures_util::future::try_join_all;
 use std::{
     sync::{
         Arc,
@@ -22,7 +23,7 @@ fn hurried(era: ProtocolEra) -> Setup {
 async fn eight_calls(under: &Under, era: Era, sessions: Option<&Arc<CallerSessions>>) -> Vec<String> {
     let caller = under.caller("", &[]);
     let call = || async { Ok::<_, ()>(failure(under.call(era, &caller, sessions).await)) };
-    together((0..8).map(|_| Box::pin(call()) as _).collect()).await.unwrap()
+    try_join_all((0..8).map(|_| call())).await.unwrap()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use super::{
     Caller, Given, Requester, Unanswered, bridge,
     question::{for_legacy, mode},
-    together::Running,
+    running::Running,
     way::{Way, ahead},
 };
 use crate::failure::{Failure, code};

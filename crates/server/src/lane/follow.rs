@@ -1,8 +1,9 @@
 //! Hearing of changes of single resources.
 
-use super::{Caller, carried::Subject, together::together};
+use super::{Caller, carried::Subject};
 use crate::{failure::Failure, gateway::Snapshot};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use futures_util::future::join_all;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vmcp_backend::{Backend, CallerSessions, Subscribed, Subscription};
 use vmcp_core::Era;
@@ -39,10 +40,9 @@ impl Snapshot {
             let asked = some.iter().map(|Owned { backend, theirs, .. }| {
                 let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on: true };
                 let told = timeout(PATIENCE, backend.subscribe(subscription));
-                Box::pin(async move { Ok::<_, Infallible>(matches!(told.await, Ok(Ok(Subscribed::Done)))) })
+                async move { matches!(told.await, Ok(Ok(Subscribed::Done))) }
             });
-            let Ok(answers) = together(asked.collect()).await;
-            heard.extend(answers);
+            heard.extend(join_all(asked).await);
         }
         heard
     }

@@ -5,11 +5,11 @@ use super::{
     Caller, Requester, Unanswered, bridge,
     input::{RESPONSES, Required, STATE},
     question::{for_legacy, mode},
-    together::together,
     way::{Way, ahead},
 };
 use crate::failure::{Failure, code};
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use vmcp_backend::Event;
@@ -85,9 +85,9 @@ async fn answers(required: &Required<'_>, caller: &Caller, requester: &impl Requ
         }
         let params = for_legacy(method, &asked.params, revision, Era::Modern);
         let params = params.map_err(|why| Failure::new(code::INTERNAL, &format!("the backend asks for {method}: {why}")))?;
-        questions.push(Box::pin(async move { requester.ask(method, &params).await.map_err(|why| unanswered(method, why)) }));
+        questions.push(async move { requester.ask(method, &params).await.map_err(|why| unanswered(method, why)) });
     }
-    let given = together(questions).await?;
+    let given = try_join_all(questions).await?;
     let mut out = vec![b'{'];
     for (index, (asked, given)) in required.asked.iter().zip(given).enumerate() {
         if index > 0 {
