@@ -5,7 +5,7 @@
 //! (2025-11-25, basic/transports). For a modern caller it is, so the future is simply dropped.
 
 use super::{Body, sse};
-use crate::session::{EventStream, Reader, Writer};
+use crate::session::{EventStream, LONG, Reader, Writer};
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
 use http::Response;
@@ -142,9 +142,20 @@ impl Out {
     /// Sends a message once a slow reader has made room. A client that has gone is none of the sender's business.
     async fn send(&self, message: Bytes) {
         match self {
-            Self::Fleeting(events) => drop(events.send(sse::event(message)).await),
+            Self::Fleeting(events) => put(events, sse::event(message)).await,
             Self::Kept(stream) => stream.send(message).await,
         }
+    }
+}
+
+/// Puts a message into a queue once a slow reader has made room; a long one once the reader has made all of it. Whether anybody still
+/// reads does not matter.
+pub(super) async fn put(queue: &mpsc::Sender<Bytes>, message: Bytes) {
+    let places = if message.len() > LONG { queue.max_capacity() } else { 1 };
+    if let Ok(mut places) = queue.reserve_many(places).await
+        && let Some(place) = places.next()
+    {
+        place.send(message);
     }
 }
 
@@ -253,6 +264,21 @@ impl Reply {
 mod tests {
     use super::*;
     use std::{future::poll_fn, sync::atomic::AtomicUsize};
+
+    #[tokio::test]
+    async fn a_long_message_waits_until_the_queue_is_empty() {
+        let (queue, mut reader) = mpsc::channel(QUEUE);
+        let long = Bytes::from(vec![b'l'; LONG + 1]);
+        put(&queue, long.clone()).await;
+        put(&queue, Bytes::from_static(b"s")).await;
+        let mut second = std::pin::pin!(put(&queue, long));
+        let mut poll = || second.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        for waiting in [2, 1] {
+            assert_eq!((poll().is_pending(), reader.len()), (true, waiting));
+            reader.recv().await.unwrap();
+        }
+        assert_eq!((poll().is_ready(), reader.len()), (true, 1));
+    }
 
     #[test]
     fn a_request_is_polled_when_it_was_woken_and_not_whenever_its_connection_is() {

@@ -19,7 +19,7 @@ pub(crate) use endpoint::EndpointId;
 pub(crate) use reader::{Reader, Writer};
 pub(crate) use replay::Binding;
 pub(crate) use seal::random;
-pub(crate) use stream::{EventStream, Purpose};
+pub(crate) use stream::{EventStream, LONG, Purpose};
 pub(crate) use table::{NoSession, SessionTable, Settings, principal_hash};
 
 pub use seal::KeyError;

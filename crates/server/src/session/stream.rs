@@ -22,6 +22,8 @@ use tokio::sync::Notify;
 
 /// How many events wait for a slow reader of a call's stream; then the call's backend is not read on.
 const CALL_QUEUE: u64 = 8;
+/// A longer message waits until nothing else does, so that what a slow reader costs is no multiple of the longest message.
+pub(crate) const LONG: usize = 64 * 1024;
 /// How many events wait for a slow reader of a GET stream before the reader is ended.
 pub(crate) const STREAM_QUEUE: u64 = 16;
 /// How long a stream that is at its end, and was read to it, is kept: its last bytes may have been lost with the connection.
@@ -165,7 +167,9 @@ impl EventStream {
 
     fn add(&self, message: Bytes, readers_only: bool) -> bool {
         let mut log = locked(&self.log);
-        if self.purpose == Purpose::Session && log.reader.is_some() && log.unread() >= STREAM_QUEUE {
+        // What is kept beyond the bound is what the reader has yet to be given.
+        let lags = log.unread() >= STREAM_QUEUE || log.unread() > 1 && log.bytes > STREAM_BYTES;
+        if self.purpose == Purpose::Session && log.reader.is_some() && lags {
             log.leave();
         }
         if log.ended || (readers_only && log.reader.is_none()) {
@@ -189,11 +193,12 @@ impl EventStream {
 
     /// Adds a message once a slow reader has made room for it.
     pub(crate) async fn send(&self, message: Bytes) {
+        let queue = if message.len() > LONG { 1 } else { CALL_QUEUE };
         loop {
             let mut room = pin!(self.room.notified());
             // Listening from before the look, so that no room is made unheard in between.
             room.as_mut().enable();
-            if locked(&self.log).unread() < CALL_QUEUE {
+            if locked(&self.log).unread() < queue {
                 break;
             }
             room.await;

@@ -9,6 +9,7 @@ use crate::{
     edge::{
         legacy, listen, modern,
         post::{Incoming, MAX_BATCH, has_modern_meta},
+        reply::put,
         room::Room,
     },
     failure::{Failure, code},
@@ -64,7 +65,7 @@ impl Peer {
 
     /// Sends a message once there is room. A client that has gone is none of the sender's business.
     pub(super) async fn say(&self, message: impl Into<Bytes>) {
-        let _ = self.out.send(message.into()).await;
+        put(&self.out, message.into()).await;
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Use>> {

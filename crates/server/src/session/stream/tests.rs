@@ -114,6 +114,31 @@ async fn a_slow_reader_of_a_call_holds_up_its_sender_until_it_reads_or_goes() {
 }
 
 #[test]
+fn a_long_message_waits_until_nothing_else_is_unread() {
+    let home = home(1 << 20);
+    let (stream, mut reader) = open(&home, Purpose::Call, Style::Plain);
+    stream.push(message(1));
+    stream.push(message(2));
+    let mut long = pin!(stream.send(Bytes::from(format!("\"{}\"", "x".repeat(LONG)))));
+    let mut sent = || long.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    for _ in 0..2 {
+        assert!(!sent());
+        assert!(reader.try_next().is_some());
+    }
+    assert!(sent());
+}
+
+#[test]
+fn a_reader_that_lets_too_many_bytes_lie_is_ended() {
+    let home = home(1 << 30);
+    let (stream, mut reader) = open(&home, Purpose::Session, Style::Plain);
+    let long = || Bytes::from(vec![b'x'; STREAM_BYTES / 3]);
+    assert!((0..3).all(|_| stream.push_to_reader(long())));
+    assert!(!stream.push_to_reader(long()), "nobody reads any more");
+    assert!(reader.try_next().is_none());
+}
+
+#[test]
 fn what_is_kept_is_bounded_by_count_and_by_bytes_and_given_back() {
     let home = home(10_000);
     let (stream, reader) = open(&home, Purpose::Call, Style::Plain);
