@@ -8,6 +8,8 @@ use vmcp_core::frame::{Notification, Request};
 
 /// How many requests of a backend wait for an answer during one call.
 const OPEN: usize = 64;
+/// Asks for what is the session's.
+const ROOTS: &str = "roots/list";
 
 /// A request of the backend that waits for its answer.
 pub(super) struct Unanswered {
@@ -42,11 +44,14 @@ impl Exchange {
             return;
         }
         let params = match &request.params {
-            Some(params) => data.slice_ref(params.text().as_bytes()),
+            // It waits for somebody's answer: until then it takes its part of what all may take.
+            Some(params) => self.reservation.hold(data.slice_ref(params.text().as_bytes())),
             None => Bytes::from_static(b"{}"),
         };
         let method = request.method.clone().into_owned();
-        self.asked.push(Unanswered { id: id.clone(), method: method.clone(), params: params.clone() });
+        // What is left unanswered is asked again only where it is about roots.
+        let kept = if method == ROOTS { params.clone() } else { Bytes::new() };
+        self.asked.push(Unanswered { id: id.clone(), method: method.clone(), params: kept });
         // Whoever has to ask a person may take long: meanwhile silence is no sign of anything, and others may use the place.
         self.deadline.rest(true);
         self.permit = None;
@@ -72,7 +77,7 @@ impl Exchange {
     pub(super) fn leave_unanswered(&mut self) {
         let Speech::Legacy(session) = &self.speech else { return };
         for Unanswered { id, method, params } in std::mem::take(&mut self.asked) {
-            let is_sessions = method == "roots/list" && session.switch.ask_holder(&self.backend, session, &id, method, params);
+            let is_sessions = method == ROOTS && session.switch.ask_holder(&self.backend, session, &id, method, params);
             if !is_sessions {
                 self.backend.send_beside(self.caller.clone(), session, None, nobody_answers().message(id.raw()));
             }

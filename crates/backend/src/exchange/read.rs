@@ -177,7 +177,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn notification(&self, data: &Bytes, notification: &Notification<'_>) -> Option<Event> {
+    fn notification(&mut self, data: &Bytes, notification: &Notification<'_>) -> Option<Event> {
         let scope = || self.caller.as_ref().map_or(ViewScope::Shared, |caller| self.backend.scope(caller));
         if notification.method.ends_with("/list_changed") && self.backend.hear_change(&notification.method, scope()) {
             return None;
@@ -186,7 +186,7 @@ impl Exchange {
             return None;
         }
         let params = match &notification.params {
-            Some(params) => data.slice_ref(params.text().as_bytes()),
+            Some(params) => self.reservation.hold(data.slice_ref(params.text().as_bytes())),
             None => Bytes::from_static(b"{}"),
         };
         Some(Event::Notification { method: notification.method.clone().into_owned(), params })

@@ -111,6 +111,35 @@ async fn all_buffered_answers_together_have_a_budget() {
 }
 
 #[tokio::test]
+async fn what_is_said_ahead_of_answers_takes_of_the_budget_until_somebody_has_it() {
+    let server = Server::start(|seen| {
+        let note = format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":"{}"}}}}"#, "x".repeat(50_000));
+        let events = format!("data: {note}\n\n").repeat(40);
+        Answer::events().data(&format!("{events}data: {{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}\n\n", seen.id()))
+    })
+    .await;
+    let mut setup = Setup::new().era(ProtocolEra::Modern);
+    setup.options.response_budget = 1_000_000;
+    let under = setup.at(&server);
+    let caller = under.caller("", &[]);
+    for keeps in [false, true] {
+        let mut exchange = under.open(Era::Modern, &caller, None).await.unwrap();
+        let mut kept = Vec::new();
+        let end = loop {
+            match exchange.next().await {
+                Ok(event) if event.is_final() => break None,
+                Ok(event) if keeps => kept.push(event),
+                Ok(_) => {}
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        assert_eq!(end.is_some_and(|why| why.contains("no memory left")), keeps);
+        drop((exchange, kept));
+        assert_eq!(under.shared.budget.used(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_broken_connection_is_told_and_not_repeated() {
     let server = Server::start(|_| Answer::status(200).with("content-type", "application/json").data("{").step(Step::Break)).await;
     let under = Setup::new().era(ProtocolEra::Modern).at(&server);

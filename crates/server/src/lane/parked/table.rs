@@ -4,7 +4,10 @@ use super::{state::State, task::Resume};
 use crate::failure::Failure;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -20,9 +23,15 @@ pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
 }
 
+/// What all calls may be asked together, in bytes.
+const ASKED: usize = 64 << 20;
+/// Shorter questions are not counted: a call has so few that the bound of calls bounds them.
+const SHORT: usize = 16 * 1024;
+
 /// The calls that wait for their callers, at all endpoints of one configuration.
 pub(crate) struct Parking {
     waiting: Mutex<HashMap<[u8; 16], Waiting>>,
+    asked: AtomicUsize,
     pub(super) bounds: Bounds,
 }
 
@@ -35,6 +44,18 @@ pub(super) struct Waiting {
     /// The keys and the methods of what is asked.
     pub(super) asked: Vec<(String, String)>,
     pub(super) resume: oneshot::Sender<Resume>,
+}
+
+/// A question's part of what is asked, given back when this is dropped.
+pub(super) struct Part {
+    parking: Arc<Parking>,
+    bytes: usize,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.parking.asked.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// A place in the table, given back when this is dropped.
@@ -51,7 +72,14 @@ impl Drop for Place {
 
 impl Parking {
     pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { waiting: Mutex::default(), bounds })
+        Arc::new(Self { waiting: Mutex::default(), asked: AtomicUsize::new(0), bounds })
+    }
+
+    /// Room for a question of this length. `None` where there is none left.
+    pub(super) fn room(self: &Arc<Self>, length: usize) -> Option<Part> {
+        let bytes = if length > SHORT { length } else { 0 };
+        let part = Part { parking: Arc::clone(self), bytes };
+        (self.asked.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= ASKED || bytes == 0).then_some(part)
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Waiting>> {
@@ -94,4 +122,20 @@ impl Parking {
 
 pub(super) fn no_longer_waits() -> Failure {
     Failure::invalid_params("this `requestState` was used already, or its call has ended; send the request without it to begin anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_questions_share_their_room_and_give_it_back() {
+        let parking = Parking::new(Bounds { max: 1, share: None, timeout: Duration::from_secs(1) });
+        let first = parking.room(ASKED - SHORT).unwrap();
+        assert!(parking.room(SHORT + 1).is_none());
+        assert!((0..100).all(|_| parking.room(SHORT).is_some()), "short ones are not counted");
+        drop(first);
+        assert!(parking.room(ASKED).is_some());
+        assert_eq!(parking.asked.load(Ordering::Relaxed), 0);
+    }
 }

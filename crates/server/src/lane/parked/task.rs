@@ -2,7 +2,7 @@
 
 use super::{
     state::epoch,
-    table::{Parking, Place, Waiting},
+    table::{Parking, Part, Place, Waiting},
 };
 use crate::{
     failure::{Failure, code},
@@ -85,6 +85,7 @@ struct Question {
     id: AskId,
     method: String,
     params: Bytes,
+    _part: Part,
 }
 
 /// What an event was.
@@ -218,13 +219,18 @@ impl ParkedCall {
 
     /// Keeps a question for the caller. The backend was told what the caller declared, and nothing else comes this far.
     fn ask(&mut self, ask: Ask) {
+        let refusal = |code, why| Answer::Error(error_object(code, why, None).into());
+        let Some(part) = self.parking.room(ask.params.len()) else {
+            let refusal = refusal(code::INTERNAL, "callers are asked too much already; try again later, or ask for less");
+            return self.exchange.respond(&ask.id, &refusal, None);
+        };
         let params = std::str::from_utf8(&ask.params).ok().and_then(|params| RawObject::parse(params).ok());
         let Some(params) = params.map(|params| for_modern(&params).into()) else {
-            let refusal = error_object(code::INVALID_PARAMS, "the params are no JSON object", None);
-            return self.exchange.respond(&ask.id, &Answer::Error(refusal.into()), None);
+            let refusal = refusal(code::INVALID_PARAMS, "the params are no JSON object");
+            return self.exchange.respond(&ask.id, &refusal, None);
         };
         self.asked += 1;
-        self.open.push(Question { key: format!("input-{}", self.asked), id: ask.id, method: ask.method, params });
+        self.open.push(Question { key: format!("input-{}", self.asked), id: ask.id, method: ask.method, params, _part: part });
     }
 
     fn answer(&mut self, answers: Vec<(String, Bytes)>, identity: &Identity) {
