@@ -1,7 +1,12 @@
 //! A legacy client that loses a stream goes on where it was; nobody else does.
 
+#[path = "named/mod.rs"]
+mod named;
+
 use anyhow::{Context, Result, ensure};
+use named::NamedFactory;
 use serde_json::{Value, json};
+use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
     client::{Client, Conn, Event, Rpc},
@@ -116,6 +121,40 @@ async fn what_a_stream_kept_is_for_the_session_and_the_credentials_that_opened_i
     assert_eq!(nobody.conn.exchange(&nobody.caller.get().header("last-event-id", &id)).await?.status(), 404);
 
     assert_eq!(rest(&mut come_back(&ann, &id).await?).await?, [2, 3, 0], "all that did her no harm");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_but_the_principal_who_opened_a_session_can_go_on_with_a_stream_of_it() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b")).await?;
+    let config = json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": "named" } });
+    let gateway = Gateway::builder(serde_json::from_value(config)?).authenticator(NamedFactory).build()?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let addr = listener.local_addr()?;
+    let serving = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.serve(listener).await }
+    });
+    let ann = Client::of(Era::Legacy, addr).header("x-user", "ann").connect().await?;
+    let id = lose(&ann).await?.id.context("an event without an id")?;
+    fixture.until("the call waits", |f| f.started() == 1).await?;
+    fixture.release(1);
+    // He knows both ids, and has a session of his own besides.
+    let bob = Client::of(Era::Legacy, addr).header("x-user", "bob").connect().await?;
+    let mut thief = Client::with(ann.caller.clone(), addr).await?;
+    thief.caller.set("x-user", "bob");
+    for request in [thief.caller.get(), thief.caller.get().header("last-event-id", &id)] {
+        let refused = thief.conn.exchange(&request).await?;
+        assert_eq!(refused.status(), 404, "{}", refused.text());
+    }
+    let nameless = thief.caller.get().without("x-user").header("last-event-id", &id);
+    assert_eq!(Conn::open(addr).await?.exchange(&nameless).await?.status(), 401);
+    let text = opening(&mut come_back(&bob, &id).await?).await?;
+    assert!(!text.contains("progress"), "in his own session nothing of hers is found: {text}");
+
+    assert_eq!(rest(&mut come_back(&ann, &id).await?).await?, [2, 3, 0], "all that did her no harm");
+    gateway.shutdown().await;
+    serving.await??;
     Ok(())
 }
 
