@@ -86,6 +86,38 @@ async fn an_announcement_without_a_change_is_not_passed_on() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_joins_is_no_news_to_those_who_listen() -> Result<()> {
+    let lists = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
+    for (caller, backend) in Era::PAIRINGS {
+        for headers in [json!([]), json!(["x-key"])] {
+            let at = format!("{caller:?} listener, {backend:?} backend, lists by {headers}");
+            let fixture = Fixture::start(Spec::new("b", backend)).await?;
+            let entry = fixture.entry(json!({ "passthroughHeaders": headers }));
+            let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [entry] })).await?;
+            let mut client = vmcp.client_of(caller).header("x-key", "mine").connect().await?;
+            for list in lists {
+                client.list(list).await?;
+            }
+            let mut stream = client.listen().await?;
+            fixture.until("the gateway listens", |f| f.streams() > 0).await.with_context(|| at.clone())?;
+            let mut joined = Vec::new();
+            for (era, key) in [(Era::Legacy, "mine"), (Era::Modern, "mine"), (Era::Legacy, "another"), (Era::Modern, "third")] {
+                let mut joining = vmcp.client_of(era).header("x-key", key).connect().await?;
+                for list in lists {
+                    joining.list(list).await?;
+                }
+                joining.call("b_echo", "{}").await?.result()?;
+                joined.push((joining.listen().await?, joining));
+            }
+            change(&fixture, "prompts");
+            let note = next(&mut stream).await.with_context(|| at.clone())?;
+            assert_eq!(note["method"], "notifications/prompts/list_changed", "{at}: the first that is heard");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_cannot_see_a_backend_does_not_hear_of_it() -> Result<()> {
     for era in Era::BOTH {
         let open = Fixture::start(Spec::legacy("open")).await?;
