@@ -22,6 +22,7 @@ child = None
 
 listeners = []
 asking = None
+hanging = []
 
 TOOLS = ["facts", "crash", "hang", "echo", "big", "change", "ask"]
 
@@ -46,6 +47,19 @@ def caching():
     return {"ttlMs": 0, "cacheScope": "public"} if KIND == "modern" else {}
 
 
+def release():
+    """Answers what hangs and was not cancelled, with `steps` of progress before, the calls taking turns."""
+    waiting = [call for call in hanging if call[0] not in cancelled]
+    hanging.clear()
+    for step in range(max((arguments.get("steps", 0) for _, _, arguments in waiting), default=0)):
+        for _, token, arguments in waiting:
+            if step < arguments.get("steps", 0):
+                params = {"progressToken": token, "progress": step + 1, "message": arguments["whose"]}
+                say({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+    for id, _, arguments in waiting:
+        result(id, {"content": [], "structuredContent": arguments})
+
+
 def call(id, params):
     global count, asking
     count += 1
@@ -53,6 +67,7 @@ def call(id, params):
     if name == "crash":
         os._exit(7)
     if name == "hang":
+        hanging.append((id, params.get("_meta", {}).get("progressToken"), arguments))
         return
     if name == "change":
         TOOLS.append("fresh")
@@ -69,6 +84,8 @@ def call(id, params):
         for step in range(arguments.get("steps", 0)):
             say({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
         return result(id, {"content": [{"type": "text", "text": "x" * arguments["bytes"]}]})
+    if arguments.get("release"):
+        release()
     facts = {
         "pid": os.getpid(),
         "child": child.pid if child else None,
@@ -79,6 +96,7 @@ def call(id, params):
         "cancelled": cancelled,
         "initialized": initialized,
         "listeners": len(listeners),
+        "hanging": len(hanging),
         "arguments": arguments,
     }
     result(id, {"content": [], "structuredContent": facts})

@@ -157,3 +157,32 @@ async fn of_two_calls_in_a_session_the_one_that_is_named_is_cancelled() -> Resul
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn of_two_calls_with_one_id_that_of_the_session_that_cancels_is_cancelled() -> Result<()> {
+    for backend in Era::BOTH {
+        let (fixture, vmcp) = scene(backend).await?;
+        let (mut stays, mut goes) = (vmcp.client(Era::Legacy).await?, vmcp.client(Era::Legacy).await?);
+        let mut other = goes.sibling().await?;
+        let kept = stays.begin(&Rpc::tool("b_slow", r#"{"whose":"kept"}"#)).await?;
+        let id = goes.begin(&Rpc::tool("b_slow", r#"{"whose":"cancelled"}"#)).await?;
+        assert_eq!(id, kept, "the ids are equal");
+        fixture.until("both calls", |f| f.started() == 2).await?;
+        let note = Rpc::new("notifications/cancelled", format!(r#""requestId":{id}"#));
+        assert_eq!(other.conn.exchange(&other.caller.notification(&note)).await?.status(), 202);
+        match backend {
+            Era::Modern => fixture.until("the stream's end", |f| f.abandoned() == 1).await?,
+            Era::Legacy => {
+                fixture.until("notifications/cancelled", |f| !f.requests_of("notifications/cancelled").is_empty()).await?;
+                let calls = fixture.calls();
+                let call = calls.iter().find(|call| call.json()["params"]["arguments"]["whose"] == "cancelled").context("no call")?;
+                let notes = fixture.requests_of("notifications/cancelled");
+                assert_eq!((notes.len(), notes[0].session()), (1, call.session()));
+                assert_eq!(notes[0].json()["params"]["requestId"], call.json()["id"]);
+            }
+        }
+        fixture.release(2);
+        stays.finish().await?.result().with_context(|| format!("{backend:?}: the other session's call goes on"))?;
+    }
+    Ok(())
+}

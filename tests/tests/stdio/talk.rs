@@ -4,7 +4,12 @@ use super::{entry, facts, gateway, script};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
-use vmcp_tests::{Era, client::Rpc, eventually, process::Vmcp};
+use vmcp_tests::{
+    Era,
+    client::{Client, Rpc},
+    eventually,
+    process::Vmcp,
+};
 
 #[tokio::test]
 async fn callers_of_both_eras_use_a_started_server_of_either() -> Result<()> {
@@ -164,5 +169,60 @@ async fn nobody_is_asked_anything_by_a_server_that_several_sessions_share() -> R
     facts(&mut other).await?;
     let result = one.call("b_ask", "{}").await?.result()?;
     assert_eq!(result["structuredContent"], json!({ "error": -32601 }));
+    Ok(())
+}
+
+/// Two sessions' calls of a tool that waits, which have one id and one token, in progress at a process that the sessions share.
+async fn twins(vmcp: &Vmcp, observer: &mut Client) -> Result<([Client; 2], u64)> {
+    let (mut ann, mut bob) = (vmcp.client(Era::Legacy).await?, vmcp.client(Era::Legacy).await?);
+    let mut ids = Vec::new();
+    for (client, whose, steps) in [(&mut ann, "ann", 3), (&mut bob, "bob", 5)] {
+        let rpc = Rpc::tool("b_hang", &format!(r#"{{"whose":"{whose}","steps":{steps}}}"#)).meta(r#""progressToken":1"#);
+        ids.push(client.begin(&rpc).await?);
+    }
+    assert_eq!(ids[0], ids[1], "the ids are equal");
+    eventually("both calls", async || facts(observer).await.is_ok_and(|facts| facts["hanging"] == 2)).await?;
+    Ok(([ann, bob], ids[0]))
+}
+
+#[tokio::test]
+async fn progress_under_one_token_reaches_each_session_of_a_shared_process_from_its_own_call() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        let vmcp = gateway(entry("b", kind, json!({ "process": "shared" }))).await?;
+        let mut observer = vmcp.client(Era::Legacy).await?;
+        let (clients, _) = twins(&vmcp, &mut observer).await?;
+        observer.call("b_facts", r#"{"release":true}"#).await?.result()?;
+        for (mut client, whose, steps) in
+            clients.into_iter().zip([("ann", 3), ("bob", 5)]).map(|(client, (whose, steps))| (client, whose, steps))
+        {
+            let reply = client.finish().await?;
+            assert_eq!(reply.result()?["structuredContent"]["whose"], whose, "{kind}");
+            let heard: Vec<_> = reply.notes.iter().map(|note| (&note["params"]["progress"], &note["params"]["message"])).collect();
+            let own: Vec<_> = (1..=steps).map(|step| (json!(step), json!(whose))).collect();
+            assert!(heard.iter().copied().eq(own.iter().map(|(step, whose)| (step, whose))), "{kind}: {heard:?}");
+            assert!(reply.notes.iter().all(|note| note["params"]["progressToken"] == 1), "{kind}: {:?}", reply.notes);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_calls_with_one_id_at_a_shared_process_that_of_the_session_that_cancels_is_cancelled() -> Result<()> {
+    for kind in ["legacy", "modern"] {
+        for goes in [0, 1] {
+            let vmcp = gateway(entry("b", kind, json!({ "process": "shared" }))).await?;
+            let mut observer = vmcp.client(Era::Legacy).await?;
+            let (mut clients, id) = twins(&vmcp, &mut observer).await?;
+            let mut beside = clients[goes].sibling().await?;
+            let note = Rpc::new("notifications/cancelled", format!(r#""requestId":{id}"#));
+            assert_eq!(beside.conn.exchange(&beside.caller.notification(&note)).await?.status(), 202);
+            let told =
+                async || facts(&mut observer).await.is_ok_and(|facts| facts["cancelled"].as_array().is_some_and(|all| all.len() == 1));
+            eventually("the cancel", told).await.with_context(|| kind)?;
+            observer.call("b_facts", r#"{"release":true}"#).await?.result()?;
+            let kept = clients[1 - goes].finish().await?.result().with_context(|| format!("{kind}: the other session's call goes on"))?;
+            assert_eq!(kept["structuredContent"]["whose"], ["bob", "ann"][goes], "{kind}");
+        }
+    }
     Ok(())
 }
