@@ -1,9 +1,9 @@
 //! URLs that a server wants opened before it runs a call: error -32042 of 2025-11-25, a result of 2026-07-28.
 
 use crate::player::{again, scene};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use vmcp_tests::{Era, client::Rpc};
+use vmcp_tests::{Era, client::Rpc, eventually};
 
 const URL: &str = r#"{"elicitation":{"url":{}}}"#;
 
@@ -52,5 +52,29 @@ async fn between_legacy_peers_the_error_arrives_as_it_is() -> Result<()> {
     let error = client.send(&refused()).await?.error()?;
     assert_eq!(error.code, -32042);
     assert!(error.data.unwrap_or_default().contains(r#""elicitationId":"e""#));
+    Ok(())
+}
+
+#[tokio::test]
+async fn that_an_elicitation_is_complete_is_told_to_a_client_whose_revision_knows_of_that() -> Result<()> {
+    for (revision, is_known) in [("2025-11-25", true), ("2025-06-18", false)] {
+        let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({})).await?;
+        let mut client = vmcp.client_of(Era::Legacy).revision(revision).capabilities(URL).connect().await?;
+        client.call("b_echo", "{}").await?.result()?;
+        let mut stream = client.listen().await?;
+        eventually("the gateway listens for the client", async || fixture.declared_streams() == 1).await?;
+        fixture.say("notifications/elicitation/complete", r#"{"elicitationId":"e","x":1.0}"#);
+        fixture.say("notifications/message", r#"{"level":"info","data":1}"#);
+        let mut next = async || anyhow::Ok(stream.next().await?.context("the stream ended")?.json());
+        if is_known {
+            let note = next().await?;
+            assert_eq!(
+                (&note["method"], &note["params"]),
+                (&json!("notifications/elicitation/complete"), &json!({"elicitationId": "e", "x": 1.0})),
+                "{note}"
+            );
+        }
+        assert_eq!(next().await?["method"], "notifications/message", "{revision}");
+    }
     Ok(())
 }
