@@ -8,6 +8,9 @@ use tokio::sync::Barrier;
 use vmcp_tests::{
     Era,
     client::{Client, Rpc},
+    eventually,
+    fixture::{Fixture, Spec},
+    process::Vmcp,
 };
 
 fn url(backend: Era) -> &'static str {
@@ -102,6 +105,81 @@ async fn two_callers_who_are_asked_at_the_same_time_are_asked_their_own_and_answ
             user.await?.with_context(|| format!("{caller:?} {backend:?}"))?;
         }
         assert_eq!(fixture.violations(), Vec::<String>::new(), "{caller:?} {backend:?}");
+    }
+    Ok(())
+}
+
+/// Three legacy servers, each of which counts its questions from the same number, and a client of all of them.
+async fn three_who_ask() -> Result<(Vec<(&'static str, Fixture)>, Vmcp, Client)> {
+    let mut fixtures = Vec::new();
+    for name in ["a", "b", "c"] {
+        fixtures.push((name, Fixture::start(Spec::legacy(name).interactive()).await?));
+    }
+    let entries: Vec<Value> = fixtures.iter().map(|(_, fixture)| fixture.entry(json!({}))).collect();
+    let vmcp = Vmcp::serve(json!({ "backends": entries })).await?;
+    let client = vmcp.client_of(Era::Legacy).capabilities(EVERYTHING).connect().await?;
+    Ok((fixtures, vmcp, client))
+}
+
+#[tokio::test]
+async fn servers_that_ask_one_client_under_one_id_during_its_calls_get_their_own_answers() -> Result<()> {
+    let (fixtures, _vmcp, mut client) = three_who_ask().await?;
+    let mut calls = Vec::new();
+    for (name, _) in &fixtures {
+        let mut call = client.sibling().await?;
+        let schema = r#""requestedSchema":{"type":"object","properties":{}}"#;
+        let question = format!(r#"{{"method":"elicitation/create","params":{{"message":"{name}",{schema}}}}}"#);
+        call.start(&Rpc::tool(&format!("{name}_ask"), &format!(r#"{{"ask":[{question}]}}"#))).await?;
+        let mut buffer = Vec::new();
+        let asked = call.conn.event(&mut buffer).await?.context("no question")?.json();
+        assert_eq!((&asked["method"], &asked["params"]["message"]), (&json!("elicitation/create"), &json!(name)), "{asked}");
+        assert!(calls.iter().all(|(_, _, _, id)| *id != asked["id"]), "an id of its own: {asked}");
+        calls.push((name, call, buffer, asked["id"].clone()));
+    }
+    // All wait now; who asked last is answered first.
+    for (name, _, _, id) in calls.iter().rev() {
+        let answer = client.caller.answer(id, &format!(r#""result":{{"action":"accept","content":{{"name":"{name}"}}}}"#));
+        ensure!(client.conn.exchange(&answer).await?.status() == 202, "an answer was not taken");
+    }
+    for (name, mut call, mut buffer, _) in calls {
+        let message = call.conn.event(&mut buffer).await?.context("no answer")?.json();
+        let answers = &message["result"]["structuredContent"]["answers"];
+        assert_eq!(answers, &json!([{ "result": { "action": "accept", "content": { "name": name } } }]), "{message}");
+    }
+    for (name, fixture) in &fixtures {
+        assert_eq!(fixture.violations(), Vec::<String>::new(), "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn servers_that_ask_one_client_under_one_id_outside_of_calls_get_their_own_answers() -> Result<()> {
+    let (fixtures, _vmcp, mut client) = three_who_ask().await?;
+    for (name, _) in &fixtures {
+        client.call(&format!("{name}_echo"), "{}").await?.result()?;
+    }
+    let mut stream = client.listen().await?;
+    for (_, fixture) in &fixtures {
+        eventually("the gateway listens for the client", async || fixture.declared_streams() == 1).await?;
+    }
+    let client_side = async {
+        let mut asked = Vec::new();
+        for _ in &fixtures {
+            asked.push(stream.next().await?.context("the stream ended")?.json());
+        }
+        // All wait now; who asked last is answered first.
+        for question in asked.iter().rev() {
+            let answer = client.caller.answer(&question["id"], &format!(r#""result":{{"roots":[],"to":{}}}"#, question["params"]["from"]));
+            ensure!(client.conn.exchange(&answer).await?.status() == 202, "an answer was not taken");
+        }
+        anyhow::Ok(())
+    };
+    let ask = async |(name, fixture): &(&str, Fixture)| fixture.ask("roots/list", &format!(r#"{{"from":"{name}"}}"#)).await;
+    let (a, b, c, done) = tokio::join!(ask(&fixtures[0]), ask(&fixtures[1]), ask(&fixtures[2]), client_side);
+    done?;
+    for ((name, fixture), answer) in fixtures.iter().zip([a?, b?, c?]) {
+        assert_eq!(answer, json!({"result": {"roots": [], "to": name}}));
+        assert_eq!(fixture.violations(), Vec::<String>::new(), "{name}");
     }
     Ok(())
 }
