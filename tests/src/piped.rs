@@ -80,13 +80,16 @@ impl Piped {
         self.send(&json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })).await
     }
 
-    /// Sends a request of a modern client.
+    /// Sends a request of a modern client. It declares what stands in `_meta` already, else nothing.
     ///
     /// # Errors
     /// As [`Self::write`].
     pub async fn modern(&mut self, id: impl Into<Value>, method: &str, mut params: Value) -> Result<()> {
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
-        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let declared = &mut params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+        if declared.is_null() {
+            *declared = json!({});
+        }
         self.request(id, method, params).await
     }
 

@@ -210,6 +210,70 @@ async fn a_backend_asks_during_a_call_over_the_pipe() -> Result<()> {
     Ok(())
 }
 
+/// Params that declare these capabilities.
+fn declaring(mut params: Value, capabilities: Value) -> Value {
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+    params
+}
+
+#[tokio::test]
+async fn a_modern_client_is_asked_by_a_result_and_answers_with_its_request_again() -> Result<()> {
+    for backend in Era::BOTH {
+        let fixture = Fixture::start(Spec::new("b", backend).interactive()).await?;
+        let mut piped = Piped::start(&json!({ "backends": [fixture.entry(json!({}))] }), &[], &[])?;
+        let question = json!({ "method": "elicitation/create", "params": { "mode": "form", "message": "sure?", "requestedSchema": {} } });
+        let mut params = declaring(tool("b_ask", &json!({ "ask": [question], "rounds": 2 })), json!({ "elicitation": {} }));
+        let answer = json!({ "action": "accept", "content": { "n": 1.5 } });
+        for round in 1..=2 {
+            piped.modern(round, "tools/call", params.clone()).await?;
+            let asked = piped.answer(round).await?["result"].take();
+            assert_eq!(asked["resultType"], "input_required", "{backend:?} {round}: {asked}");
+            let requests = asked["inputRequests"].as_object().with_context(|| asked.to_string())?;
+            let [(key, request)] = requests.iter().collect::<Vec<_>>()[..] else { anyhow::bail!("one question is expected: {asked}") };
+            assert_eq!((&request["method"], &request["params"]["message"]), (&json!("elicitation/create"), &json!("sure?")), "{asked}");
+            params["inputResponses"] = json!({ key: answer });
+            params["requestState"] = asked["requestState"].clone();
+        }
+        piped.modern(3, "tools/call", params).await?;
+        let answered = piped.answer(3).await?;
+        let answers = answered["result"]["structuredContent"]["answers"].as_array().with_context(|| answered.to_string())?;
+        assert!(!answers.is_empty() && answers.iter().all(|given| given["result"] == answer), "{backend:?}: {answered}");
+        assert_eq!(fixture.violations(), Vec::<String>::new(), "{backend:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_modern_client_follows_asks_about_and_cancels_its_tasks() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b").tasks()).await?;
+    let mut piped = Piped::start(&json!({ "backends": [fixture.entry(json!({}))] }), &[], &[])?;
+    let tasks = || json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    let mut begun = Vec::new();
+    for id in ["one", "two"] {
+        piped.modern(id, "tools/call", declaring(tool("b_job", &json!({})), tasks())).await?;
+        let created = piped.answer(id).await?["result"].take();
+        assert_eq!(created["resultType"], "task", "{created}");
+        begun.push(created["taskId"].clone());
+    }
+    let wanted = json!({ "taskIds": [begun[0]] });
+    piped.modern("s", "subscriptions/listen", declaring(json!({ "notifications": wanted }), tasks())).await?;
+    assert_eq!(piped.said("notifications/subscriptions/acknowledged").await?["params"]["notifications"], wanted);
+    fixture.complete("job-1");
+    fixture.tell_of_task("job-2");
+    fixture.tell_of_task("job-1");
+    let told = piped.said("notifications/tasks").await?;
+    assert_eq!((&told["params"]["taskId"], &told["params"]["status"]), (&begun[0], &json!("completed")), "{told}");
+    piped.modern("cancel", "tasks/cancel", declaring(json!({ "taskId": begun[1] }), tasks())).await?;
+    assert_eq!(piped.answer("cancel").await?["result"], json!({ "resultType": "complete" }));
+    for (id, status) in begun.iter().zip(["completed", "cancelled"]) {
+        piped.modern(status, "tasks/get", declaring(json!({ "taskId": id }), tasks())).await?;
+        let task = piped.answer(status).await?["result"].take();
+        assert_eq!((&task["taskId"], &task["status"]), (id, &json!(status)), "{task}");
+    }
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+    Ok(())
+}
+
 #[tokio::test]
 async fn one_endpoint_of_several_is_served() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
