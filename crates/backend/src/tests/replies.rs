@@ -115,7 +115,7 @@ async fn what_is_said_ahead_of_answers_takes_of_the_budget_until_somebody_has_it
     let server = Server::start(|seen| {
         let note = format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":"{}"}}}}"#, "x".repeat(50_000));
         let events = format!("data: {note}\n\n").repeat(40);
-        Answer::events().data(&format!("{events}data: {{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}\n\n", seen.id()))
+        Answer::events().data(format!("{events}data: {{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}\n\n", seen.id()))
     })
     .await;
     let mut setup = Setup::new().era(ProtocolEra::Modern);
