@@ -2,6 +2,7 @@
 
 use crate::{
     BackendOptions, Error, ErrorKind, Phase, Place, SessionKey, Shared, ViewScope,
+    budget::Budget,
     bulkhead::Bulkhead,
     comeback::Comebacks,
     era::Eras,
@@ -42,6 +43,7 @@ pub struct Backend {
     index: usize,
     name: Arc<str>,
     shared: Arc<Shared>,
+    budget: Arc<Budget>,
     policy: Arc<BackendPolicy>,
     strategy: Arc<dyn OutgoingStrategy>,
     keys: KeyMaker,
@@ -94,11 +96,12 @@ impl Backend {
         let name: Arc<str> = name.into();
         let wrong = |why| Error::new(&name, Phase::Connect, ErrorKind::Settings(why));
         let closing = CancellationToken::new();
+        let budget = shared.budget.share(shared.options.max_response_bytes);
         let (target, wire) = match place {
             Place::Url { url, transport } => (Target::new(&url).map_err(wrong)?, Wire::new(transport)),
             Place::Program(program) => {
                 let nowhere = url::Url::parse(NOWHERE).map_err(|error| wrong(error.to_string()))?;
-                (Target::new(&nowhere).map_err(wrong)?, Wire::started(Programs::new(&name, program, shared, &closing)))
+                (Target::new(&nowhere).map_err(wrong)?, Wire::started(Programs::new(&name, program, shared, &budget, &closing)))
             }
         };
         let secret = process_secret().map_err(wrong)?;
@@ -123,6 +126,7 @@ impl Backend {
             id: NEXT_BACKEND.fetch_add(1, Ordering::Relaxed),
             index,
             shared: Arc::clone(shared),
+            budget,
             keys: KeyMaker::new(secret, shared.options.generation, &name),
             list_scope: options.list_scope,
             timeout,
@@ -230,6 +234,11 @@ impl Backend {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Its share of what all buffered answers may take.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     pub(crate) fn policy(&self) -> &BackendPolicy {

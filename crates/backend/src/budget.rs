@@ -10,10 +10,11 @@ use std::sync::{
 /// Shorter answers are not counted: they cost less than the counting.
 const SMALL: usize = 16 * 1024;
 
-/// The process-wide budget for buffered answers, in bytes.
+/// The budget for buffered answers, in bytes: the process-wide one, or one backend's share of it.
 pub(crate) struct Budget {
     limit: usize,
     used: AtomicUsize,
+    whole: Option<Arc<Budget>>,
 }
 
 /// A part of the budget, given back when dropped.
@@ -24,7 +25,28 @@ pub(crate) struct Reservation {
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0) })
+        Arc::new(Self { limit, used: AtomicUsize::new(0), whole: None })
+    }
+
+    /// What one backend may have of it: half, so that none alone leaves the others nothing, and one answer of `longest` bytes at least.
+    pub(crate) fn share(self: &Arc<Self>, longest: usize) -> Arc<Self> {
+        Arc::new(Self { limit: (self.limit / 2).max(longest), used: AtomicUsize::new(0), whole: Some(Arc::clone(self)) })
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), ErrorKind> {
+        if self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) > self.limit {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(ErrorKind::Budget);
+        }
+        let taken = self.whole.as_ref().map_or(Ok(()), |whole| whole.take(bytes));
+        taken.inspect_err(|_| _ = self.used.fetch_sub(bytes, Ordering::Relaxed))
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.give_back(bytes);
+        }
     }
 
     pub(crate) fn reserve(self: &Arc<Self>) -> Reservation {
@@ -46,11 +68,7 @@ impl Reservation {
         if bytes <= SMALL || bytes <= self.bytes {
             return Ok(());
         }
-        let more = bytes - self.bytes;
-        if self.budget.used.fetch_add(more, Ordering::Relaxed).saturating_add(more) > self.budget.limit {
-            self.budget.used.fetch_sub(more, Ordering::Relaxed);
-            return Err(ErrorKind::Budget);
-        }
+        self.budget.take(bytes - self.bytes)?;
         self.bytes = bytes;
         Ok(())
     }
@@ -68,7 +86,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.budget.give_back(self.bytes);
         }
     }
 }
@@ -102,6 +120,21 @@ mod tests {
         assert_eq!(slice[..], [7; 10]);
         drop(slice);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn no_backend_takes_what_is_left_for_the_others() {
+        let whole = Budget::new(200_000);
+        let (one, other) = (whole.share(20_000), whole.share(20_000));
+        let (mut greedy, mut modest) = (one.reserve(), other.reserve());
+        greedy.cover(100_000).unwrap();
+        assert!(matches!(one.reserve().cover(20_000), Err(ErrorKind::Budget)));
+        modest.cover(90_000).unwrap();
+        // Its share would do, the whole does not.
+        assert!(matches!(whole.share(150_000).reserve().cover(150_000), Err(ErrorKind::Budget)));
+        drop((greedy, modest));
+        assert_eq!((one.used(), other.used(), whole.used()), (0, 0, 0));
+        assert!(whole.share(150_000).reserve().cover(150_000).is_ok());
     }
 
     #[test]

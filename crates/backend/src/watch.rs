@@ -13,8 +13,7 @@ use crate::{
     offers::Offers,
     outgoing::{Audience, Meta, Outgoing, Protocol, request_body},
     pipe::Link,
-    session::{Lease, Listened},
-    sse::SseReader,
+    session::{Events, Lease, Listened},
     subscribe::{declared, wanted},
 };
 use bytes::Bytes;
@@ -292,21 +291,16 @@ impl Watch {
     }
 
     /// Hears until the stream ends.
-    async fn hear(&mut self, mut reply: Reply, hearing: &Hearing) -> End {
+    async fn hear(&mut self, reply: Reply, hearing: &Hearing) -> End {
         let start = Instant::now();
         self.comes_back();
-        let mut reader = SseReader::new(MAX_EVENT);
-        loop {
-            match reader.next() {
-                Err(_) => return End::Ended(start),
-                Ok(Some(event)) if event.is_message && !event.data.is_empty() => self.message(&event.data, hearing),
-                Ok(Some(_)) => {}
-                Ok(None) => match reply.data().await {
-                    Some(Ok(piece)) => reader.push(piece),
-                    Some(Err(_)) | None => return End::Ended(start),
-                },
+        let mut events = Events::new(reply, MAX_EVENT, self.backend.budget());
+        while let Ok(Some(event)) = events.next().await {
+            if event.is_message && !event.data.is_empty() {
+                self.message(&event.data, hearing);
             }
         }
+        End::Ended(start)
     }
 
     fn message(&self, data: &Bytes, hearing: &Hearing) {

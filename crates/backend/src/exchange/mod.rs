@@ -139,7 +139,7 @@ impl Exchange {
             permit: None,
             id: 0,
             deadline: Deadline::new(limits.0, limits.1),
-            reservation: backend.shared().budget.reserve(),
+            reservation: backend.budget().reserve(),
             state: State::Waiting,
             ready: VecDeque::new(),
             inbox: None,

@@ -6,8 +6,7 @@ use crate::{
     content::Content,
     http::{Reply, Target},
     outgoing::{Audience, Outgoing, Protocol},
-    session::Switch,
-    sse::SseReader,
+    session::{Events, Switch},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -41,34 +40,27 @@ pub(crate) async fn open_events(backend: &Arc<Backend>, audience: Audience<'_>, 
         }
         address(backend, reply).await
     };
-    let (target, reply, reader) = timeout(backend.silence(), begin).await.unwrap_or(Err(ErrorKind::Timeout(backend.silence())))?;
+    let (target, events) = timeout(backend.silence(), begin).await.unwrap_or(Err(ErrorKind::Timeout(backend.silence())))?;
     let stop = CancellationToken::new();
     let posts = Arc::new(Posts { backend: Arc::downgrade(backend), target, stop: stop.clone() });
     let link = Link { pipe: Arc::clone(&posts) as Arc<dyn Pipe>, switch: Arc::clone(&switch) };
     let reading = Reading { backend: Arc::clone(backend), posts, switch };
-    backend.shared().spawn(async move { reading.run(reply, reader, &stop).await });
+    backend.shared().spawn(async move { reading.run(events, &stop).await });
     Ok(link)
 }
 
 /// Reads until the address is there.
-async fn address(backend: &Backend, mut reply: Reply) -> Result<(Target, Reply, SseReader), ErrorKind> {
-    let limit = backend.shared().options.max_response_bytes;
-    let mut reader = SseReader::new(limit);
-    loop {
-        if let Some(event) = reader.next().map_err(|_| ErrorKind::TooLarge(limit))? {
-            if !event.is_endpoint {
-                continue;
-            }
+async fn address(backend: &Backend, reply: Reply) -> Result<(Target, Events), ErrorKind> {
+    let mut events = Events::new(reply, backend.shared().options.max_response_bytes, backend.budget());
+    while let Some(event) = events.next().await? {
+        if event.is_endpoint {
             let address = std::str::from_utf8(&event.data).ok().filter(|address| address.len() <= MAX_ADDRESS);
             let target = address.and_then(|address| backend.target().within_origin(address.trim()));
             let target = target.ok_or(ErrorKind::Malformed("it names no address of its own origin to post to".into()))?;
-            return Ok((target, reply, reader));
-        }
-        match reply.data().await {
-            Some(piece) => reader.push(piece?),
-            None => return Err(ErrorKind::Malformed("the stream ended before it named an address to post to".into())),
+            return Ok((target, events));
         }
     }
+    Err(ErrorKind::Malformed("the stream ended before it named an address to post to".into()))
 }
 
 struct Reading {
@@ -79,11 +71,10 @@ struct Reading {
 
 impl Reading {
     /// Hands on what comes, until the stream ends or is not wanted any more.
-    async fn run(self, mut reply: Reply, mut reader: SseReader, stop: &CancellationToken) {
+    async fn run(self, mut events: Events, stop: &CancellationToken) {
         let read = async {
             loop {
-                match reader.next() {
-                    Err(_) => return ErrorKind::TooLarge(self.backend.shared().options.max_response_bytes),
+                match events.next().await {
                     Ok(Some(event)) if event.is_message && !event.data.is_empty() => {
                         let say = |body| self.say(body);
                         self.switch.route(&self.backend, &event.data, &say);
@@ -92,10 +83,8 @@ impl Reading {
                         }
                     }
                     Ok(Some(_)) => {}
-                    Ok(None) => match reply.data().await {
-                        Some(Ok(piece)) => reader.push(piece),
-                        Some(Err(_)) | None => return ErrorKind::Lost("the backend's event stream ended".to_owned()),
-                    },
+                    Err(why @ (ErrorKind::TooLarge(_) | ErrorKind::Budget)) => return why,
+                    Ok(None) | Err(_) => return ErrorKind::Lost("the backend's event stream ended".to_owned()),
                 }
             }
         };

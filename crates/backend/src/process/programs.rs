@@ -3,6 +3,7 @@
 use super::{Owner, Program, Starter, den::Den};
 use crate::{
     Backend, ErrorKind, SessionKey, Shared, Speaks,
+    budget::Budget,
     flight::Flight,
     outgoing::Audience,
     pipe::{ChildPipe, Link, PipeOptions},
@@ -51,13 +52,13 @@ struct Kept {
 }
 
 impl Programs {
-    pub(crate) fn new(name: &Arc<str>, program: Program, shared: &Shared, closing: &CancellationToken) -> Self {
+    pub(crate) fn new(name: &Arc<str>, program: Program, shared: &Shared, budget: &Arc<Budget>, closing: &CancellationToken) -> Self {
         let scope = program.scope;
         let starter = Starter::new(name, program, shared.options.watchdog.clone(), shared.tracker(), closing);
         let options = PipeOptions {
             backend: Arc::clone(name),
             max_message: shared.options.max_response_bytes,
-            budget: Arc::clone(&shared.budget),
+            budget: Arc::clone(budget),
             tracker: shared.tracker().clone(),
             garbage: Arc::new(Seldom::new(1, Duration::from_secs(60))),
         };

@@ -3,6 +3,7 @@
 mod caller;
 mod cell;
 mod crowd;
+mod events;
 mod handshake;
 mod holder;
 mod lease;
@@ -14,6 +15,7 @@ mod switch;
 pub use caller::CallerSessions;
 pub(crate) use cell::{CellUse, SessionCell};
 pub(crate) use crowd::Crowd;
+pub(crate) use events::Events;
 pub(crate) use holder::{Holder, Listened, Wish};
 pub(crate) use lease::{Lease, PoolKey, Wanted};
 pub(crate) use owned::OwnedSessions;

@@ -3,8 +3,8 @@
 //! A session has at most one: servers send each message on one stream only, and many refuse a second. It is opened with the headers of
 //! whoever needs it first, and read by a task that keeps nothing of them.
 
-use super::Session;
-use crate::{Backend, ErrorKind, flight::Flight, http::Reply, outgoing::Audience, sse::SseReader};
+use super::{Events, Session};
+use crate::{Backend, ErrorKind, flight::Flight, http::Reply, outgoing::Audience};
 use http::StatusCode;
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -118,7 +118,7 @@ impl Backend {
     }
 
     /// Reads a stream in a task of its own, until it ends.
-    fn read_stream(self: &Arc<Self>, session: &Arc<Session>, mut reply: Reply) {
+    fn read_stream(self: &Arc<Self>, session: &Arc<Session>, reply: Reply) {
         let stop = CancellationToken::new();
         let (ended, told) = watch::channel(false);
         *session.stream.locked() = Some(Open { stop: stop.clone(), ended: told });
@@ -128,25 +128,18 @@ impl Backend {
         let (backend, session) = (Arc::clone(self), Arc::downgrade(session));
         self.shared().spawn(async move {
             let read = async {
-                let mut reader = SseReader::new(MAX_EVENT);
-                loop {
-                    match reader.next() {
-                        Err(_) => return,
-                        Ok(Some(event)) if event.is_message && !event.data.is_empty() => {
-                            let Some(session) = session.upgrade() else { return };
-                            let say = |body| backend.send_answer(None, &session, body);
-                            session.switch.route(&backend, &event.data, &say);
-                            let crowd = session.switch.take_crowd();
-                            drop(session);
-                            if let Some(crowd) = crowd {
-                                crowd.wait().await;
-                            }
-                        }
-                        Ok(Some(_)) => {}
-                        Ok(None) => match reply.data().await {
-                            Some(Ok(piece)) => reader.push(piece),
-                            Some(Err(_)) | None => return,
-                        },
+                let mut events = Events::new(reply, MAX_EVENT, backend.budget());
+                while let Ok(Some(event)) = events.next().await {
+                    if !event.is_message || event.data.is_empty() {
+                        continue;
+                    }
+                    let Some(session) = session.upgrade() else { return };
+                    let say = |body| backend.send_answer(None, &session, body);
+                    session.switch.route(&backend, &event.data, &say);
+                    let crowd = session.switch.take_crowd();
+                    drop((session, event));
+                    if let Some(crowd) = crowd {
+                        crowd.wait().await;
                     }
                 }
             };

@@ -133,3 +133,28 @@ async fn calls_over_one_stream_get_their_own_answers_and_progress() {
     drop(third);
     server.wait_for("notifications/cancelled").await;
 }
+
+#[tokio::test]
+async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_it_ends() {
+    let streams = Streams::default();
+    let server = Server::start(old(&streams, ADDRESS, 405)).await;
+    let mut setup = Setup::new().era(ProtocolEra::Legacy);
+    setup.transport = HttpTransport::Sse;
+    let under = setup.at(&server);
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let call = crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
+    under.backend.call(call).await.unwrap().next().await.unwrap();
+    let used = async |wanted: fn(usize) -> bool| {
+        let wait = async {
+            while !wanted(under.shared.budget.used()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(10), wait).await;
+        assert!(waited.is_ok(), "{}", under.shared.budget.used());
+    };
+    streams.lock().unwrap().last().unwrap().send(format!("data: {}", "x".repeat(100_000))).unwrap();
+    used(|used| used >= 100_000).await;
+    streams.lock().unwrap().clear();
+    used(|used| used == 0).await;
+}
