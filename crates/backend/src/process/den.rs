@@ -186,7 +186,7 @@ impl Inbound for Den {
             }
             several => {
                 // Nobody can say whose call a question, or a message of the log, belongs to.
-                let (messages, _) = Message::parse_batch(&line, BATCH).ok()?;
+                let messages = Message::parse_batch(&line, BATCH).map(|(messages, _)| messages).unwrap_or_default();
                 for message in &messages {
                     match message {
                         Message::Request(request) => {

@@ -16,7 +16,7 @@ use std::sync::{
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use vmcp_core::frame::{Message, Notification, RawObject, Request, Response};
+use vmcp_core::frame::{Ends, Message, Notification, RawObject, Request, Response};
 
 /// How many messages, and how many bytes of them, wait for one call. A call that does not keep up misses what it can do without, and fails
 /// when that is not enough; the others go on.
@@ -136,7 +136,7 @@ impl Switch {
 
     /// Hands on what one event or line holds. `say` sends a message back.
     pub(crate) fn route(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes)) {
-        let Ok((messages, _)) = Message::parse_batch(data, BATCH) else { return };
+        let Ok((messages, _)) = Message::parse_batch(data, BATCH) else { return self.spoiled(data) };
         let whole = messages.len() == 1;
         for message in &messages {
             // A batch goes to each call that is meant by a part of it; every call looks for its own.
@@ -150,6 +150,18 @@ impl Switch {
                 Message::Notification(notification) => self.notification(backend, data, whole, notification),
                 Message::Request(request) => self.request(backend, data, whole, request, say),
             }
+        }
+    }
+
+    /// What is no message but has an answer's marks fails the call that it names: nothing better will come.
+    fn spoiled(&self, data: &Bytes) {
+        let has = |mark: &str| memchr::memmem::find(data, mark.as_bytes()).is_some();
+        if self.carries_answers
+            && has("\"jsonrpc\"")
+            && !has("\"method\"")
+            && let Some(id) = Ends::of(data).id()
+        {
+            self.give(|seat| seat.id == id, data, Weight::Needed);
         }
     }
 

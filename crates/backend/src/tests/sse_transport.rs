@@ -158,3 +158,25 @@ async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_
     streams.lock().unwrap().clear();
     used(|used| used == 0).await;
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_fails_its_call_at_once_and_no_other() {
+    let streams = Streams::default();
+    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
+    let mut setup = Setup::new().era(ProtocolEra::Legacy);
+    setup.transport = HttpTransport::Sse;
+    let under = setup.at(&server);
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let call = || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
+    let mut first = under.backend.call(call()).await.unwrap();
+    let one = server.wait_for("prompts/get").await.id();
+    let mut second = under.backend.call(call()).await.unwrap();
+    let two = server.wait_for("prompts/get").await.id();
+    say(&streams, &format!(r#"{{"id":{two},"said":"beside the protocol",}}"#));
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"method":"ping",}}"#));
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":NaN}}}}"#));
+    let why = first.next().await.unwrap_err().to_string();
+    assert!(why.contains("malformed"), "{why}");
+    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
+    assert_eq!(result(second.next().await.unwrap()), r#"{"of":2}"#);
+}
