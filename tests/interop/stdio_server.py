@@ -1,7 +1,7 @@
 """A server over standard input and output with tools that tell of its process.
 
-Its first argument is what it speaks: `legacy`, `modern`, `silent` (legacy, and it says nothing to what it does not know), `noisy`
-(legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), `falling` (it
+Its first argument is what it speaks: `legacy`, `modern`, `mute` (modern, and it says nothing to what it does not know), `silent`
+(legacy, and it says nothing to what it does not know), `noisy` (legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), `falling` (it
 ends at once), or `fragile` (legacy, and it ends at what it does not know).
 """
 
@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 
-KIND = sys.argv[1]
+KIND = "modern" if sys.argv[1] == "mute" else sys.argv[1]
+IS_SILENT = sys.argv[1] in ("mute", "silent")
 MODERN = "2026-07-28"
 lock = threading.Lock()
 count = 0
@@ -134,7 +135,7 @@ def answer(request):
         result(id, {})
     elif KIND == "fragile":
         os._exit(1)
-    elif KIND != "silent":
+    elif not IS_SILENT:
         say({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no such method"}})
 
 

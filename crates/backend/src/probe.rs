@@ -49,7 +49,13 @@ impl Backend {
         if self.eras().choose(seat.era).is_some() {
             return Ok(());
         }
-        let first = self.eras().ask_first(seat.era);
+        let is_process = self.wire().programs().is_some();
+        // A process is asked `server/discover` first, whoever calls (2026-07-28, basic/transports/stdio): one that knows only the one era may
+        // be silent in the other, and the session of a legacy one goes on in the process that was asked.
+        let first = match self.eras().speaks(Era::Modern) {
+            Speaks::Unknown if is_process => Era::Modern,
+            _ => self.eras().ask_first(seat.era),
+        };
         let Err(error) = self.try_era(first, seat).await else { return Ok(()) };
         if self.eras().speaks(first.other()) == Speaks::Yes {
             if !error.refuses_era() {
@@ -57,7 +63,6 @@ impl Backend {
             }
             return Ok(());
         }
-        let is_process = self.wire().programs().is_some();
         if !error.refuses_era() && !may_be_the_era(first, &error, is_process) {
             return Err(error);
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use vmcp_tests::{
     Era,
-    client::{Client, Rpc},
+    client::{Client, Request, Rpc},
     eventually,
     process::Vmcp,
 };
@@ -32,6 +32,32 @@ async fn a_server_that_is_silent_on_the_probe_or_falls_over_it_is_a_legacy_one()
         let mut client = vmcp.client(Era::Modern).await?;
         assert_eq!(facts(&mut client).await.with_context(|| kind)?["initialized"], 1, "{kind}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_modern_server_that_is_silent_on_initialize_serves_an_old_client_that_comes_first() -> Result<()> {
+    // Nobody but a caller can have it started.
+    let own = json!({ "timeout": "2s", "passthroughHeaders": [{ "name": "x-token", "asEnv": "TOKEN", "required": true }] });
+    let vmcp = gateway(entry("b", "mute", own)).await?;
+    let mut client = vmcp.client_of(Era::Legacy).header("x-token", "ann's own").connect().await?;
+    let first = facts(&mut client).await?;
+    assert_eq!((&first["token"], &first["count"]), (&json!("ann's own"), &json!(1)));
+    // What was found out stays found out, and the process that was asked is the one that serves.
+    let mut other = vmcp.client_of(Era::Legacy).header("x-token", "ann's own").connect().await?;
+    let second = facts(&mut other).await?;
+    assert_eq!((&second["pid"], &second["count"]), (&first["pid"], &json!(2)));
+    let status = client.conn.exchange(&Request::get("/status")).await?.json()?;
+    assert_eq!((&status["backends"][0]["legacy"], &status["backends"][0]["modern"]), (&json!("no"), &json!("yes")), "{status}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_an_old_client_has_started_is_asked_for_its_era_in_the_process_that_serves() -> Result<()> {
+    let own = json!({ "maxProcesses": 1, "passthroughHeaders": [{ "name": "x-token", "asEnv": "TOKEN", "required": true }] });
+    let vmcp = gateway(entry("b", "legacy", own)).await?;
+    let mut client = vmcp.client_of(Era::Legacy).header("x-token", "ann's own").connect().await?;
+    assert_eq!(facts(&mut client).await?["initialized"], 1);
     Ok(())
 }
 

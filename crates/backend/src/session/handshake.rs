@@ -20,6 +20,8 @@ use vmcp_core::{
 
 /// A handshake is not waited for longer than this, however patient calls are.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long a process that is known to be modern may be silent on `initialize`.
+const MODERN_LIMIT: Duration = Duration::from_secs(10);
 /// How long a handshake may go on when the gateway stops.
 const GRACE: Duration = Duration::from_secs(2);
 const MAX_SESSION_ID: usize = 1024;
@@ -65,7 +67,8 @@ impl Backend {
     }
 
     async fn shake_hands(self: &Arc<Self>, audience: Audience<'_>, holder: Arc<Holder>) -> Result<Arc<Session>, Error> {
-        let limit = self.silence().min(LIMIT);
+        let is_modern_process = self.wire().programs().is_some() && self.eras().speaks(Era::Modern) == Speaks::Yes;
+        let limit = self.silence().min(if is_modern_process { MODERN_LIMIT } else { LIMIT });
         let params = format!(
             r#"{{"protocolVersion":"{}","capabilities":{},"clientInfo":{}}}"#,
             Revision::LATEST_LEGACY,
@@ -82,7 +85,11 @@ impl Backend {
             Err(error) => Err(error),
         };
         let answer = answer.map_err(|error| error.kind().clone());
-        let verdict = initialize_verdict(exchange.status(), &answer);
+        let verdict = match &answer {
+            // It answers what it knows; of what it does not know it says nothing.
+            Err(ErrorKind::Timeout(_)) if is_modern_process => Verdict::No,
+            answer => initialize_verdict(exchange.status(), answer),
+        };
         if verdict == Verdict::Modern {
             self.learn(Era::Modern, Speaks::Yes);
         }
