@@ -1,7 +1,7 @@
 """A server over standard input and output with tools that tell of its process.
 
 Its first argument is what it speaks: `legacy`, `modern`, `mute` (modern, and it says nothing to what it does not know), `silent`
-(legacy, and it says nothing to what it does not know), `noisy` (legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), `falling` (it
+(legacy, and it says nothing to what it does not know), `noisy` (legacy, and it writes to both outputs what belongs to neither), `stubborn` (legacy, and it ends only when it is killed), `oldest` (legacy, of the one revision that has batches), `falling` (it
 ends at once), or `fragile` (legacy, and it ends at what it does not know).
 """
 
@@ -18,6 +18,7 @@ MODERN = "2026-07-28"
 lock = threading.Lock()
 count = 0
 cancelled = []
+refused = 0
 initialized = 0
 child = None
 
@@ -25,7 +26,7 @@ listeners = []
 asking = None
 hanging = []
 
-TOOLS = ["facts", "crash", "hang", "echo", "big", "change", "ask"]
+TOOLS = ["facts", "crash", "hang", "echo", "big", "change", "ask", "batch"]
 
 
 def say(message):
@@ -80,6 +81,11 @@ def call(id, params):
     if name == "ask":
         asking = id
         return say({"jsonrpc": "2.0", "id": "question", "method": "roots/list"})
+    if name == "batch":
+        TOOLS.append("fresh")
+        change = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+        question = {"jsonrpc": "2.0", "id": "in a batch", "method": "roots/list"}
+        return say([question, change, {"jsonrpc": "2.0", "id": id, "result": {"content": [], "isError": False}}])
     if name == "big":
         token = params.get("_meta", {}).get("progressToken")
         for step in range(arguments.get("steps", 0)):
@@ -95,6 +101,7 @@ def call(id, params):
         "given": os.environ.get("GIVEN"),
         "gateway": os.environ.get("GATEWAY_SECRET"),
         "cancelled": cancelled,
+        "refused": refused,
         "initialized": initialized,
         "listeners": len(listeners),
         "hanging": len(hanging),
@@ -104,7 +111,7 @@ def call(id, params):
 
 
 def answer(request):
-    global initialized
+    global initialized, refused
     id, method, params = request.get("id"), request.get("method"), request.get("params") or {}
     if method == "notifications/cancelled":
         cancelled.append(params.get("requestId"))
@@ -112,6 +119,8 @@ def answer(request):
         initialized += 1
     elif id == "question" and method is None:
         result(asking, {"content": [], "structuredContent": request.get("result") or {"error": request["error"]["code"]}})
+    elif id == "in a batch" and "error" in request:
+        refused += 1
     elif id is None or method is None:
         pass
     elif method == "subscriptions/listen" and KIND == "modern":
@@ -126,7 +135,7 @@ def answer(request):
             say({"jsonrpc": "2.0", "id": id, "error": {"code": -32600, "message": "initialized already"}})
         else:
             info = {"name": "stdio", "version": "1"}
-            result(id, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": info})
+            result(id, {"protocolVersion": "2025-03-26" if KIND == "oldest" else "2025-11-25", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": info})
     elif method == "tools/list":
         result(id, {"tools": lists(), **caching()})
     elif method == "tools/call":

@@ -62,6 +62,63 @@ async fn a_backends_question_reaches_the_client_and_its_answer_the_backend() -> 
 }
 
 #[tokio::test]
+async fn a_clients_progress_on_a_question_reaches_the_backend_under_its_own_token() -> Result<()> {
+    let (fixture, _vmcp, mut client, mut stream) = scene(json!({ "passthroughHeaders": ["x-key"] })).await?;
+    let client_side = async {
+        let question = next(&mut stream).await?;
+        assert_eq!(
+            question["params"]["_meta"],
+            json!({"progressToken": question["id"], "x": 1}),
+            "a token of the gateway's own: {question}"
+        );
+        report(&mut client, &question["id"]).await?;
+        fixture.until("the progress", |f| f.requests_of("notifications/progress").len() == 1).await?;
+        answer(&mut client, &question["id"], r#""result":{"model":"m"}"#).await
+    };
+    let params = r#"{"messages":[],"_meta":{"progressToken":"theirs","x":1}}"#;
+    let (answered, done) = tokio::join!(fixture.ask("sampling/createMessage", params), client_side);
+    done?;
+    assert_eq!(answered?, json!({"result": {"model": "m"}}));
+    told(&fixture);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clients_progress_on_what_is_asked_during_its_call_reaches_the_backend_too() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({ "passthroughHeaders": ["x-key"] }))] })).await?;
+    let mut client = vmcp.client_of(Era::Legacy).capabilities(DECLARED).header("x-key", "mine").connect().await?;
+    let mut call = client.sibling().await?;
+    let question = r#"{"method":"sampling/createMessage","params":{"messages":[],"_meta":{"progressToken":"theirs","x":1}}}"#;
+    call.start(&Rpc::tool("b_ask", &format!(r#"{{"ask":[{question}]}}"#))).await?;
+    let mut buffer = Vec::new();
+    let asked = call.conn.event(&mut buffer).await?.context("no question")?.json();
+    report(&mut client, &asked["id"]).await?;
+    fixture.until("the progress", |f| f.requests_of("notifications/progress").len() == 1).await?;
+    answer(&mut client, &asked["id"], r#""result":{"model":"m"}"#).await?;
+    let result = call.conn.event(&mut buffer).await?.context("no result")?.json();
+    assert_eq!(result["result"]["structuredContent"]["answers"][0], json!({"result": {"model": "m"}}), "{result}");
+    told(&fixture);
+    Ok(())
+}
+
+/// Says how far it is with a question.
+async fn report(client: &mut Client, token: &Value) -> Result<()> {
+    let note = Rpc::new("notifications/progress", format!(r#""progressToken":{token},"progress":0.50,"message":"half""#));
+    assert_eq!(client.conn.exchange(&client.caller.notification(&note)).await?.status(), 202);
+    Ok(())
+}
+
+/// The backend was told what [`report`] said.
+fn told(fixture: &Fixture) {
+    let progress = fixture.requests_of("notifications/progress");
+    let text = String::from_utf8_lossy(&progress[0].body).into_owned();
+    assert!(text.contains(r#""params":{"progressToken":"theirs","progress":0.50,"message":"half"}"#), "{text}");
+    assert_eq!(progress[0].value("x-key"), Some("mine"), "the headers of whoever says it");
+    assert_eq!(fixture.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn another_session_answers_nothing_and_the_same_answer_counts_once() -> Result<()> {
     let (fixture, vmcp, mut client, mut stream) = scene(json!({})).await?;
     let mut stranger = vmcp.client(Era::Legacy).await?;

@@ -138,6 +138,46 @@ async fn who_may_not_call_does_not_learn_which_backends_there_are() -> Result<()
 }
 
 #[tokio::test]
+async fn the_stream_of_a_call_ends_when_the_credential_expires_that_opened_it() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("git")).await?;
+    let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" } }))?;
+    let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    for (era, abandoned) in [(Era::Legacy, 0), (Era::Modern, 1)] {
+        let mut client = Client::of(era, addr).header("x-user", "ann").connect().await?;
+        client.call("git_echo", "{}").await?.result()?;
+        let mut brief = client.sibling().await?;
+        brief.caller.set("x-for", "700");
+        brief.start(&Rpc::tool("git_progress", r#"{"steps":1,"hold":true}"#).meta(r#""progressToken":"t""#)).await?;
+        let (mut buffer, mut last) = (Vec::new(), None);
+        while let Some(event) = brief.conn.event(&mut buffer).await? {
+            assert!(event.data.is_empty() || event.json()["result"].is_null(), "{era:?}: nothing has ended the call");
+            last = event.id;
+        }
+        if abandoned == 1 {
+            // For a modern client the end of its stream is the end of its call.
+            fixture.until("the cancel", |f| !f.requests_of("notifications/cancelled").is_empty()).await?;
+            continue;
+        }
+        fixture.release(1);
+        let mut conn = Conn::open(addr).await?;
+        conn.write(&client.caller.get().header("last-event-id", last.context("no id to come back with")?).bytes()).await?;
+        conn.head().await?;
+        let mut buffer = Vec::new();
+        let result = loop {
+            let event = conn.event(&mut buffer).await?.context("the rest of the call ended without its result")?;
+            if !event.data.is_empty() && !event.json()["result"].is_null() {
+                break event.json();
+            }
+        };
+        assert_eq!(result["result"]["content"][0]["text"], "progressed", "{result}");
+    }
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_old_clients_stream_is_found_by_who_opened_it_and_by_nobody_else() -> Result<()> {
     let fixture = Fixture::start(Spec::modern("git")).await?;
     let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" }, "ssePath": "/sse" }))?;

@@ -64,6 +64,16 @@ async fn tasks_of_two_backends_with_one_id_are_two_tasks_and_each_request_reache
 }
 
 #[tokio::test]
+async fn a_task_whose_backend_forgets_the_type_of_its_results_keeps_the_id_that_its_caller_knows() -> Result<()> {
+    let ([_a, _b], vmcp) = scene().await?;
+    let mut client = client(&vmcp).await?;
+    let id = begin(&mut client, "a_job", r#"{"untyped":true}"#).await?;
+    let task = about(&mut client, "tasks/get", &id, "").await?.result()?;
+    assert_eq!((&task["taskId"], &task["resultType"]), (&json!(id), &json!("complete")), "{task}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_task_that_asks_gets_its_answers() -> Result<()> {
     let ([a, _b], vmcp) = scene().await?;
     let mut client = client(&vmcp).await?;

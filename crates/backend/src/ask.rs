@@ -1,6 +1,6 @@
 //! What backends ask of those who use them: sampling, elicitation, roots (2025-11-25, client/*).
 
-use crate::{Backend, session::Session};
+use crate::{Backend, ProgressTo, session::Session};
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -120,6 +120,12 @@ impl Asked {
     /// Waits until the backend takes the request back, or its session ends.
     pub async fn withdrawn(&self) {
         self.withdrawn.cancelled().await;
+    }
+
+    /// Where the progress of whoever is asked goes.
+    #[must_use]
+    pub fn progress(&self) -> ProgressTo {
+        ProgressTo::new(&self.backend, &self.session)
     }
 
     /// Answers. `caller` is who brought the answer: its headers go with it.

@@ -161,6 +161,22 @@ impl Backend {
         self.send_once(caller, session, |session| &session.owed.roots, body);
     }
 
+    /// Sends one message after the other in a session, each with the headers of whoever it is from, until there is no next one.
+    pub(crate) fn send_each_beside(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        mut next: impl FnMut() -> Option<(Identity, Bytes)> + Send + 'static,
+    ) {
+        let session = Arc::clone(session);
+        self.errand(Kind::Rest, move |backend| async move {
+            while let Some((caller, body)) = next() {
+                if backend.tell(Audience::Caller(&caller), &session, body).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
     /// Sends a notification or a response over a pipe.
     pub(crate) fn send_over(self: &Arc<Self>, caller: Option<Identity>, link: &Link, body: Bytes) {
         let pipe = Arc::clone(&link.pipe);

@@ -268,7 +268,31 @@ async fn a_modern_server_is_asked_again_without_a_state_where_it_gave_none_and_n
 }
 
 #[tokio::test]
-async fn a_batch_of_answers_or_a_stray_one_harms_nothing() -> Result<()> {
+async fn answers_may_come_in_one_batch_where_the_clients_revision_has_them() -> Result<()> {
+    for backend in Era::BOTH {
+        let (fixture, vmcp) = scene(backend, json!({}), json!({})).await?;
+        let client = vmcp.client_of(Era::Legacy).revision("2025-03-26").capabilities(EVERYTHING).connect().await?;
+        let (mut call, mut beside) = (client.sibling().await?, client.sibling().await?);
+        call.start(&asking(&[SAMPLING, ROOTS], "")).await?;
+        let (mut buffer, mut answers) = (Vec::new(), Vec::new());
+        for result in [r#"{"model":"m"}"#, r#"{"roots":[]}"#] {
+            let question = call.conn.event(&mut buffer).await?.context("no question")?.json();
+            answers.push(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, question["id"]));
+        }
+        answers.push(r#"{"jsonrpc":"2.0","id":12345,"result":{}}"#.to_owned());
+        let mut batch = beside.caller.answer(&json!(1), r#""result":{}"#);
+        batch.body = format!("[{}]", answers.join(",")).into_bytes();
+        assert_eq!(beside.conn.exchange(&batch).await?.status(), 202);
+        let message = call.conn.event(&mut buffer).await?.context("no result")?.json();
+        let answers = &message["result"]["structuredContent"]["answers"];
+        assert_eq!(*answers, json!([{ "result": { "model": "m" } }, { "result": { "roots": [] } }]), "{backend:?}: {message}");
+        assert_eq!(fixture.violations(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stray_answer_harms_nothing() -> Result<()> {
     let (fixture, vmcp) = scene(Era::Legacy, json!({}), json!({})).await?;
     let mut client = vmcp.client_of(Era::Legacy).capabilities(EVERYTHING).connect().await?;
     let stray = client.caller.answer(&json!(12345), r#""result":{"action":"accept"}"#);

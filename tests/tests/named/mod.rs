@@ -1,13 +1,17 @@
 //! An authenticator for tests: callers who say their name.
 
 use http::HeaderName;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use vmcp_auth::NoSettings;
 use vmcp_core::plugin::{
     Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError,
 };
 
-/// `incomingAuth: {type: named}`: whoever says a name in `x-user` is let in as the subject of that name.
+/// `incomingAuth: {type: named}`: whoever says a name in `x-user` is let in as the subject of that name, for the milliseconds in `x-for`
+/// where they are said.
 pub(crate) struct NamedFactory;
 
 struct Named([HeaderName; 1]);
@@ -29,6 +33,12 @@ impl Authenticator for Named {
     fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
         let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
         let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
-        Box::pin(std::future::ready(principal.map(Authenticated::new).ok_or_else(|| Rejected::unauthorized("who are you?", None))))
+        let time = head.headers.get("x-for").and_then(|time| time.to_str().ok()?.parse().ok()).map(Duration::from_millis);
+        let authenticated = principal.map(|principal| {
+            let mut authenticated = Authenticated::new(principal);
+            authenticated.expires_at = time.map(|time| SystemTime::now() + time);
+            authenticated
+        });
+        Box::pin(std::future::ready(authenticated.ok_or_else(|| Rejected::unauthorized("who are you?", None))))
     }
 }

@@ -17,7 +17,11 @@ async fn callers_of_both_eras_use_a_started_server_of_either() -> Result<()> {
         for era in Era::BOTH {
             let vmcp = gateway(entry("b", kind, json!({}))).await?;
             let mut client = vmcp.client(era).await?;
-            assert_eq!(client.tools().await?, ["b_facts", "b_crash", "b_hang", "b_echo", "b_big", "b_change", "b_ask"], "{kind} {era:?}");
+            assert_eq!(
+                client.tools().await?,
+                ["b_facts", "b_crash", "b_hang", "b_echo", "b_big", "b_change", "b_ask", "b_batch"],
+                "{kind} {era:?}"
+            );
             let result = client.call("b_echo", r#"{"text":"ä","n":1.0}"#).await?.result()?;
             assert_eq!(result["structuredContent"]["arguments"], json!({"text": "ä", "n": 1.0}), "{kind} {era:?}");
         }
@@ -167,6 +171,44 @@ async fn a_change_of_a_servers_lists_reaches_its_callers() -> Result<()> {
             assert_eq!(note["method"], "notifications/tools/list_changed", "{at}");
             assert!(client.tools().await?.contains(&"b_fresh".to_owned()), "{at}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_is_taken_from_a_server_of_the_revision_that_has_them_whole_and_by_all_who_share_it() -> Result<()> {
+    for process in ["session", "shared"] {
+        let vmcp = Vmcp::serve(json!({
+            "aggregation": { "listTtl": "1h" },
+            "backends": [entry("b", "oldest", json!({ "process": process }))],
+        }))
+        .await?;
+        let (mut one, mut other) = (vmcp.client(Era::Legacy).await?, vmcp.client(Era::Legacy).await?);
+        facts(&mut other).await?;
+        one.tools().await?;
+        let mut stream = one.listen().await?;
+        one.call("b_batch", "{}").await?.result().context(process)?;
+        if process == "shared" {
+            // Another process has a list of its own.
+            let note = stream.next().await?.context("the stream ended")?.json();
+            assert_eq!(note["method"], "notifications/tools/list_changed");
+        }
+        // What is asked among the rest is answered, once.
+        let refused = async || facts(&mut one).await.is_ok_and(|facts| facts["refused"] == 1);
+        eventually("the refusal", refused).await.context(process)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_taken_out_of_a_batch_of_a_server_whose_revision_has_none() -> Result<()> {
+    for (kind, era) in [("legacy", Era::Legacy), ("modern", Era::Modern)] {
+        let entry = entry("b", kind, json!({ "process": "shared" }));
+        let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": [entry] })).await?;
+        let mut client = vmcp.client(era).await?;
+        let failure = client.call("b_batch", "{}").await?.failure()?;
+        assert!(failure.contains("batches"), "{kind}: {failure}");
+        assert_eq!(facts(&mut client).await?["refused"], 0, "{kind}: what it asked is not heard");
     }
     Ok(())
 }

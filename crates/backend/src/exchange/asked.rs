@@ -1,10 +1,10 @@
 //! What a backend asks during a request, and its answers.
 
 use super::{Exchange, Speech};
-use crate::{Answer, AskId, Event, ask::nobody_answers, watch::answer_to};
+use crate::{Answer, AskId, Event, ProgressTo, ask::nobody_answers, watch::answer_to};
 use bytes::Bytes;
 use vmcp_auth::Identity;
-use vmcp_core::frame::{Notification, Request};
+use vmcp_core::frame::{Message, Notification, Request};
 
 /// How many requests of a backend wait for an answer during one call.
 const OPEN: usize = 64;
@@ -28,6 +28,15 @@ impl Exchange {
         if let Speech::Legacy(session) = &self.speech {
             let caller = caller.or(self.caller.as_ref()).cloned();
             self.backend.send_answer(caller, session, answer.message(id.raw()));
+        }
+    }
+
+    /// Where a caller's progress on one of the backend's requests goes. `None` where the backend is not told any (2026-07-28).
+    #[must_use]
+    pub fn progress(&self) -> Option<ProgressTo> {
+        match &self.speech {
+            Speech::Legacy(session) => Some(ProgressTo::new(&self.backend, session)),
+            Speech::Opening(_) | Speech::Modern(..) => None,
         }
     }
 
@@ -72,9 +81,23 @@ impl Exchange {
         true
     }
 
+    /// What came for this request and was not read when it ended: the backend may have asked something at the last moment.
+    fn take_unread(&mut self) {
+        let Some(inbox) = self.inbox.take() else { return };
+        for data in inbox.close() {
+            match Message::parse(&data) {
+                Ok(Message::Request(request)) => self.take_request(&data, &request),
+                Ok(Message::Notification(notification)) => _ = self.take_withdrawal(&notification),
+                // Nobody waits for the rest.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
     /// The request is over and the backend still waits. What it asked may not have been about the request at all: where all messages come
     /// on one stream, nothing says so. Roots are the session's, so its holder is asked for them again; the rest is answered with an error.
     pub(super) fn leave_unanswered(&mut self) {
+        self.take_unread();
         let Speech::Legacy(session) = &self.speech else { return };
         for Unanswered { id, method, params } in std::mem::take(&mut self.asked) {
             let is_sessions = method == ROOTS && session.switch.ask_holder(&self.backend, session, &id, method, params);

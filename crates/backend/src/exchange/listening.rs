@@ -93,7 +93,7 @@ impl Exchange {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(data)) => {
                 self.deadline.heard();
-                Poll::Ready(self.hear_message(&data))
+                Poll::Ready(self.hear_handed_on(&data))
             }
             Poll::Ready(Err(kind)) => {
                 // Without a pipe the answer comes another way.

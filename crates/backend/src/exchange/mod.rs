@@ -242,7 +242,6 @@ impl Exchange {
 
     fn release(&mut self) {
         self.leave_unanswered();
-        self.inbox = None;
         self.lease = None;
         self.permit = None;
     }

@@ -130,19 +130,28 @@ impl Exchange {
         if event.data.is_empty() || !event.is_message {
             return Ok(());
         }
-        self.hear_message(&event.data)
+        self.hear_message(&event.data, |_| true)
     }
 
-    /// Takes in what one event or line holds.
-    pub(super) fn hear_message(&mut self, data: &Bytes) -> Result<(), ErrorKind> {
+    /// Takes in what the session's switch has handed on. Of a batch it has handed on the rest itself.
+    pub(super) fn hear_handed_on(&mut self, data: &Bytes) -> Result<(), ErrorKind> {
+        self.hear_message(data, |message| match message {
+            Message::Response(_) | Message::Error(..) => true,
+            Message::Notification(notification) => matches!(&*notification.method, PROGRESS | "notifications/cancelled"),
+            Message::Request(_) => false,
+        })
+    }
+
+    /// Takes in what one event or line holds: one message, or those of a batch that are `meant`.
+    fn hear_message(&mut self, data: &Bytes, meant: impl Fn(&Message<'_>) -> bool) -> Result<(), ErrorKind> {
         self.reservation.cover(data.len())?;
         let batches = matches!(&self.speech, Speech::Legacy(session) if session.revision.has_batches());
         if !batches {
             let message = Message::parse(data).map_err(malformed)?;
             return self.message(data, &message);
         }
-        let (messages, _) = Message::parse_batch(data, BATCH).map_err(malformed)?;
-        messages.iter().try_for_each(|message| self.message(data, message))
+        let (messages, is_batch) = Message::parse_batch(data, BATCH).map_err(malformed)?;
+        messages.iter().filter(|message| !is_batch || meant(message)).try_for_each(|message| self.message(data, message))
     }
 
     /// The head of an answer that began after the backend had asked something: it was run, so nothing is tried another way.

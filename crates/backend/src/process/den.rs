@@ -156,20 +156,17 @@ impl Den {
     fn hear_greeting(&self, line: &Bytes) {
         let mut state = self.state();
         let Greeting::Asked(_, asked) = &state.greeting else { return };
-        let Ok((messages, _)) = Message::parse_batch(line, BATCH) else { return };
-        for message in &messages {
-            match message {
-                Message::Response(response) if response.id.raw() == asked => {
-                    let result = line.slice_ref(response.result.as_bytes());
-                    state.greeting = Greeting::Given { result, is_confirmed: false };
-                }
-                Message::Error(Some(id), _) if id.raw() == asked => state.greeting = Greeting::Open,
-                _ => continue,
+        // It is never part of a batch (2025-03-26, basic/lifecycle).
+        match Message::parse(line) {
+            Ok(Message::Response(response)) if response.id.raw() == asked => {
+                let result = line.slice_ref(response.result.as_bytes());
+                state.greeting = Greeting::Given { result, is_confirmed: false };
             }
-            drop(state);
-            self.changed.send_replace(());
-            return;
+            Ok(Message::Error(Some(id), _)) if id.raw() == asked => state.greeting = Greeting::Open,
+            Ok(_) | Err(_) => return,
         }
+        drop(state);
+        self.changed.send_replace(());
     }
 }
 
@@ -186,19 +183,22 @@ impl Inbound for Den {
             }
             several => {
                 // Nobody can say whose call a question, or a message of the log, belongs to.
-                let messages = Message::parse_batch(&line, BATCH).map(|(messages, _)| messages).unwrap_or_default();
-                for message in &messages {
-                    match message {
-                        Message::Request(request) => {
-                            let id = AskId::new(request.id.raw())?;
+                let (messages, is_batch) = Message::parse_batch(&line, BATCH).unwrap_or_default();
+                if !is_batch || several.iter().any(|tenant| tenant.has_batches()) {
+                    for message in &messages {
+                        if let Message::Request(request) = message
+                            && let Some(id) = AskId::new(request.id.raw())
+                        {
                             say(answer_to(&request.method, id.raw()).into());
-                            return None;
                         }
-                        Message::Notification(notification) if notification.method == "notifications/message" => return None,
-                        _ => {}
                     }
                 }
-                several.iter().for_each(|tenant| tenant.route(&backend, &line, say));
+                let is_somebodys = |message: &Message<'_>| match message {
+                    Message::Request(_) => false,
+                    Message::Notification(notification) => notification.method != "notifications/message",
+                    Message::Response(_) | Message::Error(..) => true,
+                };
+                several.iter().for_each(|tenant| tenant.route_some(&backend, &line, say, is_somebodys));
                 several.iter().find_map(|tenant| tenant.take_crowd())
             }
         }

@@ -54,8 +54,8 @@ impl Watchdog {
         if state.running.is_none() {
             self.start(&mut state);
         } else if !state.tell('+', group.id()) {
-            // It is gone: a new one is told of everybody.
-            state.running = None;
+            // It is gone, or deaf: a new one is told of everybody.
+            state.dismiss();
             self.start(&mut state);
         }
     }
@@ -94,6 +94,14 @@ impl Watchdog {
 }
 
 impl State {
+    /// Ends the helper and takes its exit status: without that its entry among the processes would stay.
+    fn dismiss(&mut self) {
+        if let Some((mut child, _)) = self.running.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// Whether the helper could be told. The few bytes fit into the pipe, which it empties at once.
     fn tell(&mut self, sign: char, group: u32) -> bool {
         self.running.as_mut().is_some_and(|(_, stdin)| stdin.write_all(format!("{sign}{group}\n").as_bytes()).is_ok())
@@ -104,9 +112,8 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         // With servers left it does its work when the pipe closes, and the system takes its exit status after vmcp's.
-        if let (Some((mut child, _)), true) = (state.running.take(), state.groups.is_empty()) {
-            let _ = child.kill();
-            let _ = child.wait();
+        if state.groups.is_empty() {
+            state.dismiss();
         }
     }
 }
@@ -147,4 +154,30 @@ pub fn watch_over_servers(input: impl BufRead) -> io::Result<()> {
     }
     groups.iter().for_each(|group| group.kill());
     read
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn state_of(process: u32) -> Option<String> {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.get(..1)).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_helper_that_dies_is_replaced_and_leaves_no_entry_among_the_processes() {
+        let watchdog = Watchdog::new("/bin/sh".into(), vec!["-c".into(), "exit 0".into()]);
+        watchdog.watch(Group::of(u32::MAX / 4).unwrap());
+        let first = watchdog.state.lock().unwrap().running.as_ref().map(|(child, _)| child.id()).unwrap();
+        while state_of(first).as_deref() != Some("Z") {
+            std::thread::yield_now();
+        }
+        watchdog.watch(Group::of(u32::MAX / 4 - 1).unwrap());
+        assert_eq!(state_of(first), None);
+        let second = watchdog.state.lock().unwrap().running.as_ref().map(|(child, _)| child.id());
+        assert!(second.is_some_and(|second| second != first));
+        // Groups that never were are nothing to leave a helper behind for.
+        watchdog.state.lock().unwrap().groups.clear();
+    }
 }

@@ -134,11 +134,26 @@ impl Switch {
         self.state().crowd.take()
     }
 
+    /// Whether the backend may send several messages as one array here.
+    pub(crate) fn has_batches(&self) -> bool {
+        self.session.get().and_then(Weak::upgrade).is_some_and(|session| session.revision.has_batches())
+    }
+
     /// Hands on what one event or line holds. `say` sends a message back.
     pub(crate) fn route(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes)) {
-        let Ok((messages, _)) = Message::parse_batch(data, BATCH) else { return self.spoiled(data) };
-        let whole = messages.len() == 1;
-        for message in &messages {
+        self.route_some(backend, data, say, |_| true);
+    }
+
+    /// As [`Self::route`], of the messages that are `meant` alone.
+    pub(crate) fn route_some(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes), meant: impl Fn(&Message<'_>) -> bool) {
+        let Ok((messages, is_batch)) = Message::parse_batch(data, BATCH) else { return self.spoiled(data) };
+        let whole = !is_batch;
+        let is_wrong = is_batch && !self.has_batches();
+        for message in messages.iter().filter(|message| meant(message)) {
+            // An array where there are none: a call whose answer is in it fails, and of the rest nothing is taken.
+            if is_wrong && !matches!(message, Message::Response(_) | Message::Error(..)) {
+                continue;
+            }
             // A batch goes to each call that is meant by a part of it; every call looks for its own.
             match message {
                 Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
@@ -325,6 +340,15 @@ impl Inbox {
             }
             None => Err(self.switch.state().ended.clone().unwrap_or(ErrorKind::TooFast)),
         })
+    }
+}
+
+impl Inbox {
+    /// Nothing more comes; what has come and was not read.
+    pub(crate) fn close(mut self) -> Vec<Bytes> {
+        // The seat goes first, so that nothing comes unseen after the look.
+        self.switch.state().seats.retain(|seat| seat.id != self.id);
+        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
     }
 }
 

@@ -198,6 +198,61 @@ async fn roots_that_a_call_left_unanswered_are_asked_of_the_sessions_holder_and_
 }
 
 #[tokio::test]
+async fn what_is_asked_as_a_call_ends_and_nobody_has_read_is_answered_all_the_same() {
+    let (stream, call) = (Feed::default(), Feed::default());
+    let mut server = Server::start(asking(&stream, &call)).await;
+    let setup = Setup::new().era(ProtocolEra::Legacy);
+    let heard = Arc::clone(&setup.heard);
+    let under = setup.at(&server);
+    let (caller, listener) = (under.caller("ann", &[]), Arc::new(Listener::default()));
+    let ear: Weak<dyn Ear> = Arc::downgrade(&(Arc::clone(&listener) as Arc<dyn Ear>));
+    let capabilities = CapabilitySet::parse(r#"{"sampling":{},"roots":{}}"#).unwrap();
+    let sessions = CallerSessions::new(capabilities, Some(ear));
+    let call_of_hers = crate::Call { caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
+    let exchange = under.backend.call(call_of_hers).await.unwrap();
+    server.wait_for("GET").await;
+    say(&stream, SAMPLE);
+    say(&stream, &SAMPLE.replace("q-1", "q-3"));
+    say(&stream, r#"{"jsonrpc":"2.0","id":"q-2","method":"roots/list"}"#);
+    say(&stream, r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q-3"}}"#);
+    // Behind the questions on their stream: once it is heard, they wait for the call.
+    say(&stream, r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#);
+    timeout(Duration::from_secs(10), heard.1.notified()).await.unwrap();
+    drop(exchange);
+    assert!(wait_for_text(&server, "-32603").await.body.contains("q-1"));
+    listener.heard().await;
+    let question = listener.1.lock().unwrap().pop().unwrap();
+    assert_eq!(question.method(), "roots/list");
+    question.answer(None, &Given::Result(Bytes::from_static(br#"{"roots":[]}"#)));
+    assert!(wait_for_text(&server, r#""result":{"roots":[]}"#).await.body.contains("q-2"));
+    assert!(server.seen().iter().all(|seen| !seen.body.contains("q-3")), "what was taken back is not answered");
+}
+
+#[tokio::test]
+async fn progress_on_a_question_goes_back_in_order_with_the_headers_of_whoever_brought_it() {
+    let (stream, call) = (Feed::default(), Feed::default());
+    let server = Server::start(asking(&stream, &call)).await;
+    let under = Setup::new().keyed().era(ProtocolEra::Legacy).at(&server);
+    let caller = under.caller("ann", &[("x-key", "k")]);
+    let mut exchange = under.backend.call(crate::Call { capabilities: sampling(), ..plain_call(&caller) }).await.unwrap();
+    say(&call, SAMPLE);
+    assert!(matches!(exchange.next().await.unwrap(), Event::Request { .. }));
+    let progress = exchange.progress().unwrap();
+    for step in 1..=50 {
+        progress.tell(&caller, Bytes::from(format!(r#"{{"progressToken":"t","progress":{step}}}"#)));
+        tokio::task::yield_now().await;
+    }
+    let last = wait_for_text(&server, r#""progress":50}"#).await;
+    assert_eq!((last.rpc().as_str(), last.header("x-key"), last.session()), ("notifications/progress", Some("k"), Some("s")));
+    let steps: Vec<u32> =
+        server.seen().iter().filter_map(|seen| seen.body.rsplit_once(r#""progress":"#)?.1.trim_end_matches('}').parse().ok()).collect();
+    assert!(steps.is_sorted_by(|earlier, later| earlier < later), "{steps:?}");
+    // What comes later goes too.
+    progress.tell(&caller, Bytes::from_static(br#"{"progressToken":"t","progress":51}"#));
+    wait_for_text(&server, r#""progress":51}"#).await;
+}
+
+#[tokio::test]
 async fn a_session_that_is_opened_anew_is_told_what_the_one_before_was_told() {
     let (stream, call) = (Feed::default(), Feed::default());
     let mut server = Server::start(asking(&stream, &call)).await;

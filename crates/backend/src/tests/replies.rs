@@ -43,6 +43,34 @@ async fn malformed_answers_are_named_and_never_quoted() {
 }
 
 #[tokio::test]
+async fn a_batch_on_a_calls_stream_is_read_where_the_revision_has_them_and_nowhere_else() {
+    for (revision, is_read) in [("2025-03-26", true), ("2025-06-18", false)] {
+        let base = legacy();
+        let server = Server::start(move |seen| match seen.rpc().as_str() {
+            "initialize" => Answer::result(seen, &format!(r#"{{"protocolVersion":"{revision}","capabilities":{{"tools":{{}}}}}}"#)),
+            "tools/call" => {
+                let id = seen.id();
+                let note =
+                    format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{id},"progress":1}}}}"#);
+                Answer::events().event(&format!(r#"[{note},{{"jsonrpc":"2.0","id":{id},"result":{{"n":1.50}}}}]"#))
+            }
+            _ => base(seen),
+        })
+        .await;
+        let under = Setup::new().at(&server);
+        let (caller, sessions) = (under.caller("", &[]), no_sessions());
+        let mut exchange = under.open(Era::Legacy, &caller, Some(&sessions)).await.unwrap();
+        let first = exchange.next().await;
+        if is_read {
+            assert!(matches!(first, Ok(Event::Notification { .. })), "{first:?}");
+            assert_eq!(text(exchange.next().await), r#"{"n":1.50}"#);
+        } else {
+            assert!(failure(first).contains("batches"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_backends_own_error_comes_through_whole_whatever_the_status() {
     for status in [200, 400, 404, 500, 503] {
         let object = r#"{"code":-32042,"message":"m\u00e9","data":{ "x":1e400 }}"#;

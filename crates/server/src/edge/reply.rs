@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    time::{Duration, SystemTime},
 };
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
@@ -111,6 +112,8 @@ impl Drop for PostFuture {
 pub(crate) struct Reply {
     slot: Arc<ReplySlot>,
     accepts: super::negotiate::Accepts,
+    /// When the credential expires with which the request came: its stream ends then.
+    expires_at: Option<SystemTime>,
     stream: Mutex<Option<Channel>>,
     opened: Notify,
 }
@@ -161,7 +164,16 @@ pub(super) async fn put(queue: &mpsc::Sender<Bytes>, message: Bytes) {
 
 impl Reply {
     pub(crate) fn new(slot: Arc<ReplySlot>, accepts: super::negotiate::Accepts) -> Self {
-        Self { slot, accepts, stream: Mutex::default(), opened: Notify::new() }
+        Self { slot, accepts, expires_at: None, stream: Mutex::default(), opened: Notify::new() }
+    }
+
+    /// Its stream is open until then at most.
+    pub(crate) fn until(self, expires_at: Option<SystemTime>) -> Self {
+        Self { expires_at, ..self }
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
     /// From now on the request goes on when its connection is lost.
@@ -206,7 +218,7 @@ impl Reply {
     fn open_fleeting(&self) -> Option<Out> {
         self.open(|| {
             let (sender, receiver) = mpsc::channel(QUEUE);
-            (Channel::Fleeting(sender), sse::response(receiver, None, ()))
+            (Channel::Fleeting(sender), sse::response(receiver, self.time_left(), ()))
         })
     }
 
@@ -214,7 +226,7 @@ impl Reply {
     pub(crate) fn open_kept(&self, make: impl FnOnce() -> (Writer, Reader)) -> Option<Arc<EventStream>> {
         let opened = self.open(|| {
             let (writer, reader) = make();
-            (Channel::Kept(writer), sse::response(reader, None, ()))
+            (Channel::Kept(writer), sse::response(reader, self.time_left(), ()))
         });
         match opened {
             Some(Out::Kept(stream)) => Some(stream),

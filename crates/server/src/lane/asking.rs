@@ -7,9 +7,13 @@ use super::{
     running::Running,
     way::{Way, ahead},
 };
-use crate::failure::{Failure, code};
+use crate::{
+    failure::{Failure, code},
+    session::OnProgress,
+};
 use bytes::Bytes;
-use vmcp_backend::{Answer, AskId, Event, Exchange};
+use vmcp_auth::Identity;
+use vmcp_backend::{Answer, AskId, Event, Exchange, ProgressTo};
 use vmcp_core::{
     Era, Revision,
     frame::{RawObject, error_object},
@@ -28,7 +32,7 @@ impl Way<'_> {
     pub(super) async fn asking(&self, mut exchange: Exchange, first: Ask, requester: &impl Requester) -> Result<Bytes, Failure> {
         // One that is given up, because the backend takes it back or ends, is taken back from the client too.
         let mut running = Running::new();
-        running.start(first.id.clone(), answer(self.caller, first, requester));
+        running.start(first.id.clone(), answer(self.caller, first, exchange.progress(), requester));
         loop {
             tokio::select! {
                 (id, (answer, given)) = running.next() => {
@@ -37,7 +41,7 @@ impl Way<'_> {
                 }
                 event = exchange.next() => match event.map_err(|error| Failure::backend(&error))? {
                     Event::Request { id, method, params } => {
-                        running.start(id.clone(), answer(self.caller, Ask { id, method, params }, requester));
+                        running.start(id.clone(), answer(self.caller, Ask { id, method, params }, exchange.progress(), requester));
                     }
                     Event::Withdrawn { id } => running.stop(&id),
                     Event::Notification { method, params } => {
@@ -56,7 +60,7 @@ impl Way<'_> {
 }
 
 /// Asks the client. What the backend is answered, and what the client gave.
-async fn answer(caller: &Caller, ask: Ask, requester: &impl Requester) -> (Answer, Option<Given>) {
+async fn answer(caller: &Caller, ask: Ask, progress: Option<ProgressTo>, requester: &impl Requester) -> (Answer, Option<Given>) {
     let refused = |message: &str| (Answer::Error(error_object(code::INVALID_REQUEST, message, None).into()), None);
     let Some(params) = std::str::from_utf8(&ask.params).ok().and_then(|params| RawObject::parse(params).ok()) else {
         return refused("the params are no JSON object");
@@ -69,7 +73,8 @@ async fn answer(caller: &Caller, ask: Ask, requester: &impl Requester) -> (Answe
         Ok(params) => params,
         Err(why) => return refused(&why.to_string()),
     };
-    match requester.ask(&ask.method, &params).await {
+    let on_progress = progress.map(|progress| Box::new(move |params, by: &Identity| progress.tell(by, params)) as OnProgress);
+    match requester.ask(&ask.method, &params, on_progress).await {
         Ok(given) => (Answer::Result(given.result.clone()), Some(given)),
         Err(Unanswered::Error(object)) => (Answer::Error(object), None),
         Err(Unanswered::CannotBeAsked) => refused("the client reads no stream on which it could be asked"),

@@ -1,6 +1,6 @@
 //! The caller's side of a request that is carried.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, session::OnProgress};
 use bytes::Bytes;
 use vmcp_auth::Identity;
 use vmcp_core::{catalogue::ParamHeader, frame::RawObject};
@@ -16,11 +16,12 @@ pub(crate) trait Requester {
     }
 
     /// Asks the client something on the call's stream, and waits for its answer. `params` is the JSON text of an object. Several questions
-    /// may be under way at once; one that is no longer waited for is taken back.
+    /// may be under way at once; one that is no longer waited for is taken back. `on_progress` hears of the client's progress, where
+    /// `params` have a token for it.
     ///
     /// # Errors
     /// The client's own error, or that nobody can be asked.
-    async fn ask(&self, _method: &str, _params: &[u8]) -> Result<Given, Unanswered> {
+    async fn ask(&self, _method: &str, _params: &[u8], _on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
         Err(Unanswered::CannotBeAsked)
     }
 }

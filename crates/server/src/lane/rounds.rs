@@ -85,7 +85,7 @@ async fn answers(required: &Required<'_>, caller: &Caller, requester: &impl Requ
         }
         let params = for_legacy(method, &asked.params, revision, Era::Modern);
         let params = params.map_err(|why| Failure::new(code::INTERNAL, &format!("the backend asks for {method}: {why}")))?;
-        questions.push(async move { requester.ask(method, &params).await.map_err(|why| unanswered(method, why)) });
+        questions.push(async move { requester.ask(method, &params, None).await.map_err(|why| unanswered(method, why)) });
     }
     let given = try_join_all(questions).await?;
     let mut out = vec![b'{'];

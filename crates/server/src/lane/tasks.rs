@@ -75,7 +75,10 @@ impl Snapshot {
             match exchange.next().await.map_err(|error| Failure::backend(&error))? {
                 Event::Result(result) => match exchange.result_traits().kind {
                     ResultKind::Complete => return Ok(self.with_sealed_ids(result, backend, &caller.identity)),
-                    ResultKind::Absent => return with_type(&result).ok_or_else(unreadable),
+                    ResultKind::Absent => {
+                        let result = with_type(&result).ok_or_else(unreadable)?;
+                        return Ok(self.with_sealed_ids(result, backend, &caller.identity));
+                    }
                     _ => return Err(unreadable()),
                 },
                 Event::Error { code, object } => return Err(Failure::passed(code, object, Era::Modern, Era::Modern, None)),

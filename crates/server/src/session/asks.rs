@@ -11,8 +11,8 @@ use vmcp_core::frame::{Edit, RawObject, notification, request_text};
 /// How many questions one client may have before it.
 const MAX_QUESTIONS: usize = 64;
 
-/// Takes the `params` of the client's progress on a question, under the token that the question came with.
-pub(crate) type OnProgress = Box<dyn Fn(Bytes) + Send + Sync>;
+/// Takes the `params` of the client's progress on a question, under the token that the question came with, and who sent it.
+pub(crate) type OnProgress = Box<dyn Fn(Bytes, &Identity) + Send + Sync>;
 
 /// The open questions of one session. Made with the first one: most sessions have none.
 #[derive(Default)]
@@ -89,14 +89,14 @@ impl ClientSession {
     }
 
     /// Takes the client's progress on a question, whose token is the question's id.
-    pub(crate) fn progressed(&self, params: &RawObject<'_>) {
+    pub(crate) fn progressed(&self, params: &RawObject<'_>, identity: &Identity) {
         let id = params.get("progressToken").and_then(|token| token.parse::<u64>().ok());
         let asks = locked(&self.asks);
         let open = asks.as_ref().and_then(|asks| asks.open.iter().find(|open| Some(open.id) == id));
         let Some((token, hears)) = open.and_then(|open| open.progress.as_ref()) else { return };
         let mut written = Vec::with_capacity(params.text().len() + token.len());
         params.write(&[Edit::Set("progressToken", token)], &mut written);
-        hears(written.into());
+        hears(written.into(), identity);
     }
 
     fn take_question(&self, id: u64) -> Option<Open> {

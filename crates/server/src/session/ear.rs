@@ -65,7 +65,9 @@ async fn relay(session: Arc<ClientSession>, common: Arc<Common>, asked: Asked) {
 
 async fn ask(session: &Arc<ClientSession>, asked: &Asked) -> Option<(Answer, Option<Identity>)> {
     let stream = timeout(STREAM_WAIT, session.wait_for_stream()).await.ok()?;
-    let mut question = session.ask(asked.method(), asked.params(), None)?;
+    let progress = asked.progress();
+    let on_progress = Box::new(move |params, identity: &Identity| progress.tell(identity, params));
+    let mut question = session.ask(asked.method(), asked.params(), Some(on_progress))?;
     question.send_on(&stream).await;
     let answer = question.answer().await;
     let identity = question.answered_by();

@@ -14,6 +14,7 @@ mod stream;
 mod streams;
 mod table;
 
+pub(crate) use asks::OnProgress;
 pub(crate) use client::{ClientSession, Use};
 pub(crate) use endpoint::EndpointId;
 pub(crate) use reader::{Reader, Writer};

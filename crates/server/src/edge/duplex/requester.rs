@@ -4,7 +4,7 @@ use super::Peer;
 use crate::{
     edge::legacy,
     lane::{Given, Requester, Unanswered},
-    session::Use,
+    session::{OnProgress, Use},
 };
 use bytes::Bytes;
 
@@ -19,13 +19,13 @@ impl Requester for AtPipe<'_> {
         self.peer.say(message).await;
     }
 
-    async fn ask(&self, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
+    async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
         let (Some(session), Some(stream)) = (self.session, self.peer.stream()) else { return Err(Unanswered::CannotBeAsked) };
         tokio::select! {
             biased;
             // No answer can come any more.
             () = self.peer.silent() => Err(Unanswered::Gone),
-            given = legacy::ask(session, Some(stream), method, params) => given,
+            given = legacy::ask(session, Some(stream), method, params, on_progress) => given,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     edge::{Body, modern::result_response, post::Incoming},
     failure::{Failure, code},
     lane::{Given, Requester, Unanswered},
-    session::Use,
+    session::{OnProgress, Use},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
@@ -18,8 +18,8 @@ struct Unheard<'a>(&'a Use);
 impl Requester for Unheard<'_> {
     async fn notified(&self, _message: Bytes) {}
 
-    async fn ask(&self, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
-        super::requester::ask(self.0, None, method, params).await
+    async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
+        super::requester::ask(self.0, None, method, params, on_progress).await
     }
 }
 

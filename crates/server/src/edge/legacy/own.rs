@@ -73,7 +73,7 @@ pub(super) fn notified(incoming: &Incoming, session: &Use, notification: &Notifi
                 session.cancel(id);
             }
         }
-        "notifications/progress" => session.progressed(params),
+        "notifications/progress" => session.progressed(params, &incoming.identity),
         _ => {}
     }
 }

@@ -4,7 +4,7 @@ use super::binding;
 use crate::{
     edge::{Reply, post::Incoming, sse::KEEP_ALIVE},
     lane::{Given, Requester, Unanswered},
-    session::{EventStream, Use},
+    session::{EventStream, OnProgress, Use},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -41,15 +41,21 @@ impl Requester for Asker<'_> {
         }
     }
 
-    async fn ask(&self, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
-        ask(self.session, self.open_stream(), method, params).await
+    async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
+        ask(self.session, self.open_stream(), method, params, on_progress).await
     }
 }
 
 /// Asks on this stream, or on the session's own where the call has none.
-pub(crate) async fn ask(session: &Use, stream: Option<Arc<EventStream>>, method: &str, params: &[u8]) -> Result<Given, Unanswered> {
+pub(crate) async fn ask(
+    session: &Use,
+    stream: Option<Arc<EventStream>>,
+    method: &str,
+    params: &[u8],
+    on_progress: Option<OnProgress>,
+) -> Result<Given, Unanswered> {
     let stream = stream.or_else(|| session.session_stream()).ok_or(Unanswered::CannotBeAsked)?;
-    let mut question = session.ask(method, params, None).ok_or(Unanswered::CannotBeAsked)?;
+    let mut question = session.ask(method, params, on_progress).ok_or(Unanswered::CannotBeAsked)?;
     question.send_on(&stream).await;
     question.answer().await
 }

@@ -87,12 +87,12 @@ fn progress_on_a_question_goes_back_under_the_token_that_it_came_with() {
     let session = session(&table);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&heard);
-    let hook: OnProgress = Box::new(move |params| hears.lock().unwrap().push(String::from_utf8(params.to_vec()).unwrap()));
+    let hook: OnProgress = Box::new(move |params, _| hears.lock().unwrap().push(String::from_utf8(params.to_vec()).unwrap()));
     let params = br#"{"messages":[],"_meta":{"progressToken":"theirs","x":1}}"#;
     let question = session.ask("sampling/createMessage", params, Some(hook)).unwrap();
     assert!(text(&question).contains(r#""params":{"messages":[],"_meta":{"progressToken":1,"x":1}}"#), "{}", text(&question));
     for token in ["1", "7", "\"theirs\""] {
-        session.progressed(&RawObject::parse(&format!(r#"{{"progressToken":{token},"progress":5}}"#)).unwrap());
+        session.progressed(&RawObject::parse(&format!(r#"{{"progressToken":{token},"progress":5}}"#)).unwrap(), &Identity::anonymous());
     }
     assert_eq!(*heard.lock().unwrap(), [r#"{"progressToken":"theirs","progress":5}"#]);
 }
