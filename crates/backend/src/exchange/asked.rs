@@ -102,7 +102,7 @@ impl Exchange {
         for Unanswered { id, method, params } in std::mem::take(&mut self.asked) {
             let is_sessions = method == ROOTS && session.switch.ask_holder(&self.backend, session, &id, method, params);
             if !is_sessions {
-                self.backend.send_beside(self.caller.clone(), session, None, nobody_answers().message(id.raw()));
+                self.backend.send_answer(self.caller.clone(), session, nobody_answers().message(id.raw()));
             }
         }
     }
