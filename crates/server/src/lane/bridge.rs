@@ -15,7 +15,7 @@ pub(crate) fn result(carried: Carried, caller: Era, backend: Era, traits: Result
         return Ok(result);
     }
     let edits = match caller {
-        Era::Modern => to_modern(carried, traits)?,
+        Era::Modern => to_modern(carried, backend, traits)?,
         Era::Legacy => to_legacy(traits)?,
     };
     if edits.is_empty() {
@@ -32,12 +32,14 @@ type Edits = SmallVec<[Edit<'static>; 4]>;
 
 /// 2026-07-28, schema: `resultType` is required, and `ttlMs` and `cacheScope` on what may be cached. Older servers send none of
 /// them; then the result is complete and promises nothing.
-fn to_modern(carried: Carried, traits: ResultTraits) -> Result<Edits, Failure> {
+fn to_modern(carried: Carried, backend: Era, traits: ResultTraits) -> Result<Edits, Failure> {
     let mut missing = Edits::new();
     match traits.kind {
         ResultKind::Absent => missing.push(Edit::Set("resultType", "\"complete\"")),
-        ResultKind::Complete | ResultKind::InputRequired => {}
-        ResultKind::Task | ResultKind::Other => {
+        ResultKind::Complete => {}
+        // Older servers ask by requests, which are held to what the caller declared.
+        ResultKind::InputRequired if backend == Era::Modern => {}
+        ResultKind::InputRequired | ResultKind::Task | ResultKind::Other => {
             return Err(Failure::new(code::INTERNAL, "the backend's result is of a type that was not negotiated"));
         }
     }
@@ -111,6 +113,7 @@ mod tests {
     fn what_cannot_be_relayed_is_an_error_and_never_half_a_result() {
         let asks = r#"{"resultType":"input_required","inputRequests":{}}"#;
         assert_eq!(bridged(Carried::ToolsCall, Era::Legacy, Era::Modern, asks), Err(-32603));
+        assert_eq!(bridged(Carried::ToolsCall, Era::Modern, Era::Legacy, asks), Err(-32603));
         assert_eq!(bridged(Carried::ToolsCall, Era::Modern, Era::Modern, r#"{"resultType":"task"}"#), Err(-32603));
     }
 }

@@ -96,6 +96,9 @@ impl Snapshot {
     /// The result of a call that became a task, for a caller that declared the extension.
     pub(super) fn task_begun(&self, caller: &Caller, backend: &Arc<Backend>, result: Bytes) -> Result<Bytes, Failure> {
         check_declared(caller)?;
+        if !has_usable_id(&result) {
+            return Err(Failure::new(code::INTERNAL, "the backend made a task of the call without an id that can be carried"));
+        }
         Ok(self.with_sealed_ids(result, backend, &caller.identity))
     }
 
@@ -128,6 +131,12 @@ impl Snapshot {
         let sealed = |id: &str| self.seal_task(caller, backend.name(), id).map(|id| literal(&id));
         with_ids(&text, sealed).unwrap_or(text)
     }
+}
+
+/// Whether a result names its task by an id that can be sealed: nobody could follow it by another.
+fn has_usable_id(result: &Bytes) -> bool {
+    let object = std::str::from_utf8(result).ok().and_then(|text| RawObject::parse(text).ok());
+    object.and_then(|object| Some(object.get_str("taskId")?.len() <= MAX_ID)).unwrap_or(false)
 }
 
 /// The text with every task's id in it changed. `None` where there is none.
@@ -182,6 +191,14 @@ mod tests {
     fn changed(text: &'static str) -> Option<String> {
         let ids = with_ids(&Bytes::from_static(text.as_bytes()), |id| (id.len() < 5).then(|| literal(&format!("<{id}>"))));
         ids.map(|ids| String::from_utf8(ids.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_task_has_an_id_that_can_be_carried() {
+        let usable = |id: &str| has_usable_id(&Bytes::from(format!(r#"{{"resultType":"task","taskId":{id}}}"#)));
+        assert!(usable(r#""a""#) && usable(&format!("{:?}", "x".repeat(MAX_ID))));
+        assert!(!usable("1") && !usable("null") && !usable(&format!("{:?}", "x".repeat(MAX_ID + 1))));
+        assert!(!has_usable_id(&Bytes::from_static(br#"{"resultType":"task"}"#)));
     }
 
     #[test]
