@@ -51,6 +51,31 @@ async fn an_old_client_is_told_where_to_post_and_answered_on_its_stream() -> Res
 }
 
 #[tokio::test]
+async fn answers_that_an_old_client_does_not_read_take_no_more_than_there_is_for_them() -> Result<()> {
+    const CALLS: u64 = 20;
+    let (_fixture, vmcp) = scene(Spec::legacy("b"), json!({ "limits": { "requestBudget": "3MiB", "maxRequestBytes": "1MiB" } })).await?;
+    let mut old = Old::over(Conn::narrow(vmcp.addr()).await?, vmcp.addr(), "/sse", &[]).await?;
+    old.initialize("2024-11-05", json!({})).await?;
+    for id in 0..CALLS {
+        old.request(100 + id, "tools/call", json!({ "name": "b_big", "arguments": { "bytes": 1_000_000 } })).await?;
+    }
+    let (mut whole, mut refused) = (0, 0);
+    for id in 0..CALLS {
+        let answer = old.answer(100 + id).await?;
+        if answer["result"].is_object() {
+            whole += 1;
+        } else {
+            assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains("limits.requestBudget")), "{answer}");
+            refused += 1;
+        }
+    }
+    assert!(whole > 0 && refused > 0, "{whole} came and {refused} were refused");
+    let mut beside = self::old(&vmcp).await?;
+    beside.call(1, "b_big", json!({ "bytes": 1_000_000 })).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_the_key_there_is_nothing_and_with_it_the_endpoint_is_as_before() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
     let without = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;

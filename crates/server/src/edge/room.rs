@@ -34,7 +34,7 @@ impl Room {
         let more = bytes - self.bytes;
         if self.bodies.0.fetch_add(more, Ordering::Relaxed).saturating_add(more) > self.limit {
             self.bodies.0.fetch_sub(more, Ordering::Relaxed);
-            return Err(Failure::busy("no memory left for a request of this size (limits.requestBudget); try again"));
+            return Err(Failure::busy("no memory left for a message of this size (limits.requestBudget); try again"));
         }
         self.bytes = bytes;
         Ok(())

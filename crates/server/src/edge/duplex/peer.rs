@@ -141,15 +141,20 @@ impl Peer {
         };
         // A copy, since the rest of what was read with a small message would be kept as long as the message.
         let text = if text.len() <= COPIED { Bytes::copy_from_slice(text) } else { text.clone() };
-        let peer = Arc::clone(self);
+        let (peer, id) = (Arc::clone(self), id.map(Box::<str>::from));
         self.inner.tracker.spawn(async move {
-            let Begun { place, in_flight, room } = begun;
+            let Begun { place, in_flight, mut room } = begun;
             let answer = tokio::select! {
                 biased;
                 () = place.cancelled() => None,
                 answer = Box::pin(peer.answer(speech, &text, &incoming, in_flight)) => answer,
             };
-            drop((text, room));
+            drop(text);
+            // Many answers may wait for one client: they take of what the bodies of all have.
+            let answer = answer.map(|answer| match room.cover(answer.len()) {
+                Ok(()) => answer,
+                Err(failure) => failure.message(id.as_deref()).into(),
+            });
             // Waits for a slow client no longer than until the call is cancelled.
             if let Some(answer) = answer {
                 tokio::select! {
