@@ -79,7 +79,40 @@ async fn completions_logging_and_subscriptions_are_offered_in_both_eras() -> Res
         assert_eq!(offered["logging"], json!({}), "{offered}");
         assert_eq!(offered["resources"], json!({ "subscribe": true, "listChanged": true }), "{offered}");
     }
-    assert_eq!(modern["extensions"], json!({ "io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {} }));
     assert_eq!(legacy.get("extensions"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_extension_is_offered_where_a_backend_behind_the_endpoint_has_it() -> Result<()> {
+    const TOOL: &str = r#"{"name":"show","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://show"}}}"#;
+    let fixtures = [
+        Fixture::start(Spec::modern("a").tasks()).await?,
+        Fixture::start(Spec::both("b")).await?,
+        Fixture::start(Spec::legacy("c")).await?,
+    ];
+    // Servers of before the extensions were declared show that they have pages by their tools.
+    fixtures[2].change(|items| items.tools.push(TOOL.to_owned()));
+    let vmcp = Vmcp::serve(json!({ "backends": fixtures.each_ref().map(|fixture| fixture.entry(json!({}))) })).await?;
+    for (path, modern, legacy) in [
+        (
+            "/mcp",
+            json!({ "io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {} }),
+            json!({ "io.modelcontextprotocol/ui": {} }),
+        ),
+        ("/mcp/a", json!({ "io.modelcontextprotocol/tasks": {} }), Value::Null),
+        ("/mcp/b", Value::Null, Value::Null),
+        ("/mcp/c", json!({ "io.modelcontextprotocol/ui": {} }), json!({ "io.modelcontextprotocol/ui": {} })),
+    ] {
+        for era in Era::BOTH {
+            // Whoever has listed has had the backends asked.
+            vmcp.client_of(era).path(path).connect().await?.tools().await?;
+        }
+        let mut client = vmcp.client_of(Era::Modern).path(path).connect().await?;
+        let told = client.send(&Rpc::new("server/discover", "")).await?.result()?;
+        assert_eq!(told["capabilities"]["extensions"], modern, "{path}");
+        let opened = vmcp.client_of(Era::Legacy).path(path).connect().await?.opened;
+        assert_eq!(opened["capabilities"]["extensions"], legacy, "{path}");
+    }
     Ok(())
 }

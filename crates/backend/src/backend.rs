@@ -11,6 +11,7 @@ use crate::{
     health::HealthCell,
     http::{Client, ClientOptions, Connector, Target},
     key::KeyMaker,
+    learned::UNKNOWN_EXTENSIONS,
     options::process_secret,
     outgoing::{Audience, Bases},
     process::Programs,
@@ -63,6 +64,8 @@ pub struct Backend {
     learned: Notify,
     /// The legacy revision that the last handshake agreed on; see there.
     pub(crate) legacy_revision: AtomicU8,
+    /// The extensions that it declared in each era; see there.
+    pub(crate) extensions: [AtomicU32; 2],
     owned: OwnedSessions,
     pool: SessionPool,
     open_sessions: Arc<AtomicU32>,
@@ -144,6 +147,7 @@ impl Backend {
             eras: Eras::new(options.protocol_era),
             learned: Notify::new(),
             legacy_revision: AtomicU8::new(0),
+            extensions: [const { AtomicU32::new(UNKNOWN_EXTENSIONS) }; 2],
             owned: OwnedSessions::default(),
             pool: SessionPool::default(),
             open_sessions: Arc::default(),

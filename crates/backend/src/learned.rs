@@ -2,10 +2,13 @@
 
 use crate::{Backend, ErrorKind, Speaks, ViewScope};
 use std::sync::{Arc, atomic::Ordering};
-use vmcp_core::{Era, Revision, catalogue::ListKind};
+use vmcp_core::{CapabilitySet, Era, Revision, catalogue::ListKind};
 
 /// The revisions that `legacy_revision` counts, from 1.
 const LEGACY: [Revision; 4] = [Revision::V2024_11_05, Revision::V2025_03_26, Revision::V2025_06_18, Revision::V2025_11_25];
+
+/// Stands for extensions that nobody has asked for: beyond every set.
+pub(crate) const UNKNOWN_EXTENSIONS: u32 = u32::MAX;
 
 impl Backend {
     /// Takes down a fact about an era.
@@ -20,6 +23,20 @@ impl Backend {
         let at = LEGACY.iter().position(|known| *known == revision).map_or(0, |at| at + 1);
         self.legacy_revision.store(u8::try_from(at).unwrap_or(0), Ordering::Relaxed);
         self.learn(Era::Legacy, Speaks::Yes);
+    }
+
+    /// Takes down which extensions it says that it has, in one of its eras.
+    pub(crate) fn learn_extensions(&self, era: Era, declared: CapabilitySet) {
+        self.extensions[usize::from(era == Era::Modern)].store(u32::from(declared.bits()), Ordering::Relaxed);
+    }
+
+    /// The extensions that it said it has, of those that are carried ([`CapabilitySet::TASKS`], [`CapabilitySet::APPS`]), in the era in which
+    /// a caller of `caller_era` is served. `None` while it has not been asked.
+    #[must_use]
+    pub fn extensions(&self, caller_era: Era) -> Option<CapabilitySet> {
+        let era = self.known_era(caller_era)?;
+        let declared = self.extensions[usize::from(era == Era::Modern)].load(Ordering::Relaxed);
+        u16::try_from(declared).ok().map(CapabilitySet::from_bits)
     }
 
     /// The revisions that it has spoken.

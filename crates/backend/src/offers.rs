@@ -1,7 +1,7 @@
 //! What a backend says of itself in `initialize` and `server/discover`.
 
 use std::sync::Arc;
-use vmcp_core::{catalogue::ListKind, frame::RawObject};
+use vmcp_core::{CapabilitySet, catalogue::ListKind, frame::RawObject};
 
 /// Which lists a backend has, and which of them it tells changes of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,7 @@ pub(crate) struct Offers {
     lists: u8,
     announced: u8,
     logs: bool,
+    extensions: CapabilitySet,
 }
 
 /// Instructions are cut here, before they are kept for every session.
@@ -34,6 +35,7 @@ impl Offers {
             }
         }
         offers.logs = capabilities.get("logging").is_some();
+        offers.extensions = capabilities.get_object("extensions").map_or(CapabilitySet::NONE, |named| CapabilitySet::of_extensions(&named));
         offers
     }
 
@@ -42,9 +44,14 @@ impl Offers {
         self.logs
     }
 
+    /// Its extensions, of those that are carried.
+    pub(crate) fn extensions(self) -> CapabilitySet {
+        self.extensions
+    }
+
     /// Every list, none of them announced.
     pub(crate) fn all() -> Self {
-        Self { lists: u8::MAX, announced: 0, logs: false }
+        Self { lists: u8::MAX, announced: 0, logs: false, extensions: CapabilitySet::NONE }
     }
 
     pub(crate) fn has(self, kind: ListKind) -> bool {
@@ -86,6 +93,18 @@ mod tests {
         assert_eq!(lists, [ListKind::Tools, ListKind::Resources, ListKind::ResourceTemplates]);
         assert_eq!(announced, [ListKind::Tools]);
         assert_eq!(read(r#"{"capabilities":{"logging":{}}}"#), (vec![], vec![]));
+    }
+
+    #[test]
+    fn extensions_are_read_as_far_as_they_are_carried() {
+        let read = |text: &str| Offers::read(&RawObject::parse(text).unwrap()).extensions();
+        let both = r#"{"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{},"x":{},"io.modelcontextprotocol/ui":{"a":1}}}}"#;
+        assert_eq!(read(both), CapabilitySet::TASKS.union(CapabilitySet::APPS));
+        assert_eq!(read(r#"{"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{},"x":{}}}}"#), CapabilitySet::TASKS);
+        for none in ["{}", r#"{"capabilities":{"tools":{}}}"#, r#"{"capabilities":{"extensions":{"io.modelcontextprotocol/tasks":null}}}"#]
+        {
+            assert_eq!(read(none), CapabilitySet::NONE, "{none}");
+        }
     }
 
     #[test]

@@ -137,7 +137,9 @@ impl Backend {
             Ok(Event::Result(result)) if verdict == Verdict::Yes => {
                 let result = std::str::from_utf8(&result).ok().and_then(|text| RawObject::parse(text).ok());
                 let result = result.ok_or_else(|| fail(ErrorKind::Malformed("the result is not an object".into())))?;
-                Ok(Discovered { offers: Offers::read(&result), instructions: instructions(&result) })
+                let offers = Offers::read(&result);
+                self.learn_extensions(Era::Modern, offers.extensions());
+                Ok(Discovered { offers, instructions: instructions(&result) })
             }
             // It speaks modern and does not say what it has: then it may have everything.
             Ok(_) if verdict == Verdict::Yes => Ok(Discovered { offers: Offers::all(), instructions: None }),

@@ -1,5 +1,6 @@
 //! Client capabilities as a small set, so that they can be a cache key, fit into a session id and be written canonically.
 
+use crate::frame::RawObject;
 use serde_json::Value;
 
 /// The client capabilities that vmcp knows how to relay.
@@ -113,6 +114,24 @@ impl CapabilitySet {
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The extensions among the keys of an `extensions` object that vmcp carries, whatever their settings.
+    #[must_use]
+    pub fn of_extensions(extensions: &RawObject<'_>) -> Self {
+        let bit = |name: &str, bit: u16| if extensions.get(name).is_some_and(|settings| settings.starts_with('{')) { bit } else { 0 };
+        Self(bit(TASKS_EXTENSION, TASKS) | bit(APPS_EXTENSION, APPS))
+    }
+
+    /// The names of the extensions in it.
+    pub fn extensions(self) -> impl Iterator<Item = &'static str> {
+        [(TASKS, TASKS_EXTENSION), (APPS, APPS_EXTENSION)].into_iter().filter(move |(bit, _)| self.0 & bit != 0).map(|(_, name)| name)
     }
 
     /// What can be declared to servers of revisions before 2026-07-28: those have no such tasks, and are told of MCP Apps by

@@ -128,7 +128,9 @@ impl Backend {
             Some(Link { pipe, switch }) => (Some(pipe), switch),
             None => (None, Switch::new(holder, self.scope_of(audience), false)),
         };
-        let opened = Opened { id, revision, offers: Offers::read(&result), instructions, switch, pipe };
+        let offers = Offers::read(&result);
+        self.learn_extensions(Era::Legacy, offers.extensions());
+        let opened = Opened { id, revision, offers, instructions, switch, pipe };
         let session = Session::new(opened, self.open_sessions());
         let told = tokio::time::timeout(limit, self.tell(audience, &session, notification("notifications/initialized", None).into())).await;
         let failed = match told {

@@ -40,9 +40,6 @@ impl ServerFacts {
 /// How long `server/discover` may be kept: it only changes with the configuration and the backends' instructions.
 const DISCOVER_TTL_MS: u64 = 60_000;
 
-/// The extensions that are carried where a backend has them (2026-07-28, basic/index): Tasks (SEP-2663) and MCP Apps (SEP-1865).
-const EXTENSIONS: [&str; 2] = ["io.modelcontextprotocol/tasks", "io.modelcontextprotocol/ui"];
-
 /// What `initialize` settled.
 pub(crate) struct Initialized {
     pub(crate) revision: Revision,
@@ -59,7 +56,7 @@ impl Snapshot {
         let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
         let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
         let revision = negotiate(&requested, oldest);
-        let mut result = InitializeResult::new(offered(Era::Legacy));
+        let mut result = InitializeResult::new(offered(self.extensions(Era::Legacy)));
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
         result.instructions = self.instructions(Era::Legacy);
@@ -69,7 +66,7 @@ impl Snapshot {
     /// Answers `server/discover`.
     pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
-        let mut result = DiscoverResult::new(versions, offered(Era::Modern));
+        let mut result = DiscoverResult::new(versions, offered(self.extensions(Era::Modern)));
         result.instructions = self.instructions(Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
         result.cache_scope = CacheScope::Public;
@@ -100,14 +97,26 @@ impl Snapshot {
         Ok(result.into())
     }
 
+    /// The extensions of the backends behind this endpoint, of those that are carried: Tasks (SEP-2663) and MCP Apps (SEP-1865). A modern
+    /// client hears of them once (2026-07-28, basic/index), so a backend that has not been asked yet may have either.
+    fn extensions(&self, era: Era) -> CapabilitySet {
+        let either = CapabilitySet::TASKS.union(CapabilitySet::APPS);
+        let all = self.shown().fold(CapabilitySet::NONE, |all, backend| {
+            let unasked = if era == Era::Modern { either } else { CapabilitySet::NONE };
+            let pages = if self.views.has_pages(backend, era) { CapabilitySet::APPS } else { CapabilitySet::NONE };
+            all.union(backend.extensions(era).unwrap_or(unasked)).union(pages)
+        });
+        if era == Era::Legacy { all.legacy() } else { all }
+    }
+
     fn instructions(&self, era: Era) -> Option<String> {
         let backends = self.views.instructions(era, self.lens);
         merge_instructions(self.facts.instructions.as_deref(), backends.iter().map(|(name, text)| (&**name, &**text)))
     }
 }
 
-/// The fixed set of what vmcp implements in an era, whatever the backends have.
-fn offered(era: Era) -> ServerCapabilities {
+/// What vmcp implements, whatever the backends have, and these extensions of theirs.
+fn offered(extensions: CapabilitySet) -> ServerCapabilities {
     let mut offered = ServerCapabilities::builder()
         .enable_tools()
         .enable_tool_list_changed()
@@ -119,9 +128,8 @@ fn offered(era: Era) -> ServerCapabilities {
         .enable_completions()
         .build();
     offered.logging = Some(JsonObject::new());
-    if era == Era::Modern {
-        let extensions = EXTENSIONS.into_iter().map(|name| (name.to_owned(), JsonObject::new()));
-        offered.extensions = Some(extensions.collect());
+    if extensions.extensions().next().is_some() {
+        offered.extensions = Some(extensions.extensions().map(|name| (name.to_owned(), JsonObject::new())).collect());
     }
     offered
 }

@@ -248,13 +248,23 @@ impl Views {
         }
     }
 
+    /// Whether a backend that lists the same for everybody has a tool with a page of MCP Apps (SEP-1865), as far as is known now: many servers
+    /// that have one say so nowhere else.
+    pub(crate) fn has_pages(&self, backend: &Backend, era: Era) -> bool {
+        self.shared_list(backend, era).is_some_and(|list| list.has_pages())
+    }
+
+    fn shared_list(&self, backend: &Backend, era: Era) -> Option<Arc<BackendList>> {
+        let era = backend.known_era(era).unwrap_or(era);
+        let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
+        let list = |key: &ListKey| self.lists.known(key)?.list();
+        list(&key).or_else(|| list(&key.in_era(era.other())))
+    }
+
     /// The instructions of the backends that say the same to everybody, or of one alone, as far as they are known now.
     pub(crate) fn instructions(&self, era: Era, lens: Option<usize>) -> Vec<(Arc<str>, Arc<str>)> {
         let known = |backend: &Arc<Backend>| {
-            let era = backend.known_era(era).unwrap_or(era);
-            let key = ListKey { backend: backend.index(), era, capabilities: CapabilitySet::NONE, scope: ViewScope::Shared };
-            let list = |key: &ListKey| self.lists.known(key)?.list();
-            let text = Arc::clone(list(&key).or_else(|| list(&key.in_era(era.other())))?.instructions()?);
+            let text = Arc::clone(self.shared_list(backend, era)?.instructions()?);
             Some((Arc::clone(backend.name()), text))
         };
         self.backends.iter().filter(|backend| lens.is_none_or(|only| only == backend.index())).filter_map(known).collect()

@@ -144,6 +144,12 @@ impl BackendList {
         self.instructions.as_ref()
     }
 
+    /// Whether a tool has a page that shows its results (SEP-1865, MCP Apps).
+    #[must_use]
+    pub fn has_pages(&self) -> bool {
+        self.list(ListKind::Tools).items.iter().any(|item| item.tool().is_some_and(|tool| tool.page.is_some()))
+    }
+
     /// The items that were left out.
     #[must_use]
     pub fn rejected(&self) -> &[Rejected] {
