@@ -311,6 +311,28 @@ async fn a_subscription_is_acknowledged_told_and_ended_by_a_cancel_or_with_its_r
 }
 
 #[tokio::test]
+async fn one_client_has_64_subscriptions_and_another_one_where_it_cancels_one() -> Result<()> {
+    let (_fixture, mut piped) = scene(Era::Modern).await?;
+    let wanted = || json!({ "notifications": { "toolsListChanged": true } });
+    for id in 0..64 {
+        piped.modern(id, "subscriptions/listen", wanted()).await?;
+        piped.said("notifications/subscriptions/acknowledged").await?;
+    }
+    piped.modern("more", "subscriptions/listen", wanted()).await?;
+    let refused = piped.answer("more").await?;
+    assert!(refused["error"]["message"].as_str().context("no error")?.contains("cancel one"), "{refused}");
+    piped.notify("notifications/cancelled", json!({ "requestId": 7 })).await?;
+    eventually("the place of the one that was cancelled is free", async || {
+        piped.modern("again", "subscriptions/listen", wanted()).await.is_ok()
+            && piped
+                .until(|message| message["id"] == "again" || message["method"] == "notifications/subscriptions/acknowledged")
+                .await
+                .is_ok_and(|message| message["id"].is_null())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_subscription_to_a_resource_is_told_of_it_until_it_is_cancelled() -> Result<()> {
     for backend in Era::BOTH {
         let (fixture, mut piped) = scene(backend).await?;

@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ use vmcp_core::frame::{FrameError, Message, Request, response_head};
 
 /// How many messages wait for a client that reads slowly; then whoever has another one waits.
 const QUEUE: usize = 8;
+/// How many subscriptions a client has at once. Over HTTP each costs it a connection, here it costs nothing but what it takes upstream.
+const SUBSCRIPTIONS: usize = 64;
 
 /// A client at the other end of a pipe.
 pub(crate) struct Peer {
@@ -43,6 +45,8 @@ pub(crate) struct Peer {
     /// Carries what belongs to no request, and questions.
     pub(super) stream: Mutex<Option<Arc<EventStream>>>,
     running: Arc<Running>,
+    /// Places for subscriptions.
+    listening: Semaphore,
     /// No message comes from the client any more.
     silent: CancellationToken,
 }
@@ -58,6 +62,7 @@ impl Peer {
             begun: OnceLock::new(),
             stream: Mutex::default(),
             running: Arc::default(),
+            listening: Semaphore::new(SUBSCRIPTIONS),
             silent: CancellationToken::new(),
         };
         (Arc::new(peer), messages)
@@ -221,6 +226,12 @@ impl Peer {
     /// Tells of changes until the subscription is cancelled or ends. An end in order is the request's result, among the messages.
     async fn listen(&self, incoming: &Incoming, request: &Request<'_>, in_flight: InFlight) -> Result<(), Failure> {
         let journal = Journal::begin(&request.method);
+        let Ok(_place) = self.listening.try_acquire() else {
+            let many = format!("this client has {SUBSCRIPTIONS} subscriptions; put more into one, or cancel one that is not needed");
+            let refused = Err(Failure::busy(&many));
+            journal.end(&refused);
+            return refused;
+        };
         let opened = match modern::check(incoming, request) {
             Ok((params, capabilities)) => listen::open(incoming, request.id.raw(), params, capabilities).await,
             Err(failure) => Err(failure),
