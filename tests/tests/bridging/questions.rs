@@ -268,6 +268,22 @@ async fn a_modern_server_is_asked_again_without_a_state_where_it_gave_none_and_n
 }
 
 #[tokio::test]
+async fn a_tool_that_changes_while_its_caller_is_asked_is_listed_anew_and_given_the_answers_again() -> Result<()> {
+    for caller in Era::BOTH {
+        let (fixture, vmcp) = scene(Era::Modern, json!({}), json!({})).await?;
+        let mut client = vmcp.client_of(caller).capabilities(EVERYTHING).connect().await?;
+        client.tools().await?;
+        let listed = fixture.requests_of("tools/list").len();
+        let played = play(&mut client, &asking(&[FORM], r#","changed":true"#), 1, async |question| fitting(question)).await?;
+        assert_eq!(played.answers().as_array().map(Vec::len), Some(1), "{caller:?}: {}", played.message);
+        assert_eq!((fixture.calls().len(), played.asked.len()), (3, 1), "{caller:?}: its client is not asked again");
+        assert!(fixture.requests_of("tools/list").len() > listed, "{caller:?}");
+        assert_eq!(fixture.violations(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn answers_may_come_in_one_batch_where_the_clients_revision_has_them() -> Result<()> {
     for backend in Era::BOTH {
         let (fixture, vmcp) = scene(backend, json!({}), json!({})).await?;

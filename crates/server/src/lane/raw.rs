@@ -78,7 +78,7 @@ impl Snapshot {
                         return match (traits.kind, caller.era) {
                             (ResultKind::InputRequired, Era::Legacy) if era == Era::Modern => {
                                 drop(exchange);
-                                Box::pin(way.rounds(result, requester, self.max_duration(route.backend))).await
+                                Box::pin(way.rounds(self, result, requester)).await
                             }
                             (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
                             (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, result),
@@ -123,6 +123,22 @@ impl Snapshot {
                 }
             }
         }
+    }
+
+    /// The way of a request anew, after its backend said that the tool is another one now (-32020): its list is fetched anew, and nothing was
+    /// run.
+    pub(super) async fn reroute(&self, way: &Way<'_>) -> Result<(Route, Option<String>), Failure> {
+        tracing::trace!(backend = &**way.backend.name(), "the tool has changed; its list is fetched anew and the call repeated");
+        let viewer = way.caller.viewer();
+        let key = self.key(&viewer);
+        self.views.renew(&viewer, &key, way.route.backend).await;
+        let route = self.route(&viewer, &key, way.subject, way.name).await?;
+        if route.backend != way.route.backend {
+            return Err(Failure::unknown("tool", way.name));
+        }
+        check_unambiguous(way.params, &route.param_headers)?;
+        let renamed = route.original.as_deref().and_then(|original| way.carried.renamed(way.params, original));
+        Ok((route, renamed))
     }
 
     /// Whose this is, and what it is called there.

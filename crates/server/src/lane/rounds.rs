@@ -5,9 +5,12 @@ use super::{
     Caller, Requester, Unanswered, bridge,
     input::{RESPONSES, Required, STATE},
     question::{for_legacy, mode},
-    way::{Way, ahead},
+    way::{Route, Way, ahead},
 };
-use crate::failure::{Failure, code};
+use crate::{
+    failure::{Failure, code},
+    gateway::Snapshot,
+};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use std::time::Duration;
@@ -24,16 +27,23 @@ const MAX_ROUNDS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Way<'_> {
-    /// Goes on with a call whose first answer asks for input, for at most `limit` in all.
-    pub(super) async fn rounds(&self, first: Bytes, requester: &impl Requester, limit: Duration) -> Result<Bytes, Failure> {
+    /// Goes on with a call whose first answer asks for input, for as long as a call at this backend may take.
+    pub(super) async fn rounds(&self, snapshot: &Snapshot, first: Bytes, requester: &impl Requester) -> Result<Bytes, Failure> {
+        let limit = snapshot.max_duration(self.route.backend);
         let too_long = |_| {
             let name = self.backend.name();
             Failure::new(code::INTERNAL, &format!("backend `{name}`: the call and what was asked during it took longer than {limit:?}"))
         };
-        timeout_at(Instant::now() + limit, self.all_rounds(first, requester)).await.map_err(too_long)?
+        timeout_at(Instant::now() + limit, self.all_rounds(snapshot, first, requester)).await.map_err(too_long)?
     }
 
-    async fn all_rounds(&self, mut result: Bytes, requester: &impl Requester) -> Result<Bytes, Failure> {
+    /// This way, or the one that it has been since.
+    fn anew<'a>(&'a self, since: Option<&'a (Route, Option<String>)>) -> Way<'a> {
+        since.map_or(*self, |(route, renamed)| Way { route, renamed: renamed.as_deref(), ..*self })
+    }
+
+    async fn all_rounds(&self, snapshot: &Snapshot, mut result: Bytes, requester: &impl Requester) -> Result<Bytes, Failure> {
+        let mut renewed = None;
         for _ in 0..MAX_ROUNDS {
             let text = std::str::from_utf8(&result).unwrap_or_default();
             let required = Required::read(text)?;
@@ -46,7 +56,7 @@ impl Way<'_> {
             };
             changes.extend(responses.as_deref().map(|responses| Edit::Set(RESPONSES, responses)));
             changes.extend(required.state.map(|state| Edit::Set(STATE, state)));
-            let mut exchange = self.send(&changes).await?;
+            let mut exchange = self.anew(renewed.as_ref()).send(&changes).await?;
             result = loop {
                 match exchange.next().await.map_err(|error| Failure::backend(&error))? {
                     Event::Result(result)
@@ -56,6 +66,11 @@ impl Way<'_> {
                     }
                     Event::Result(result) => {
                         return bridge::result(self.carried, self.caller.era, exchange.era(), exchange.result_traits(), result);
+                    }
+                    Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && renewed.is_none() => {
+                        drop(exchange);
+                        let anew = renewed.insert(snapshot.reroute(self).await?);
+                        exchange = self.anew(Some(anew)).send(&changes).await?;
                     }
                     Event::Error { code, object } => return self.error(code, object, exchange.era()),
                     Event::Notification { method, params } => {
