@@ -40,6 +40,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(50);
 const DRAIN_BYTES: usize = 64 * 1024;
 /// How long to wait before taking a stream up again where the server does not say.
 const RETRY: Duration = Duration::from_secs(1);
+/// The shortest pause, whatever a server asks for: one that ends each stream at once would have connections opened as fast as it likes.
+const SHORTEST_RETRY: Duration = Duration::from_millis(50);
 
 /// Two queues: however much of the rest one caller causes, another one's answers do not wait behind it.
 pub(crate) struct Errands {
@@ -336,7 +338,7 @@ impl Backend {
     ) -> Pin<Box<dyn Future<Output = Result<Reply, ErrorKind>> + Send>> {
         let (backend, session) = (Arc::clone(self), Arc::clone(session));
         Box::pin(async move {
-            sleep(retry.unwrap_or(RETRY)).await;
+            sleep(retry.unwrap_or(RETRY).max(SHORTEST_RETRY)).await;
             backend.listen(Audience::from(caller.as_ref()), &session, Some(&last_event_id)).await
         })
     }

@@ -293,7 +293,9 @@ async fn a_legacy_stream_that_breaks_off_goes_on_where_it_was() {
     .await;
     let under = Setup::new().keyed().at(&server);
     let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
+    let begun = std::time::Instant::now();
     assert_eq!(text(under.call(Era::Legacy, &caller, Some(&sessions)).await), r#"{"late":1}"#);
+    assert!(begun.elapsed() >= Duration::from_millis(150), "three pauses of a millisecond are too short for connections");
     let gets: Vec<_> = server.seen().into_iter().filter(|seen| seen.method == "GET").collect();
     let ids: Vec<_> = gets.iter().map(|seen| seen.header("last-event-id").unwrap()).collect();
     assert_eq!(ids, ["7", "7", "8"]);
