@@ -5,6 +5,7 @@ use serde_json::json;
 use vmcp_tests::{
     Era,
     client::{Client, Rpc},
+    eventually,
     fixture::{Fixture, Items, Spec},
     process::Vmcp,
 };
@@ -52,6 +53,77 @@ async fn each_tool_opens_the_page_of_its_own_backend() -> Result<()> {
         let read = fixture.requests_of("resources/read");
         assert!(read.len() == 2 && read.iter().all(|read| read.json()["params"]["uri"] == "ui://show"), "each knows its own URI");
         assert!(fixture.violations().is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_a_page_is_told_under_the_uri_that_the_client_follows() -> Result<()> {
+    let ([a, b], vmcp) = scene().await?;
+    let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
+    let uris = [page(&mut client, "a_show").await?, page(&mut client, "b_show").await?];
+    assert_ne!(uris[0], uris[1], "one of them is not its backend's own");
+    client.call("a_echo", "{}").await?.result()?;
+    let mut stream = client.listen().await?;
+    eventually("the gateway listens for the client", async || a.declared_streams() == 1).await?;
+    for (fixture, uri) in [(&a, &uris[0]), (&b, &uris[1])] {
+        client.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await?.result()?;
+        for part in ["", "#top"] {
+            fixture.part_updated("ui://show", &format!("ui://show{part}"));
+            let note = stream.next().await?.context("the stream ended")?.json();
+            assert_eq!(note["method"], "notifications/resources/updated", "{note}");
+            assert_eq!(note["params"], json!({ "uri": format!("{uri}{part}") }), "and nothing of the gateway's own subscription");
+        }
+    }
+    // At the endpoint of one backend alone the same page has another name.
+    let mut alone = vmcp.client_of(Era::Legacy).path("/mcp/b").connect().await?;
+    alone.list("resources/list").await?;
+    let mut elsewhere = alone.listen().await?;
+    alone.send(&Rpc::new("resources/subscribe", r#""uri":"ui://show""#)).await?.result()?;
+    b.updated("ui://show");
+    assert_eq!(elsewhere.next().await?.context("the stream ended")?.json()["params"]["uri"], "ui://show");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_for_which_something_is_asked_or_that_is_gone_has_the_uri_that_was_read() -> Result<()> {
+    const ASKING: &str = r#"{"name":"show","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://show/ask"}}}"#;
+    const ASKED_FOR: &str = r#"{"uri":"ui://show/ask","name":"page"}"#;
+    let mut fixtures = Vec::new();
+    for name in ["a", "b"] {
+        let fixture = Fixture::start(Spec::modern(name).interactive()).await?;
+        fixture.change(|items: &mut Items| {
+            items.tools.push(ASKING.to_owned());
+            items.resources.push(ASKED_FOR.to_owned());
+        });
+        fixtures.push(fixture);
+    }
+    let backends = json!([fixtures[0].entry(json!({})), fixtures[1].entry(json!({}))]);
+    let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": backends })).await?;
+    let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
+    let uris = [page(&mut client, "a_show").await?, page(&mut client, "b_show").await?];
+    assert_ne!(uris[0], uris[1], "one of them is not its backend's own");
+    for uri in &uris {
+        let mut call = client.sibling().await?;
+        call.start(&Rpc::read(uri)).await?;
+        let mut buffer = Vec::new();
+        let asked = call.conn.event(&mut buffer).await?.context("no question")?.json();
+        assert_eq!(asked["method"], "roots/list", "{asked}");
+        let answer = client.caller.answer(&asked["id"], r#""result":{"roots":[]}"#);
+        assert_eq!(client.conn.exchange(&answer).await?.status(), 202);
+        let read = call.conn.event(&mut buffer).await?.context("no result")?.json();
+        assert_eq!(read["result"]["contents"][0]["uri"], json!(uri), "{read}");
+    }
+    for fixture in &fixtures {
+        fixture.change(|items: &mut Items| items.resources.retain(|resource| resource != ASKED_FOR));
+    }
+    for era in Era::BOTH {
+        let mut client = vmcp.client(era).await?;
+        for uri in &uris {
+            let error = client.send(&Rpc::read(uri)).await?.error()?;
+            assert_eq!(error.code, if era == Era::Legacy { -32002 } else { -32602 }, "{}", error.message);
+            assert_eq!(error.data, Some(json!({ "uri": uri }).to_string()), "{era:?}");
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! caller's stream, several at once, and the answers go back.
 
 use super::{
-    Caller, Given, Requester, Unanswered, bridge,
+    Caller, Given, Requester, Unanswered,
     question::{for_legacy, mode},
     running::Running,
     way::{Way, ahead},
@@ -50,7 +50,7 @@ impl Way<'_> {
                         }
                     }
                     Event::Result(result) => {
-                        return bridge::result(self.carried, self.caller.era, exchange.era(), exchange.result_traits(), result);
+                        return self.result(exchange.era(), exchange.result_traits(), result);
                     }
                     Event::Error { code, object } => return self.error(code, object, exchange.era()),
                 },

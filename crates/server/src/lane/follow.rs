@@ -1,6 +1,6 @@
 //! Hearing of changes of single resources.
 
-use super::{Caller, carried::Subject};
+use super::{Caller, carried::Subject, pages::error_under_our_uri};
 use crate::{failure::Failure, gateway::Snapshot};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
@@ -23,13 +23,16 @@ pub(crate) struct Owned {
 
 impl Snapshot {
     /// Begins or ends to hear of a resource at the backend that owns it, through `sessions`.
-    pub(crate) async fn subscribe(&self, caller: &Caller, sessions: &Arc<CallerSessions>, uri: &str, on: bool) -> Result<(), Failure> {
-        let Owned { backend, theirs, .. } = self.owner(caller, uri).await?;
-        let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: &theirs, on };
+    pub(crate) async fn subscribe(&self, caller: &Caller, sessions: &Arc<CallerSessions>, owned: &Owned, on: bool) -> Result<(), Failure> {
+        let Owned { backend, theirs, ours } = owned;
+        let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on };
         match backend.subscribe(subscription).await.map_err(|error| Failure::backend(&error))? {
             Subscribed::Done => Ok(()),
-            Subscribed::Unheard => Err(Failure::unknown_resource(uri, caller.era)),
-            Subscribed::Refused { code, object } => Err(Failure::passed(code, object, caller.era, Era::Legacy, Some(uri))),
+            Subscribed::Unheard => Err(Failure::unknown_resource(ours, caller.era)),
+            Subscribed::Refused { code, object } => {
+                let object = error_under_our_uri(object, theirs, ours);
+                Err(Failure::passed(code, object, caller.era, Era::Legacy, Some(ours)))
+            }
         }
     }
 

@@ -3,10 +3,8 @@
 use super::{
     Caller, Journal, Requester,
     asking::Ask,
-    bridge,
     carried::{Carried, Subject},
     input::{Brought, RESPONSES},
-    pages::under_our_uri,
     unambiguous::check_unambiguous,
     way::{Route, Way, ahead},
 };
@@ -82,13 +80,7 @@ impl Snapshot {
                             }
                             (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
                             (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, result),
-                            _ => {
-                                let result = bridge::result(carried, caller.era, era, traits, result)?;
-                                Ok(match &route.original {
-                                    Some(theirs) if carried == Carried::ResourcesRead => under_our_uri(result, theirs, &name),
-                                    _ => result,
-                                })
-                            }
+                            _ => way.result(era, traits, result),
                         };
                     }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {

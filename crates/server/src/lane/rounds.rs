@@ -2,7 +2,7 @@
 //! the call's stream, and the same request goes to the backend again with the answers.
 
 use super::{
-    Caller, Requester, Unanswered, bridge,
+    Caller, Requester, Unanswered,
     input::{RESPONSES, Required, STATE},
     question::{for_legacy, mode},
     way::{Route, Way, ahead},
@@ -65,7 +65,7 @@ impl Way<'_> {
                         break result;
                     }
                     Event::Result(result) => {
-                        return bridge::result(self.carried, self.caller.era, exchange.era(), exchange.result_traits(), result);
+                        return self.result(exchange.era(), exchange.result_traits(), result);
                     }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && renewed.is_none() => {
                         drop(exchange);

@@ -1,9 +1,10 @@
 //! A request on its way: where it goes, and what of it is another one there.
 
 use super::{
-    Caller,
+    Caller, bridge,
     carried::{Carried, Subject},
     input::{MAX, Required, required},
+    pages::{error_under_our_uri, under_our_uri},
     question::mode,
 };
 use crate::failure::{Failure, code};
@@ -14,7 +15,7 @@ use vmcp_backend::{Backend, Call, Exchange};
 use vmcp_core::{
     CapabilitySet, Era, LoggingLevel,
     catalogue::ParamHeader,
-    frame::{Edit, RawObject, elements, notification},
+    frame::{Edit, RawObject, ResultTraits, elements, notification},
 };
 
 /// Where a request goes.
@@ -84,8 +85,17 @@ impl Way<'_> {
         Ok(result)
     }
 
+    /// The backend's result as the caller wants it: of the caller's era, and of a resource under the caller's own URI.
+    pub(super) fn result(&self, backend: Era, traits: ResultTraits, result: Bytes) -> Result<Bytes, Failure> {
+        let result = bridge::result(self.carried, self.caller.era, backend, traits, result)?;
+        Ok(match &self.route.original {
+            Some(theirs) if self.carried == Carried::ResourcesRead => under_our_uri(result, theirs, self.name),
+            _ => result,
+        })
+    }
+
     /// What the caller is told of the backend's own error.
-    pub(super) fn error(&self, code: i64, object: Bytes, backend: Era) -> Result<Bytes, Failure> {
+    pub(super) fn error(&self, code: i64, mut object: Bytes, backend: Era) -> Result<Bytes, Failure> {
         if self.carried == Carried::Complete && code == code::METHOD_NOT_FOUND {
             // Whether there are completions is one word for all backends; one that has none knows of no completion.
             return Ok(Bytes::from_static(match self.caller.era {
@@ -102,6 +112,9 @@ impl Way<'_> {
             return Ok(required);
         }
         let uri = (self.subject == Subject::Resource).then_some(self.name);
+        if let (Some(ours), Some(theirs)) = (uri, &self.route.original) {
+            object = error_under_our_uri(object, theirs, ours);
+        }
         Err(Failure::passed(code, object, self.caller.era, backend, uri))
     }
 }

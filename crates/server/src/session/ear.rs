@@ -18,7 +18,7 @@ const STREAM_WAIT: Duration = Duration::from_secs(30);
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
 
 impl Ear for ClientSession {
-    fn notified(&self, _backend: usize, method: &str, params: Bytes) {
+    fn notified(&self, backend: usize, method: &str, params: Bytes) {
         let Ok(text) = std::str::from_utf8(&params) else { return };
         let is_for_client = match method {
             "notifications/message" => self.wants(text),
@@ -29,7 +29,8 @@ impl Ear for ClientSession {
             _ => true,
         };
         if is_for_client {
-            self.leave(&notification(method, Some(text)).into());
+            let renamed = (method == "notifications/resources/updated").then(|| self.updated(backend, text)).flatten();
+            self.leave(&notification(method, Some(renamed.as_deref().unwrap_or(text))).into());
         }
     }
 

@@ -1,32 +1,52 @@
-//! The resources that a client wants to hear of, for backends that were configured anew meanwhile.
+//! The resources that a client wants to hear of: whose they are and what they are called there, and for backends that were configured
+//! anew meanwhile.
 
 use super::{client::ClientSession, locked};
+use crate::lane::Owned;
+use std::sync::Arc;
+use vmcp_core::frame::{Edit, RawObject, json_string};
 
-/// How many are remembered. What is beyond that is heard of until the configuration changes.
+/// How many are remembered. What is beyond that is heard of until the configuration changes, under the backend's URI.
 const MAX_FOLLOWED: usize = 1024;
+/// What a modern backend says in `_meta`; a session knows no subscriptions by id (2026-07-28, basic/patterns/subscriptions).
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// What a client follows, and under which configuration the backends were told.
 #[derive(Default)]
 pub(super) struct Followed {
     generation: u64,
-    uris: Vec<Box<str>>,
+    resources: Vec<Resource>,
+}
+
+struct Resource {
+    /// The client's URI.
+    ours: Box<str>,
+    /// The place of the backend that has it, and its URI there.
+    backend: usize,
+    theirs: Arc<str>,
 }
 
 impl ClientSession {
     /// Remembers that the client follows a resource, or no longer. `generation` counts configurations.
-    pub(crate) fn follow(&self, uri: &str, on: bool, generation: u64) {
+    pub(crate) fn follow(&self, owned: &Owned, on: bool, generation: u64) {
         let mut followed = locked(&self.followed);
-        let Followed { generation: known, uris } = &mut **followed.get_or_insert_default();
-        uris.retain(|other| **other != *uri);
-        if on && uris.len() < MAX_FOLLOWED {
-            if uris.is_empty() {
+        let Followed { generation: known, resources } = &mut **followed.get_or_insert_default();
+        resources.retain(|other| *other.ours != *owned.ours);
+        if on && resources.len() < MAX_FOLLOWED {
+            if resources.is_empty() {
                 *known = generation;
             }
-            uris.push(uri.into());
+            let (backend, theirs) = (owned.backend.index(), Arc::clone(&owned.theirs));
+            resources.push(Resource { ours: owned.ours.as_str().into(), backend, theirs });
         }
-        if uris.is_empty() {
+        if resources.is_empty() {
             *followed = None;
         }
+    }
+
+    /// Whether the client follows this resource, by its own URI.
+    pub(crate) fn follows(&self, ours: &str) -> bool {
+        locked(&self.followed).as_ref().is_some_and(|followed| followed.resources.iter().any(|resource| *resource.ours == *ours))
     }
 
     /// What the backends of this configuration have not been told yet. They count as told from now on.
@@ -34,9 +54,43 @@ impl ClientSession {
         match locked(&self.followed).as_deref_mut() {
             Some(followed) if followed.generation != generation => {
                 followed.generation = generation;
-                followed.uris.clone()
+                followed.resources.iter().map(|resource| resource.ours.clone()).collect()
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The params of a backend's `notifications/resources/updated` as this client is told it. `None`: as they are.
+    pub(super) fn updated(&self, backend: usize, params: &str) -> Option<String> {
+        let object = RawObject::parse(params).ok()?;
+        let theirs = object.get_str("uri")?;
+        let ours = {
+            let followed = locked(&self.followed);
+            let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend);
+            own.find_map(|resource| resource.ours_of(&theirs))
+        };
+        let has_id = object.meta().is_some_and(|meta| meta.get(SUBSCRIPTION).is_some());
+        if !has_id && ours.as_ref().is_none_or(|ours| *ours == *theirs) {
+            return None;
+        }
+        let (mut literal, mut meta, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        json_string(ours.as_deref().unwrap_or(&theirs), &mut literal);
+        let mut edits = vec![Edit::Set("uri", std::str::from_utf8(&literal).ok()?)];
+        if let Some(told) = object.meta().filter(|_| has_id) {
+            told.write(&[Edit::Remove(SUBSCRIPTION)], &mut meta);
+            edits.push(if meta == b"{}" { Edit::Remove("_meta") } else { Edit::Set("_meta", std::str::from_utf8(&meta).ok()?) });
+        }
+        object.write(&edits, &mut out);
+        String::from_utf8(out).ok()
+    }
+}
+
+impl Resource {
+    /// The client's URI for this resource or for a part of it: servers may tell of parts (2025-11-25, schema
+    /// `ResourceUpdatedNotification`).
+    fn ours_of(&self, theirs: &str) -> Option<String> {
+        let part = theirs.strip_prefix(&*self.theirs)?;
+        let is_part = part.is_empty() || self.theirs.ends_with('/') || part.starts_with(['/', '?', '#']);
+        is_part.then(|| format!("{}{part}", self.ours))
     }
 }

@@ -23,8 +23,17 @@ async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, 
     let uri = request.params.as_ref().and_then(|params| params.get_str("uri"));
     let uri = uri.ok_or_else(|| Failure::invalid_params("`uri` has to be a string"))?;
     let session = caller.session().ok_or_else(|| Failure::unknown_method(&request.method))?;
-    incoming.snapshot.subscribe(caller, &session.backends, &uri, on).await?;
-    session.follow(&uri, on, incoming.snapshot.generation);
+    let (snapshot, is_new) = (&incoming.snapshot, on && !session.follows(&uri));
+    let owned = snapshot.owner(caller, &uri).await?;
+    if is_new {
+        // Before the backend tells of it for the first time: what it tells is told under the client's URI.
+        session.follow(&owned, true, snapshot.generation);
+    }
+    let told = snapshot.subscribe(caller, &session.backends, &owned, on).await;
+    if told.is_ok() || is_new {
+        session.follow(&owned, on && told.is_ok(), snapshot.generation);
+    }
+    told?;
     Ok(Bytes::from_static(b"{}"))
 }
 
@@ -40,7 +49,14 @@ pub(super) fn subscribe_again(incoming: &Incoming, session: &Use) {
     incoming.inner.tracker.spawn(async move {
         let work = async {
             for uri in uris {
-                if snapshot.subscribe(&caller, &session.backends, &uri, true).await.is_err() {
+                let again = async {
+                    let owned = snapshot.owner(&caller, &uri).await?;
+                    if session.follows(&uri) {
+                        session.follow(&owned, true, snapshot.generation);
+                    }
+                    snapshot.subscribe(&caller, &session.backends, &owned, true).await
+                };
+                if again.await.is_err() {
                     tracing::debug!("a resource that a client follows cannot be followed under the new configuration");
                 }
             }

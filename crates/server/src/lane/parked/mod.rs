@@ -10,7 +10,6 @@ pub(crate) use table::{Bounds, Parking};
 use super::{
     Caller, Requester,
     asking::Ask,
-    bridge,
     input::{can_answer, required},
     question::answer_for_legacy,
     way::{Way, ahead},
@@ -118,7 +117,7 @@ impl Way<'_> {
                     return Ok(result);
                 }
                 Said::Ended(Event::Result(result), traits) => {
-                    return bridge::result(self.carried, Era::Modern, Era::Legacy, traits, result);
+                    return self.result(Era::Legacy, traits, result);
                 }
                 Said::Ended(Event::Error { code, object }, _) => return self.error(code, object, Era::Legacy),
                 Said::Ended(..) => break,
