@@ -1,9 +1,12 @@
 //! HTTP+SSE backends: a stream of events, and an address to post to.
 
-use crate::{Event, HttpTransport, testing::*};
-use std::sync::{Arc, Mutex};
-use tokio::sync::mpsc::UnboundedSender;
-use vmcp_core::{Era, config::ProtocolEra, frame::Message};
+use crate::{CallerSessions, Event, HttpTransport, testing::*};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{sync::mpsc::UnboundedSender, time::timeout};
+use vmcp_core::{CapabilitySet, Era, config::ProtocolEra, frame::Message};
 
 type Streams = Arc<Mutex<Vec<UnboundedSender<String>>>>;
 
@@ -88,6 +91,48 @@ async fn an_address_of_another_origin_is_never_posted_to() {
         let error = under.call(Era::Modern, &under.caller("", &[]), None).await.unwrap_err();
         assert!(error.to_string().contains("no address of its own origin"), "{error}");
         assert_eq!(server.count("initialize"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_keep_up_fails_and_the_pipe_and_the_other_calls_over_it_go_on() {
+    // Too many messages, and too many bytes.
+    for (questions, bytes) in [(300, 0), (4, 9 << 20)] {
+        let streams = Streams::default();
+        let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
+        let mut setup = Setup::new().era(ProtocolEra::Legacy);
+        setup.transport = HttpTransport::Sse;
+        (setup.options.max_response_bytes, setup.options.response_budget) = (16 << 20, 256 << 20);
+        let heard = Arc::clone(&setup.heard);
+        let under = setup.at(&server);
+        let (caller, capabilities) = (under.caller("ann", &[]), CapabilitySet::SAMPLING);
+        let sessions = CallerSessions::new(capabilities, None);
+        let call = |method| crate::Call { method, caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
+        let mut slow = under.backend.call(call("prompts/get")).await.unwrap();
+        server.wait_for("prompts/get").await;
+        let pad = "x".repeat(bytes);
+        for id in 0..questions {
+            say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"sampling/createMessage","params":{{"pad":"{pad}"}}}}"#));
+        }
+        // Behind them: once it is heard, all of them have come, and nobody has read any.
+        say(&streams, r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#);
+        timeout(Duration::from_secs(30), heard.1.notified()).await.expect("the pipe is not read on");
+        assert!(result(under.backend.call(call("tools/call")).await.unwrap().next().await.unwrap()).contains("content"));
+        let (asked, why) = asked_until_it_failed(&mut slow).await;
+        assert!(asked < questions && why.contains("faster than the caller read them"), "{asked}: {why}");
+        assert!(result(under.backend.call(call("tools/call")).await.unwrap().next().await.unwrap()).contains("content"));
+        assert_eq!(server.count("GET"), 1, "it is the same pipe");
+    }
+}
+
+/// How many questions a call was asked before it failed, and why it did.
+async fn asked_until_it_failed(call: &mut crate::Exchange) -> (usize, String) {
+    let mut asked = 0;
+    loop {
+        match call.next().await {
+            Ok(event) => asked += usize::from(matches!(event, Event::Request { .. })),
+            Err(error) => return (asked, error.to_string()),
+        }
     }
 }
 
