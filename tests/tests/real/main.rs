@@ -56,6 +56,13 @@ async fn the_test_server_keeps_all_its_abilities_over_http_with_sse() -> Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_a_url_is_one_of_http_with_sse_is_found_out() -> Result<()> {
+    let server = Server::everything("sse").await?;
+    everything_behind("HTTP with SSE, found out", json!({ "name": "everything", "url": server.at("/sse") })).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn eight_servers_of_a_client_s_file_work_as_it_stands_and_none_is_left() -> Result<()> {
     let _turn = TURN.lock().await;
     let workshop = Workshop::open()?;
