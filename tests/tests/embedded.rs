@@ -1,12 +1,14 @@
 //! The gateway inside another program: without a process of its own, called with and without HTTP, reconfigured while it runs.
 
 mod named;
+mod served;
 
 use anyhow::{Context, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use named::NamedFactory;
 use serde_json::{Value, json, value::to_raw_value};
-use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+use served::serve;
+use std::{borrow::Cow, sync::Arc};
 use vmcp_auth::{Identity, NoSettings};
 use vmcp_core::{
     catalogue::ListKind,
@@ -28,13 +30,6 @@ fn config(backends: &[&Fixture], more: &Value) -> Result<Config> {
     let (Some(config_object), Some(more)) = (config.as_object_mut(), more.as_object()) else { anyhow::bail!("not objects") };
     config_object.extend(more.clone());
     Ok(serde_json::from_value(config)?)
-}
-
-async fn serve(gateway: &Gateway) -> Result<(SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>)> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let gateway = gateway.clone();
-    Ok((addr, tokio::spawn(async move { gateway.serve(listener).await })))
 }
 
 /// Sends each caller's subject as a bearer token.

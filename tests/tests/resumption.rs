@@ -2,10 +2,12 @@
 
 #[path = "named/mod.rs"]
 mod named;
+mod served;
 
 use anyhow::{Context, Result, ensure};
 use named::NamedFactory;
 use serde_json::{Value, json};
+use served::serve;
 use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
@@ -129,12 +131,7 @@ async fn nobody_but_the_principal_who_opened_a_session_can_go_on_with_a_stream_o
     let fixture = Fixture::start(Spec::legacy("b")).await?;
     let config = json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": "named" } });
     let gateway = Gateway::builder(serde_json::from_value(config)?).authenticator(NamedFactory).build()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let serving = tokio::spawn({
-        let gateway = gateway.clone();
-        async move { gateway.serve(listener).await }
-    });
+    let (addr, serving) = serve(&gateway).await?;
     let ann = Client::of(Era::Legacy, addr).header("x-user", "ann").connect().await?;
     let id = lose(&ann).await?.id.context("an event without an id")?;
     fixture.until("the call waits", |f| f.started() == 1).await?;

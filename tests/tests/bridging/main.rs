@@ -5,5 +5,7 @@ mod logs;
 mod named;
 mod player;
 mod questions;
+#[path = "../served/mod.rs"]
+mod served;
 mod urls;
 mod waiting;

@@ -2,6 +2,7 @@
 
 use crate::named::NamedFactory;
 use crate::player::{EVERYTHING, FORM, ROOTS, again, asking, play, scene};
+use crate::served::serve;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -87,12 +88,7 @@ async fn another_principal_cannot_go_on_with_a_call_and_each_has_its_own_share_o
         "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": "named" }, "limits": { "maxRequestsPerSession": 2 },
     });
     let gateway = Gateway::builder(serde_json::from_value(config)?).authenticator(NamedFactory).build()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let serving = tokio::spawn({
-        let gateway = gateway.clone();
-        async move { gateway.serve(listener).await }
-    });
+    let (addr, serving) = serve(&gateway).await?;
     let user = async |name: &str| Client::of(Era::Modern, addr).capabilities(EVERYTHING).header("x-user", name).connect().await;
     let (mut ann, mut bob) = (user("ann").await?, user("bob").await?);
     let rpc = asking(&[FORM], "");
@@ -114,12 +110,7 @@ async fn a_new_configuration_cancels_what_waits_under_the_old_one() -> Result<()
     let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
     let config = || anyhow::Ok(serde_json::from_value(json!({ "backends": [fixture.entry(json!({}))] }))?);
     let gateway = Gateway::builder(config()?).build()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let serving = tokio::spawn({
-        let gateway = gateway.clone();
-        async move { gateway.serve(listener).await }
-    });
+    let (addr, serving) = serve(&gateway).await?;
     let mut client = Client::of(Era::Modern, addr).capabilities(EVERYTHING).connect().await?;
     let rpc = asking(&[FORM], "");
     let result = required(&mut client, &rpc).await?;

@@ -2,6 +2,7 @@
 
 use super::{ends, entry, facts, gateway};
 use crate::named::NamedFactory;
+use crate::served::serve;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vmcp_server::Gateway;
@@ -153,14 +154,7 @@ async fn one_user_has_no_more_processes_than_the_cap_of_each_and_leaves_the_othe
     let entry = entry("b", "legacy", json!({ "maxProcessesPerPrincipal": 2 }));
     let config = serde_json::from_value(json!({ "backends": [entry], "incomingAuth": { "type": "named" } }))?;
     let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let (addr, serving) = (
-        listener.local_addr()?,
-        tokio::spawn({
-            let gateway = gateway.clone();
-            async move { gateway.serve(listener).await }
-        }),
-    );
+    let (addr, serving) = serve(&gateway).await?;
     let user = async |name: &str| Client::of(Era::Legacy, addr).header("x-user", name).connect().await;
     let (mut one, mut two, mut three, mut other) = (user("ann").await?, user("ann").await?, user("ann").await?, user("bob").await?);
     let pids = [facts(&mut one).await?["pid"].take(), facts(&mut two).await?["pid"].take()];

@@ -1,6 +1,7 @@
 //! How processes begin and end.
 
 use super::{ends, entry, facts, gateway, runs};
+use crate::served::serve;
 use anyhow::Result;
 use serde_json::json;
 use vmcp_server::Gateway;
@@ -113,12 +114,7 @@ async fn a_server_that_keeps_ending_is_not_started_for_every_call() -> Result<()
 async fn a_new_configuration_ends_the_processes_of_the_old_one() -> Result<()> {
     let config = || serde_json::from_value(json!({ "backends": [entry("b", "stubborn", json!({}))] }));
     let gateway = Gateway::builder(config()?).build()?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let serving = tokio::spawn({
-        let gateway = gateway.clone();
-        async move { gateway.serve(listener).await }
-    });
+    let (addr, serving) = serve(&gateway).await?;
     let mut client = Client::connect(Era::Legacy, addr).await?;
     let old = facts(&mut client).await?;
     gateway.reload(config()?)?;

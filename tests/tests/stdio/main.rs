@@ -4,6 +4,8 @@ mod callers;
 mod life;
 #[path = "../named/mod.rs"]
 mod named;
+#[path = "../served/mod.rs"]
+mod served;
 mod talk;
 
 use anyhow::Result;
