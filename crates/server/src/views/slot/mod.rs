@@ -32,8 +32,8 @@ struct State {
     changes_listed: u64,
     /// The kinds that it said this of since the last attempt began, a bit for each.
     announced: u8,
-    /// When the last attempt began, under way or not.
-    last_start: Option<Instant>,
+    /// Until when the attempts so far count, each for a [`CHANGE_PAUSE`].
+    counted_until: Option<Instant>,
     /// The kinds that were ever fetched, and those that the last attempt did not bring; a bit for each.
     known: u8,
     lacking: u8,
@@ -69,8 +69,11 @@ pub(super) enum Freshness {
 
 /// Waits between failed attempts grow from one second to this.
 const MAX_BACK_OFF: Duration = Duration::from_secs(30);
-/// A backend that says that its list changed has it fetched at most this often by that alone: some say so whenever they are listed.
+/// A backend that says that its list changed has it fetched at most this often by that alone, in the long run: some say so whenever they
+/// are listed.
 const CHANGE_PAUSE: Duration = Duration::from_secs(1);
+/// So many changes in a row are looked at at once, before pauses begin.
+const CHANGES_AT_ONCE: u32 = 4;
 
 impl Slot {
     pub(super) fn new() -> Arc<Self> {
@@ -126,7 +129,8 @@ impl Slot {
     /// Whether a changed list is due to be fetched without anybody asking for it.
     pub(super) fn change_due(&self) -> bool {
         self.state(|state| {
-            let rested = state.last_start.is_none_or(|start| start.elapsed() >= CHANGE_PAUSE);
+            let ahead = CHANGE_PAUSE * (CHANGES_AT_ONCE - 1);
+            let rested = state.counted_until.is_none_or(|until| until <= Instant::now() + ahead);
             state.fetched.is_some() && state.changes != state.changes_listed && !state.is_dead && rested
         })
     }
@@ -141,8 +145,10 @@ impl Slot {
         let first = !self.refreshing.swap(true, Ordering::AcqRel);
         if first {
             self.state(|state| {
-                state.started = Some(Instant::now());
-                state.last_start = state.started;
+                let now = Instant::now();
+                state.started = Some(now);
+                let counted = state.counted_until.map_or(now, |until| until.max(now)) + CHANGE_PAUSE;
+                state.counted_until = Some(counted.min(now + CHANGE_PAUSE * CHANGES_AT_ONCE));
                 state.changes_at_start = state.changes;
                 state.announced = 0;
             });

@@ -17,10 +17,23 @@ fn a_change_is_news_once_until_somebody_looks_and_is_not_fetched_right_after_a_l
     assert!(slot.mark_changed(None) && !slot.mark_changed(Some(ListKind::Prompts)));
     slot.finish(list(), || {});
     assert_eq!(slot.freshness(Duration::MAX), Freshness::Changed);
-    assert!(!slot.change_due(), "it was fetched just now");
-    slot.state(|state| state.last_start = Instant::now().checked_sub(CHANGE_PAUSE));
-    assert!(slot.change_due());
     assert!(slot.start() && slot.mark_changed(Some(ListKind::Tools)), "somebody looks");
+}
+
+#[test]
+fn a_few_changes_are_fetched_at_once_and_a_stream_of_them_at_a_pace() {
+    let slot = Slot::new();
+    for _ in 0..CHANGES_AT_ONCE {
+        assert!(slot.start());
+        slot.mark_changed(None);
+        slot.finish(Ok(whole(None)), || {});
+    }
+    assert!(!slot.change_due(), "it was fetched often just now");
+    slot.state(|state| state.counted_until = state.counted_until.and_then(|until| until.checked_sub(CHANGE_PAUSE)));
+    assert!(slot.change_due(), "a pause later one more is due");
+    assert!(slot.start() && slot.mark_changed(None));
+    slot.finish(Ok(whole(None)), || {});
+    assert!(!slot.change_due(), "and only one");
 }
 
 #[test]
@@ -52,7 +65,7 @@ fn a_kind_that_fails_is_tried_again_and_holds_up_neither_changes_nor_those_who_w
     assert_eq!(slot.error().as_deref(), Some("no prompts"));
     slot.mark_changed(Some(ListKind::Tools));
     slot.state(|state| {
-        state.last_start = Instant::now().checked_sub(CHANGE_PAUSE);
+        state.counted_until = None;
         state.last_failure = Instant::now().checked_sub(CHANGE_PAUSE);
     });
     assert!(slot.change_due() && slot.retry_due());
@@ -74,7 +87,7 @@ fn a_dead_backends_list_is_due_as_soon_as_it_is_back() {
     }
     slot.mark_changed(None);
     slot.state(|state| {
-        state.last_start = Instant::now().checked_sub(CHANGE_PAUSE);
+        state.counted_until = None;
         state.last_failure = Instant::now().checked_sub(CHANGE_PAUSE);
     });
     assert!(!slot.change_due() && !slot.retry_due(), "nobody asks a dead backend again and again");
