@@ -17,6 +17,7 @@ use crate::{
     process::Programs,
     seldom::Seldom,
     session::{OwnedSessions, SessionPool},
+    watch::Unlistened,
     wire::Wire,
 };
 use arc_swap::ArcSwapOption;
@@ -76,6 +77,7 @@ pub struct Backend {
     pub(crate) churn: Seldom,
     errands: Errands,
     pub(crate) watched: AtomicBool,
+    pub(crate) unlistened: Unlistened,
     /// Counts the handshakes under way.
     opening: TaskTracker,
     /// Ends streams and refuses new requests.
@@ -157,6 +159,7 @@ impl Backend {
             churn: Seldom::new(1, Duration::from_secs(60)),
             errands: Errands::new(),
             watched: AtomicBool::new(false),
+            unlistened: Unlistened::default(),
             opening: TaskTracker::new(),
             stopping: CancellationToken::new(),
             closing,

@@ -15,6 +15,7 @@ impl Backend {
     pub(crate) fn learn(&self, era: Era, speaks: Speaks) {
         if self.eras().learn(era, speaks) {
             tracing::debug!(backend = &**self.name(), %era, ?speaks, "learned about an era");
+            self.unlistened.forget();
             self.learned().notify_waiters();
         }
     }

@@ -79,6 +79,9 @@ impl Backend {
         let too_many = |_| self.error(Phase::Setup, ErrorKind::Overloaded);
         if era == Era::Modern {
             let wish = Wish::Resource(uri.into());
+            if on && self.unlistened.is_known() {
+                return Ok(Subscribed::Unheard);
+            }
             let change = holder.wish(self.id(), wish.clone(), on).map_err(too_many)?;
             // Where nobody listens, the next stream asks for it; nothing is known of it until then.
             let Some(change) = change.filter(|_| on && holder.listens(self.id())) else { return Ok(Subscribed::Done) };

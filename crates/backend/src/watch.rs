@@ -1,8 +1,13 @@
 //! Streams on which backends tell that their lists changed.
 
 mod hearing;
+mod unlistened;
 
-use self::hearing::{Hearing, until_changed};
+pub(crate) use self::unlistened::Unlistened;
+use self::{
+    hearing::{Hearing, until_changed},
+    unlistened::{is_unknown_method, says_unknown_method},
+};
 use crate::{
     Backend, CallerSessions, ErrorKind, Speaks, ViewScope,
     call::Seat,
@@ -57,6 +62,8 @@ pub struct WatchGuard {
 enum End {
     /// There is none to be had now.
     None,
+    /// There is none, or nothing to ask for, unless other things are wanted.
+    Refused,
     /// It failed before it began.
     Failed,
     /// Other things are to be heard of now.
@@ -120,6 +127,15 @@ impl Watch {
                 End::None => {
                     pause = SHORTEST;
                     let _ = timeout(QUIET, learned).await;
+                    continue;
+                }
+                End::Refused => {
+                    pause = SHORTEST;
+                    tokio::select! {
+                        () = learned => {}
+                        () = self.wants_more() => {}
+                        () = sleep(QUIET) => {}
+                    }
                     continue;
                 }
                 End::Changed => continue,
@@ -220,12 +236,11 @@ impl Watch {
             Offers::default()
         };
         if wishes.is_empty() && !offers.announces_any() {
-            let Some(mut changes) = changes else { return End::None };
             // There is nothing to take up for whoever waits for this.
             if let Some(holder) = &holder {
                 holder.take_up(backend.id(), change, Vec::new());
             }
-            return if timeout(QUIET, changes.changed()).await.is_ok_and(|changed| changed.is_ok()) { End::Changed } else { End::None };
+            return End::Refused;
         }
         let announced = |kind, member: &str| if offers.announces(kind) { format!("\"{member}\":true,") } else { String::new() };
         let filter = [
@@ -244,6 +259,10 @@ impl Watch {
         let method = "subscriptions/listen";
         let body = request_body(id, method, &params, &[], meta, false).into();
         let hearing = Hearing::new(backend.id(), holder, wishes, change);
+        if hearing.holder.is_some() && backend.unlistened.is_known() {
+            hearing.refused();
+            return End::Refused;
+        }
         if let Speech::Modern(_, Some(link)) = &speech {
             return self.subscribe_over(link, id, body, &hearing, changes).await;
         }
@@ -260,9 +279,24 @@ impl Watch {
             StatusCode::OK if Content::of(&parts.headers) == Content::Events => {
                 until_changed(self.hear(reply, &hearing), changes, &hearing).await
             }
-            status if status.is_success() || status.is_client_error() => End::None,
+            status if status.is_success() || status.is_client_error() => self.refused(&hearing, says_unknown_method(status, reply).await),
             _ => End::Failed,
         }
+    }
+
+    /// The backend has no stream for what was asked. `ever` is whether it has none for anybody.
+    fn refused(&self, hearing: &Hearing, ever: bool) -> End {
+        if ever {
+            self.backend.unlistened.note();
+        }
+        hearing.refused();
+        End::Refused
+    }
+
+    /// Waits until something is wanted that the backend has not refused. Until then what it refused stays so.
+    async fn wants_more(&self) {
+        let Some(sessions) = &self.sessions else { return std::future::pending().await };
+        sessions.holder().wants_more(self.backend.id()).await;
     }
 
     /// As [`Self::subscribe`], over a pipe.
@@ -279,7 +313,7 @@ impl Watch {
             while let Ok(data) = poll_fn(|cx| inbox.poll(cx)).await {
                 match Message::parse(&data) {
                     Ok(Message::Notification(_)) => self.message(&data, hearing),
-                    Ok(Message::Error(..)) => return End::None,
+                    Ok(Message::Error(_, error)) if !hearing.is_open() => return self.refused(hearing, is_unknown_method(&error)),
                     _ => break,
                 }
             }
@@ -297,7 +331,10 @@ impl Watch {
         let mut events = Events::new(reply, MAX_EVENT, self.backend.budget());
         while let Ok(Some(event)) = events.next().await {
             if event.is_message && !event.data.is_empty() {
-                self.message(&event.data, hearing);
+                match Message::parse(&event.data) {
+                    Ok(Message::Error(_, error)) if !hearing.is_open() => return self.refused(hearing, is_unknown_method(&error)),
+                    _ => self.message(&event.data, hearing),
+                }
             }
         }
         End::Ended(start)

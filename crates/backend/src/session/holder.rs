@@ -155,6 +155,21 @@ impl Holder {
         self.listened.lock().unwrap_or_else(PoisonError::into_inner).contains(&backend)
     }
 
+    /// Waits until something is wanted of one backend that it has not refused. What else changes meanwhile counts as taken up.
+    pub(crate) async fn wants_more(&self, backend: u64) {
+        let mut changes = self.changes.subscribe();
+        loop {
+            let change = *changes.borrow_and_update();
+            let refused = self.refused(backend);
+            if self.wishes(backend).iter().any(|wish| !refused.contains(wish)) {
+                return;
+            }
+            self.take_up(backend, change, refused);
+            // This holds the other end.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// What one backend has refused to tell of.
     pub(crate) fn refused(&self, backend: u64) -> Vec<Wish> {
         let all = self.taken.borrow();

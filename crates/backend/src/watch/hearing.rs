@@ -42,6 +42,17 @@ impl Hearing {
         self.take_up();
     }
 
+    /// Whether the backend has acknowledged it.
+    pub(super) fn is_open(&self) -> bool {
+        self.refused.get().is_some()
+    }
+
+    /// The backend has refused it all, and acknowledged nothing.
+    pub(super) fn refused(&self) {
+        let _ = self.refused.set(self.wishes.clone());
+        self.take_up();
+    }
+
     fn take_up(&self) {
         if let (Some(holder), Some(refused)) = (&self.holder, self.refused.get()) {
             holder.take_up(self.backend, self.change.load(Ordering::Relaxed), refused.clone());
