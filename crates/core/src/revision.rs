@@ -76,6 +76,17 @@ impl Revision {
         })
     }
 
+    /// Whether a server of this revision may send this notification: `false` for those that other revisions have and this one has not
+    /// (`ServerNotification` of each revision's schema; SEP-2663 for `notifications/tasks`). Nobody knows what extensions say.
+    #[must_use]
+    pub fn has_notification(self, method: &str) -> bool {
+        match method {
+            "notifications/elicitation/complete" | "notifications/tasks/status" => self == Self::V2025_11_25,
+            "notifications/tasks" | "notifications/subscriptions/acknowledged" => self.era() == Era::Modern,
+            _ => true,
+        }
+    }
+
     /// The date that names this revision on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -78,3 +78,21 @@ async fn that_an_elicitation_is_complete_is_told_to_a_client_whose_revision_know
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_a_revision_does_not_know_is_not_told_on_a_calls_own_stream_either() -> Result<()> {
+    let complete = r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e","x":1.0}}"#;
+    let status = r#"{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"t"}}"#;
+    let own = r#"{"jsonrpc":"2.0","method":"notifications/x.example/own","params":{}}"#;
+    let modern = r#"{"jsonrpc":"2.0","method":"notifications/tasks","params":{"taskId":"t"}}"#;
+    let rpc = Rpc::tool("b_log", &format!(r#"{{"notes":[{complete},{status},{modern},{own}]}}"#));
+    for (revision, known) in [("2025-11-25", vec![complete, status, own]), ("2025-06-18", vec![own]), ("2025-03-26", vec![own])] {
+        let (_fixture, vmcp) = scene(Era::Legacy, json!({}), json!({})).await?;
+        let mut client = vmcp.client_of(Era::Legacy).revision(revision).capabilities(URL).connect().await?;
+        let reply = client.send(&rpc).await?;
+        reply.result()?;
+        let known: Vec<Value> = known.into_iter().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        assert_eq!(reply.notes, known, "{revision}");
+    }
+    Ok(())
+}

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use vmcp_auth::Identity;
 use vmcp_backend::{Answer, AskId, Event, Exchange, ProgressTo};
 use vmcp_core::{
-    Era, Revision,
+    Era,
     frame::{RawObject, error_object},
 };
 
@@ -68,8 +68,7 @@ async fn answer(caller: &Caller, ask: Ask, progress: Option<ProgressTo>, request
     if !caller.capabilities.allows(&ask.method, mode(&ask.method, &params).as_deref()) {
         return refused("the client did not declare the capability that this needs");
     }
-    let revision = caller.session().map_or(Revision::LATEST_LEGACY, |session| session.revision);
-    let params = match for_legacy(&ask.method, &params, revision, Era::Legacy) {
+    let params = match for_legacy(&ask.method, &params, caller.revision(), Era::Legacy) {
         Ok(params) => params,
         Err(why) => return refused(&why.to_string()),
     };

@@ -33,7 +33,7 @@ pub(crate) use typed::{ServerFacts, list_kind};
 use crate::{session::ClientSession, views::Viewer};
 use std::sync::Arc;
 use vmcp_auth::Identity;
-use vmcp_core::{CapabilitySet, Era, LoggingLevel};
+use vmcp_core::{CapabilitySet, Era, LoggingLevel, Revision};
 
 /// Who asks, and how: an explicit value from the edge to the backend.
 pub(crate) struct Caller {
@@ -54,5 +54,10 @@ impl Caller {
 
     pub(crate) fn session(&self) -> Option<&Arc<ClientSession>> {
         self.session.as_ref()
+    }
+
+    /// The revision that a legacy caller speaks.
+    pub(crate) fn revision(&self) -> Revision {
+        self.session().map_or(Revision::LATEST_LEGACY, |session| session.revision)
     }
 }

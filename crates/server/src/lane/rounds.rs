@@ -90,7 +90,7 @@ impl Way<'_> {
 
 /// Asks everything at once. The JSON text of `inputResponses`.
 async fn answers(required: &Required<'_>, caller: &Caller, requester: &impl Requester) -> Result<String, Failure> {
-    let revision = caller.session().map_or(vmcp_core::Revision::LATEST_LEGACY, |session| session.revision);
+    let revision = caller.revision();
     let mut questions = Vec::with_capacity(required.asked.len());
     for asked in &required.asked {
         let method = &*asked.method;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use vmcp_auth::Identity;
 use vmcp_backend::{Answer, Asked, Ear};
 use vmcp_core::{
-    LoggingLevel, Revision,
+    LoggingLevel,
     frame::{RawObject, notification},
 };
 
@@ -22,11 +22,9 @@ impl Ear for ClientSession {
         let Ok(text) = std::str::from_utf8(&params) else { return };
         let is_for_client = match method {
             "notifications/message" => self.wants(text),
-            // 2025-11-25, client/elicitation.
-            "notifications/elicitation/complete" => self.revision >= Revision::V2025_11_25,
-            // These belong to requests, and to an era that has no sessions.
-            "notifications/progress" | "notifications/cancelled" | "notifications/tasks" => false,
-            _ => true,
+            // These belong to requests.
+            "notifications/progress" | "notifications/cancelled" => false,
+            _ => self.revision.has_notification(method),
         };
         if is_for_client {
             let renamed = (method == "notifications/resources/updated").then(|| self.updated(backend, text)).flatten();
