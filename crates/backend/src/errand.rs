@@ -1,5 +1,9 @@
 //! Small requests that nobody waits for: in tracked tasks, bounded in number and time.
 
+mod latest;
+
+pub(crate) use latest::Latest;
+
 use crate::{
     Backend, ErrorKind,
     content::Content,
@@ -15,20 +19,17 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     sync::Semaphore,
-    time::{sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use vmcp_auth::Identity;
-use vmcp_core::{
-    LoggingLevel,
-    frame::{json_string, notification, request_text},
-};
+use vmcp_core::frame::{json_string, notification, request_text};
 
 /// How many of one kind run at once at one backend, and how many may wait.
 const AT_ONCE: usize = 16;
@@ -81,25 +82,22 @@ impl Errands {
     }
 }
 
-/// A message that is on its way to a session, until it is sent or given up. One more of its kind would say nothing that this one does not.
-struct Owed(Arc<Session>, fn(&Session) -> &AtomicBool);
-
-impl Owed {
-    /// `None` while there is one.
-    fn new(session: &Arc<Session>, mark: fn(&Session) -> &AtomicBool) -> Option<Self> {
-        (!mark(session).swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(session), mark))
-    }
-}
-
-impl Drop for Owed {
-    fn drop(&mut self) {
-        (self.1)(&self.0).store(false, Ordering::Release);
-    }
-}
-
 impl Backend {
     /// Runs an errand in a tracked task, unless there are too many.
     fn errand<F>(self: &Arc<Self>, kind: Kind, run: impl FnOnce(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        self.enqueue(kind, move |backend| async move {
+            let one = async {
+                let _place = backend.errands().of(kind).places.acquire().await;
+                run(Arc::clone(&backend)).await;
+            };
+            let _ = timeout(LIMIT, one).await;
+        });
+    }
+
+    fn enqueue<F>(self: &Arc<Self>, kind: Kind, work: impl FnOnce(Arc<Self>) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send,
     {
@@ -111,14 +109,8 @@ impl Backend {
         }
         let backend = Arc::clone(self);
         self.shared().spawn(async move {
-            let errands = Arc::clone(&backend);
-            let queue = errands.errands().of(kind);
-            let _ = timeout(LIMIT, async {
-                let _place = queue.places.acquire().await;
-                run(backend).await;
-            })
-            .await;
-            queue.waiting.fetch_sub(1, Ordering::Relaxed);
+            work(Arc::clone(&backend)).await;
+            backend.errands().of(kind).waiting.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
@@ -139,42 +131,28 @@ impl Backend {
         });
     }
 
-    /// Sends what `body` makes in the moment when it is sent, unless one like it is on its way already.
-    fn send_once(
-        self: &Arc<Self>,
-        caller: Option<Identity>,
-        session: &Arc<Session>,
-        mark: fn(&Session) -> &AtomicBool,
-        body: impl FnOnce(&Self, &Session) -> Bytes + Send + 'static,
-    ) {
-        let Some(owed) = Owed::new(session, mark) else { return };
-        let session = Arc::clone(session);
-        self.errand(Kind::Rest, move |backend| async move {
-            // What changes from here on is told anew.
-            drop(owed);
-            let body = body(&backend, &session);
-            let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
-        });
-    }
-
-    /// Tells a session that its client has other roots now (2025-11-25, client/roots).
+    /// Tells a session that its client has other roots now (2025-11-25, client/roots), unless that is on its way already.
     pub(crate) fn send_roots_changed(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>) {
-        let body = |_: &Self, _: &Session| notification("notifications/roots/list_changed", None).into();
-        self.send_once(caller, session, |session| &session.owed.roots, body);
+        let Some(mut run) = session.owed.roots.put(caller) else { return };
+        let next = move || Some((run.next()?, notification("notifications/roots/list_changed", None).into()));
+        self.send_each_beside(session, next);
     }
 
-    /// Sends one message after the other in a session, each with the headers of whoever it is from, until there is no next one.
+    /// Sends one message after the other in a session, each with the headers of whoever it is from, until there is no next one. Each waits
+    /// for a place of its own, so that one who has much to say holds up nobody.
     pub(crate) fn send_each_beside(
         self: &Arc<Self>,
         session: &Arc<Session>,
-        mut next: impl FnMut() -> Option<(Identity, Bytes)> + Send + 'static,
+        mut next: impl FnMut() -> Option<(Option<Identity>, Bytes)> + Send + 'static,
     ) {
         let session = Arc::clone(session);
-        self.errand(Kind::Rest, move |backend| async move {
-            while let Some((caller, body)) = next() {
-                if backend.tell(Audience::Caller(&caller), &session, body).await.is_err() {
-                    return;
-                }
+        self.enqueue(Kind::Rest, move |backend| async move {
+            loop {
+                let end = Instant::now() + LIMIT;
+                let Ok(_place) = timeout_at(end, backend.errands().of(Kind::Rest).places.acquire()).await else { return };
+                let Some((caller, body)) = next() else { return };
+                // The next one only when this one has been answered: over connections of their own they would come in any order.
+                let _ = timeout_at(end, backend.post(Audience::from(caller.as_ref()), &session, body, LIMIT)).await;
             }
         });
     }
@@ -187,33 +165,35 @@ impl Backend {
         });
     }
 
-    /// Posts a message that has no answer.
+    /// Posts a message whose answer says nothing.
     pub(crate) async fn tell(&self, audience: Audience<'_>, session: &Session, body: Bytes) -> Result<StatusCode, ErrorKind> {
+        self.post(audience, session, body, DRAIN_TIME).await
+    }
+
+    /// Posts a message, and waits so long for the end of what comes back.
+    async fn post(&self, audience: Audience<'_>, session: &Session, body: Bytes, patience: Duration) -> Result<StatusCode, ErrorKind> {
         if let Some(pipe) = &session.pipe {
             return pipe.send(body, audience).await.map(|()| StatusCode::ACCEPTED);
         }
         let outgoing =
             Outgoing { method: Method::POST, audience, protocol: Protocol::Legacy(session), last_event_id: None, body, is_stream: false };
         let (parts, mut reply) = self.transmit(&outgoing).await?;
-        let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
+        let _ = timeout(patience, drained(&mut reply)).await;
         Ok(parts.status)
     }
 
-    /// Tells a session which log messages are wanted in it, where its backend has any.
-    pub(crate) fn send_level(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, level: LoggingLevel) {
-        if session.offers.logs() {
-            session.level.store(level.number(), Ordering::Relaxed);
-            self.send_once(
-                caller,
-                session,
-                |session| &session.owed.level,
-                move |backend, session| {
-                    let level = LoggingLevel::from_number(session.level.load(Ordering::Relaxed)).unwrap_or(level);
-                    let params = format!("{{\"level\":\"{level}\"}}");
-                    request_text(&backend.next_id().to_string(), "logging/setLevel", Some(&params)).into()
-                },
-            );
+    /// Tells a session which log messages its holder wants, where its backend has any: the last word is the one that it hears last.
+    pub(crate) fn send_level(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>) {
+        if !session.offers.logs() {
+            return;
         }
+        let Some(mut run) = session.owed.level.put(caller) else { return };
+        let (backend, holder) = (Arc::clone(self), Arc::clone(session.holder()));
+        self.send_each_beside(session, move || {
+            let (caller, level) = (run.next()?, holder.level()?);
+            let params = format!("{{\"level\":\"{level}\"}}");
+            Some((caller, request_text(&backend.next_id().to_string(), "logging/setLevel", Some(&params)).into()))
+        });
     }
 
     /// Tells a new session what its holder told the one before: the log level, and the resources that it subscribed to.
@@ -222,8 +202,8 @@ impl Backend {
             Audience::Caller(caller) => Some(caller.clone()),
             Audience::Gateway => None,
         };
-        if let Some(level) = session.holder().level() {
-            self.send_level(caller(), session, level);
+        if session.holder().level().is_some() {
+            self.send_level(caller(), session);
         }
         for wish in session.holder().wishes(self.id()) {
             let Wish::Resource(uri) = wish else { continue };

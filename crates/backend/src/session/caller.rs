@@ -56,7 +56,7 @@ impl CallerSessions {
     /// server/utilities/logging). `caller` is who asked for it.
     pub fn set_log_level(&self, backends: &[Arc<Backend>], caller: &Identity, level: LoggingLevel) {
         self.holder.set_level(level);
-        self.each_open(backends, caller, |backend, session| backend.send_level(Some(caller.clone()), session, level));
+        self.each_open(backends, caller, |backend, session| backend.send_level(Some(caller.clone()), session));
     }
 
     /// Tells the backends of open sessions that the client has other roots now (2025-11-25, client/roots).

@@ -22,12 +22,13 @@ pub(crate) use owned::OwnedSessions;
 pub(crate) use pool::SessionPool;
 pub(crate) use switch::{Inbox, Switch};
 
-use crate::{offers::Offers, pipe::Pipe};
+use crate::{errand::Latest, offers::Offers, pipe::Pipe};
 use http::HeaderValue;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
+use vmcp_auth::Identity;
 use vmcp_core::Revision;
 
 /// A session that `initialize` opened. Servers without state give no id; then there is nothing to close either.
@@ -42,7 +43,7 @@ pub(crate) struct Session {
     pub(crate) pipe: Option<Arc<dyn Pipe>>,
     /// The stream on which the backend says what belongs to no request.
     stream: stream::Stream,
-    /// The log level that was asked for last; 0: none.
+    /// The log level that a call in it asked for last, where it serves one call at a time; 0: none.
     pub(crate) level: AtomicU8,
     pub(crate) owed: Owed,
     gone: AtomicBool,
@@ -50,13 +51,13 @@ pub(crate) struct Session {
     _count: Count,
 }
 
-/// Which messages are on their way to a session, of those that one is enough of.
+/// What is on its way to a session, of that of which the newest is enough. Each from whoever said it.
 #[derive(Default)]
 pub(crate) struct Owed {
     /// The client has other roots.
-    pub(crate) roots: AtomicBool,
-    /// The log level.
-    pub(crate) level: AtomicBool,
+    pub(crate) roots: Latest<Option<Identity>>,
+    /// The log level is another one: that of the session's holder.
+    pub(crate) level: Latest<Option<Identity>>,
 }
 
 impl Session {

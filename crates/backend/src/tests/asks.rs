@@ -267,3 +267,41 @@ async fn a_session_that_is_opened_anew_is_told_what_the_one_before_was_told() {
     server.wait_for("resources/subscribe").await;
     assert_eq!(server.count("resources/subscribe"), 2);
 }
+
+#[tokio::test]
+async fn of_levels_that_come_quickly_one_after_the_other_the_backend_hears_the_last_one_last() {
+    let (stream, call, answers) = (Feed::default(), Feed::default(), Feed::default());
+    let (base, held) = (asking(&stream, &call), Arc::clone(&answers));
+    let mut server = Server::start(move |seen| match seen.rpc().as_str() {
+        "logging/setLevel" => {
+            let (sender, step) = feed();
+            held.lock().unwrap().push(sender);
+            Answer::result(seen, "{}").first(step)
+        }
+        "tools/call" => echo(seen),
+        _ => base(seen),
+    })
+    .await;
+    let under = Setup::new().keyed().era(ProtocolEra::Legacy).at(&server);
+    let backends = [Arc::clone(&under.backend)];
+    let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
+    let call = async || text(under.call(Era::Legacy, &caller, Some(&sessions)).await);
+    call().await;
+    sessions.set_log_level(&backends, &caller, LoggingLevel::Debug);
+    assert!(server.wait_for("logging/setLevel").await.body.contains("debug"));
+    for level in [LoggingLevel::Warning, LoggingLevel::Info, LoggingLevel::Error] {
+        sessions.set_log_level(&backends, &caller, level);
+    }
+    // Longer than an answer that says nothing is waited for elsewhere.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(200) {
+        call().await;
+    }
+    assert_eq!(server.count("logging/setLevel"), 1, "the first is not answered yet");
+    answers.lock().unwrap().clear();
+    let last = server.wait_for("logging/setLevel").await;
+    assert!(last.body.contains("error") && last.header("x-key") == Some("k"), "{}", last.body);
+    answers.lock().unwrap().clear();
+    under.settle_errands().await;
+    assert_eq!(server.count("logging/setLevel"), 2, "those in between are said no more");
+}
