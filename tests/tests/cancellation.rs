@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
 use vmcp_tests::{
     Era,
-    client::Rpc,
-    fixture::{Fixture, Spec},
+    client::{Client, Rpc},
+    fixture::{Fault, Fixture, Spec},
     process::Vmcp,
 };
 
@@ -183,6 +185,79 @@ async fn of_two_calls_with_one_id_that_of_the_session_that_cancels_is_cancelled(
         }
         fixture.release(2);
         stays.finish().await?.result().with_context(|| format!("{backend:?}: the other session's call goes on"))?;
+    }
+    Ok(())
+}
+
+/// What a backend is told that nobody waits for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Told {
+    Cancel,
+    End,
+    Level,
+}
+
+impl Told {
+    const ALL: [Self; 3] = [Self::Cancel, Self::End, Self::Level];
+
+    /// The method at the backend.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "notifications/cancelled",
+            Self::End => "DELETE",
+            Self::Level => "logging/setLevel",
+        }
+    }
+
+    /// How many of them the backend got.
+    fn count(self, fixture: &Fixture) -> usize {
+        fixture.requests().iter().filter(|request| request.method.as_deref().unwrap_or(request.verb.as_str()) == self.name()).count()
+    }
+
+    /// Has a client cause one. Its call is under way where that is to be cancelled.
+    async fn cause(self, (client, call): &mut (Client, u64)) -> Result<()> {
+        let mut beside = client.sibling().await?;
+        let request = match self {
+            Self::Cancel => beside.caller.notification(&Rpc::new("notifications/cancelled", format!(r#""requestId":{call}"#))),
+            Self::End => beside.caller.delete(),
+            Self::Level => beside.caller.request(&Rpc::new("logging/setLevel", r#""level":"error""#), "5"),
+        };
+        assert!(beside.conn.exchange(&request).await?.status() < 300, "{self:?}");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_backend_is_told_of_one_kind_does_not_wait_behind_many_of_another() -> Result<()> {
+    // As many as are told at once, and some that wait.
+    const AT_ONCE: usize = 16;
+    const MANY: usize = AT_ONCE + 4;
+    for flood in Told::ALL {
+        let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
+        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let mut clients = Vec::new();
+        for kind in std::iter::repeat_n(flood, MANY).chain(Told::ALL) {
+            let mut client = vmcp.client(Era::Legacy).await?;
+            client.call("b_echo", "{}").await?.result()?;
+            let call = if kind == Told::Cancel { client.begin(&Rpc::tool("b_slow", "{}")).await? } else { 0 };
+            clients.push((client, call));
+        }
+        let running = if flood == Told::Cancel { MANY + 1 } else { 1 };
+        fixture.until("the calls", |f| f.started() == running).await?;
+        fixture.fail_on(flood.name(), Fault::Hang);
+        for client in &mut clients[..MANY] {
+            flood.cause(client).await?;
+        }
+        fixture.until("those that are told at once", |f| flood.count(f) == AT_ONCE).await?;
+        for (other, client) in Told::ALL.into_iter().zip(&mut clients[MANY..]).filter(|(other, _)| *other != flood) {
+            let before = other.count(&fixture);
+            let heard = async {
+                other.cause(client).await?;
+                fixture.until("the other", |f| other.count(f) > before).await
+            };
+            // Less than what hangs is given.
+            timeout(Duration::from_secs(4), heard).await.with_context(|| format!("{other:?} waits behind {flood:?}"))??;
+        }
     }
     Ok(())
 }

@@ -44,11 +44,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The shortest pause, whatever a server asks for: one that ends each stream at once would have connections opened as fast as it likes.
 const SHORTEST_RETRY: Duration = Duration::from_millis(50);
 
-/// Two queues: however much of the rest one caller causes, another one's answers do not wait behind it.
-pub(crate) struct Errands {
-    answers: Queue,
-    rest: Queue,
-}
+/// A queue for each kind: however many of one there are, those of another do not wait behind them.
+pub(crate) struct Errands([Queue; Kind::ALL.len()]);
 
 struct Queue {
     places: Semaphore,
@@ -60,25 +57,36 @@ struct Queue {
 enum Kind {
     /// The answer to what the backend asked: it waits for that.
     Answer,
-    Rest,
+    /// Taking back a request: until that is heard the backend works for nobody.
+    Cancel,
+    /// The end of a session.
+    End,
+    /// What a session is told beside requests: what its holder follows and wants, and how far it is.
+    Tell,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Answer, Self::Cancel, Self::End, Self::Tell];
 }
 
 impl Errands {
     pub(crate) fn new() -> Self {
-        let queue = || Queue { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) };
-        Self { answers: queue(), rest: queue() }
+        Self(Kind::ALL.map(|_| Queue { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) }))
     }
 
     fn of(&self, kind: Kind) -> &Queue {
+        let [answers, cancels, ends, told] = &self.0;
         match kind {
-            Kind::Answer => &self.answers,
-            Kind::Rest => &self.rest,
+            Kind::Answer => answers,
+            Kind::Cancel => cancels,
+            Kind::End => ends,
+            Kind::Tell => told,
         }
     }
 
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
-        [&self.answers, &self.rest].iter().all(|queue| queue.waiting.load(Ordering::Relaxed) == 0)
+        self.0.iter().all(|queue| queue.waiting.load(Ordering::Relaxed) == 0)
     }
 }
 
@@ -122,10 +130,10 @@ impl Backend {
         });
     }
 
-    /// Sends a notification, or a request whose answer says nothing, in a session, with the caller's headers.
-    pub(crate) fn send_beside(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, lease: Option<Lease>, body: Bytes) {
+    /// Takes a request in a session back, with the caller's headers.
+    pub(crate) fn send_cancel(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>, lease: Option<Lease>, body: Bytes) {
         let session = Arc::clone(session);
-        self.errand(Kind::Rest, move |backend| async move {
+        self.errand(Kind::Cancel, move |backend| async move {
             let _ = backend.tell(Audience::from(caller.as_ref()), &session, body).await;
             drop(lease);
         });
@@ -146,10 +154,10 @@ impl Backend {
         mut next: impl FnMut() -> Option<(Option<Identity>, Bytes)> + Send + 'static,
     ) {
         let session = Arc::clone(session);
-        self.enqueue(Kind::Rest, move |backend| async move {
+        self.enqueue(Kind::Tell, move |backend| async move {
             loop {
                 let end = Instant::now() + LIMIT;
-                let Ok(_place) = timeout_at(end, backend.errands().of(Kind::Rest).places.acquire()).await else { return };
+                let Ok(_place) = timeout_at(end, backend.errands().of(Kind::Tell).places.acquire()).await else { return };
                 let Some((caller, body)) = next() else { return };
                 // The next one only when this one has been answered: over connections of their own they would come in any order.
                 let _ = timeout_at(end, backend.post(Audience::from(caller.as_ref()), &session, body, LIMIT)).await;
@@ -157,10 +165,19 @@ impl Backend {
         });
     }
 
-    /// Sends a notification or a response over a pipe.
-    pub(crate) fn send_over(self: &Arc<Self>, caller: Option<Identity>, link: &Link, body: Bytes) {
+    /// Takes a request over a pipe back.
+    pub(crate) fn send_cancel_over(self: &Arc<Self>, caller: Option<Identity>, link: &Link, body: Bytes) {
+        self.send_over(Kind::Cancel, caller, link, body);
+    }
+
+    /// Sends an answer over a pipe, where no caller is at hand.
+    pub(crate) fn send_answer_over(self: &Arc<Self>, link: &Link, body: Bytes) {
+        self.send_over(Kind::Answer, None, link, body);
+    }
+
+    fn send_over(self: &Arc<Self>, kind: Kind, caller: Option<Identity>, link: &Link, body: Bytes) {
         let pipe = Arc::clone(&link.pipe);
-        self.errand(Kind::Rest, move |_| async move {
+        self.errand(kind, move |_| async move {
             let _ = pipe.send(body, Audience::from(caller.as_ref())).await;
         });
     }
@@ -212,7 +229,10 @@ impl Backend {
             params.push(b'}');
             let params = String::from_utf8_lossy(&params);
             let body = request_text(&self.next_id().to_string(), "resources/subscribe", Some(&params));
-            self.send_beside(caller(), session, None, body.into());
+            let (caller, session) = (caller(), Arc::clone(session));
+            self.errand(Kind::Tell, move |backend| async move {
+                let _ = backend.tell(Audience::from(caller.as_ref()), &session, body.into()).await;
+            });
         }
     }
 
@@ -230,7 +250,7 @@ impl Backend {
         if session.is_gone() || session.id.is_none() {
             return;
         }
-        self.errand(Kind::Rest, move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
+        self.errand(Kind::End, move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
     }
 
     pub(crate) async fn delete(&self, audience: Audience<'_>, session: &Session) {
@@ -358,7 +378,7 @@ impl Backend {
             return;
         }
         let session = Arc::clone(session);
-        self.errand(Kind::Rest, move |backend| async move {
+        self.errand(Kind::Tell, move |backend| async move {
             let ping = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"ping"}}"#, backend.next_id());
             match backend.tell(Audience::from(caller.as_ref()), &session, ping.into()).await {
                 Ok(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => session.lose(),

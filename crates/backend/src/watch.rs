@@ -364,7 +364,7 @@ struct TakenBack {
 
 impl Drop for TakenBack {
     fn drop(&mut self) {
-        self.backend.send_over(self.caller.take(), &self.link, cancelled(self.id));
+        self.backend.send_cancel_over(self.caller.take(), &self.link, cancelled(self.id));
     }
 }
 

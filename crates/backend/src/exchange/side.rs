@@ -15,9 +15,9 @@ impl Exchange {
             Speech::Legacy(session) => {
                 let body = cancelled(self.id);
                 // The session stays as long as this needs it.
-                self.backend.send_beside(self.caller.clone(), session, self.lease.take(), body);
+                self.backend.send_cancel(self.caller.clone(), session, self.lease.take(), body);
             }
-            Speech::Modern(_, Some(link)) => self.backend.send_over(self.caller.clone(), link, cancelled(self.id)),
+            Speech::Modern(_, Some(link)) => self.backend.send_cancel_over(self.caller.clone(), link, cancelled(self.id)),
             Speech::Modern(_, None) | Speech::Opening(_) => {}
         }
     }

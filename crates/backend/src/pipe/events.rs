@@ -96,7 +96,7 @@ impl Reading {
     /// Answers what needs nobody, with the gateway's own credentials: no caller is at hand.
     fn say(&self, body: Bytes) {
         let link = Link { pipe: Arc::clone(&self.posts) as Arc<dyn Pipe>, switch: Arc::clone(&self.switch) };
-        self.backend.send_over(None, &link, body);
+        self.backend.send_answer_over(&link, body);
     }
 }
 
