@@ -3,6 +3,7 @@
 //! - [`fixture`]: MCP servers whose every request can be read afterwards and which fail in any way that a test asks for.
 //! - [`client`]: clients that write HTTP byte by byte, so that hostile ones can be played too.
 //! - [`conformance`]: the official conformance suite, run against everything that it can judge here.
+//! - [`idp`]: an identity provider.
 //! - [`offspring`]: what runs in a folder, and whether it is gone.
 //! - [`piped`]: `vmcp stdio`, and a client at its pipe.
 //! - [`process`]: the `vmcp` binary under test, with its log.
@@ -17,6 +18,7 @@
 pub mod client;
 pub mod conformance;
 pub mod fixture;
+pub mod idp;
 pub mod offspring;
 pub mod piped;
 pub mod proc_stat;
