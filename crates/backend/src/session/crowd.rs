@@ -3,7 +3,7 @@
 //! Servers talk in bursts: a thousand lines of a log at once fail no call whose caller reads them. But whoever reads for a session reads for
 //! all calls in it, so the patience with one of them has an end.
 
-use super::switch::QUEUE;
+use super::seats::QUEUE;
 use bytes::Bytes;
 use std::sync::{
     Arc,

@@ -9,6 +9,7 @@ mod holder;
 mod lease;
 mod owned;
 mod pool;
+mod seats;
 mod stream;
 mod switch;
 
@@ -20,7 +21,8 @@ pub(crate) use holder::{Holder, Listened, Wish};
 pub(crate) use lease::{Lease, PoolKey, Wanted};
 pub(crate) use owned::OwnedSessions;
 pub(crate) use pool::SessionPool;
-pub(crate) use switch::{Inbox, Switch};
+pub(crate) use seats::Inbox;
+pub(crate) use switch::Switch;
 
 use crate::{errand::Latest, offers::Offers, pipe::Pipe};
 use http::HeaderValue;

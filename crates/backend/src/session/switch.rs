@@ -1,29 +1,18 @@
 //! Who hears what a backend says in a session beside the answers to requests: the calls in flight there, or the session's holder.
 
 use super::{
-    Holder, Session,
-    crowd::{CROWDED, Crowd},
+    Crowd, Holder, Inbox, Session,
+    seats::{Seats, Weight},
 };
 use crate::{
     Backend, ErrorKind, ViewScope,
     ask::{AskId, Asked, nobody_answers},
 };
 use bytes::Bytes;
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError, Weak,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
-};
-use std::task::{Context, Poll};
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio_util::sync::CancellationToken;
 use vmcp_core::frame::{Ends, Message, Notification, RawObject, Request, Response};
 
-/// How many messages, and how many bytes of them, wait for one call. A call that does not keep up misses what it can do without, and fails
-/// when that is not enough; the others go on.
-pub(super) const QUEUE: usize = 256;
-const QUEUED_BYTES: usize = 32 << 20;
-/// How many of these places progress and log messages do not get.
-const RESERVED: usize = QUEUE / 8;
 /// How many requests of a backend outside of calls wait for an answer in one session.
 const OPEN: usize = 64;
 /// How many messages an event or a line may hold; only revision 2025-03-26 has more than one.
@@ -43,29 +32,9 @@ pub(crate) struct Switch {
 
 #[derive(Default)]
 struct State {
-    seats: Vec<Seat>,
+    seats: Seats,
     open: Vec<(AskId, CancellationToken)>,
     ended: Option<ErrorKind>,
-    /// A call that has much before it since somebody looked last.
-    crowd: Option<Crowd>,
-}
-
-/// A call in flight.
-struct Seat {
-    id: u64,
-    messages: mpsc::Sender<Bytes>,
-    queued: Arc<AtomicUsize>,
-    waited: Arc<AtomicU64>,
-    /// Whether the backend may ask things during it.
-    can_be_asked: bool,
-}
-
-/// What comes for one call.
-pub(crate) struct Inbox {
-    switch: Arc<Switch>,
-    id: u64,
-    messages: mpsc::Receiver<Bytes>,
-    queued: Arc<AtomicUsize>,
 }
 
 impl Switch {
@@ -87,15 +56,22 @@ impl Switch {
 
     /// Takes a seat for the request of this id.
     pub(crate) fn sit(self: &Arc<Self>, id: u64, can_be_asked: bool) -> Result<Inbox, ErrorKind> {
-        let (sender, messages) = mpsc::channel(QUEUE);
-        let queued = Arc::<AtomicUsize>::default();
         let mut state = self.state();
         if let Some(why) = &state.ended {
             return Err(why.clone());
         }
-        state.seats.push(Seat { id, messages: sender, queued: Arc::clone(&queued), waited: Arc::default(), can_be_asked });
+        let seat = state.seats.sit(id, can_be_asked);
         drop(state);
-        Ok(Inbox { switch: Arc::clone(self), id, messages, queued })
+        Ok(Inbox::new(self, id, seat))
+    }
+
+    /// The request of this id is over.
+    pub(super) fn leave(&self, id: u64) {
+        self.state().seats.leave(id);
+    }
+
+    pub(super) fn why_ended(&self) -> Option<ErrorKind> {
+        self.state().ended.clone()
     }
 
     /// Nothing more comes: every call in flight fails.
@@ -103,7 +79,6 @@ impl Switch {
         let mut state = self.state();
         state.ended.get_or_insert(why);
         state.seats.clear();
-        state.crowd = None;
         self.over.cancel();
         for (_, withdrawn) in state.open.drain(..) {
             withdrawn.cancel();
@@ -117,12 +92,12 @@ impl Switch {
 
     /// Whether nobody waits for an answer.
     pub(crate) fn is_idle(&self) -> bool {
-        self.state().seats.is_empty()
+        self.state().seats.ids().len() == 0
     }
 
     /// The ids of the requests in flight.
     pub(crate) fn seated(&self) -> Vec<u64> {
-        self.state().seats.iter().map(|seat| seat.id).collect()
+        self.state().seats.ids().collect()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -131,7 +106,7 @@ impl Switch {
 
     /// The call that whoever reads for this session should wait for before it reads on.
     pub(crate) fn take_crowd(&self) -> Option<Crowd> {
-        self.state().crowd.take()
+        self.state().seats.take_crowd()
     }
 
     /// Whether the backend may send several messages as one array here.
@@ -157,7 +132,7 @@ impl Switch {
             // A batch goes to each call that is meant by a part of it; every call looks for its own.
             match message {
                 Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
-                    self.give(|seat| id.is_number(seat.id), data, Weight::Needed);
+                    self.give(id.raw().parse().ok(), data, Weight::Needed);
                 }
                 // It says not what it answers: where one call is in flight there is no doubt.
                 Message::Error(None, _) if self.carries_answers => self.give_only(data),
@@ -171,12 +146,8 @@ impl Switch {
     /// What is no message but has an answer's marks fails the call that it names: nothing better will come.
     fn spoiled(&self, data: &Bytes) {
         let has = |mark: &str| memchr::memmem::find(data, mark.as_bytes()).is_some();
-        if self.carries_answers
-            && has("\"jsonrpc\"")
-            && !has("\"method\"")
-            && let Some(id) = Ends::of(data).id()
-        {
-            self.give(|seat| seat.id == id, data, Weight::Needed);
+        if self.carries_answers && has("\"jsonrpc\"") && !has("\"method\"") {
+            self.give(Ends::of(data).id(), data, Weight::Needed);
         }
     }
 
@@ -187,24 +158,24 @@ impl Switch {
         if self.carries_answers
             && let Some(id) = subscription()
         {
-            return self.give(|seat| seat.id == id, data, Weight::Needed);
+            return self.give(Some(id), data, Weight::Needed);
         }
         match &*notification.method {
             "notifications/progress" => {
                 let token: Option<u64> = params.and_then(|params| params.get("progressToken")?.parse().ok());
-                if let Some(token) = token {
-                    self.give(|seat| seat.id == token, data, Weight::Spare);
-                }
+                self.give(token, data, Weight::Spare);
             }
             "notifications/cancelled" => {
                 let Some(id) = params.and_then(|params| params.get("requestId")) else { return };
                 self.withdraw(id);
-                self.give_all(data);
+                self.state().seats.give_all(data);
             }
             method if backend.hear_change(method, self.scope) => {}
             // What belongs to a call comes on the call's own stream, where calls have one.
             "notifications/message"
-                if whole && (self.carries_answers || self.holder.ear().is_none()) && self.give_newest(data, Weight::Spare) => {}
+                if whole
+                    && (self.carries_answers || self.holder.ear().is_none())
+                    && self.state().seats.give_newest(data, Weight::Spare) => {}
             method => {
                 if let Some(ear) = self.holder.ear() {
                     ear.notified(backend.index(), method, text(data, params));
@@ -221,7 +192,7 @@ impl Switch {
         if request.method == "ping" || !declared.allows(&request.method, mode.as_deref()) {
             return say(crate::watch::answer_to(&request.method, id.raw()).into());
         }
-        if whole && self.give_newest(data, Weight::Needed) {
+        if whole && self.state().seats.give_newest(data, Weight::Needed) {
             return;
         }
         let session = self.session.get().and_then(Weak::upgrade);
@@ -266,95 +237,17 @@ impl Switch {
         });
     }
 
-    fn give(&self, meant: impl Fn(&Seat) -> bool, data: &Bytes, weight: Weight) {
-        let mut state = self.state();
-        if let Some(at) = state.seats.iter().position(meant) {
-            state.give(at, data, weight);
+    fn give(&self, id: Option<u64>, data: &Bytes, weight: Weight) {
+        if let Some(id) = id {
+            self.state().seats.give(id, data, weight);
         }
     }
 
     fn give_only(&self, data: &Bytes) {
-        let alone = self.state().seats.len() == 1;
-        if alone {
-            self.give_all(data);
-        }
-    }
-
-    fn give_all(&self, data: &Bytes) {
-        self.state().seats.retain(|seat| seat.take(data));
-    }
-
-    /// To the call that began last, one that can be asked where it is a question. `false` where there is none.
-    fn give_newest(&self, data: &Bytes, weight: Weight) -> bool {
         let mut state = self.state();
-        let asks = weight == Weight::Needed;
-        let newest = state.seats.iter().enumerate().filter(|(_, seat)| !asks || seat.can_be_asked).max_by_key(|(_, seat)| seat.id);
-        let Some((at, _)) = newest else { return false };
-        state.give(at, data, weight);
-        true
-    }
-}
-
-/// What becomes of a message for which there is no room.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// The call fails.
-    Needed,
-    /// It is left out.
-    Spare,
-}
-
-impl State {
-    fn give(&mut self, at: usize, data: &Bytes, weight: Weight) {
-        let seat = &self.seats[at];
-        if (weight == Weight::Needed || seat.has_room()) && !seat.take(data) {
-            self.seats.swap_remove(at);
-            return;
+        if state.seats.ids().len() == 1 {
+            state.seats.give_all(data);
         }
-        if seat.messages.capacity() < CROWDED {
-            self.crowd = Some(Crowd::new(&seat.messages, &seat.waited));
-        }
-    }
-}
-
-impl Seat {
-    /// Whether there is room for what can be left out.
-    fn has_room(&self) -> bool {
-        self.messages.capacity() > RESERVED && self.queued.load(Ordering::Relaxed) < QUEUED_BYTES / 2
-    }
-
-    /// `false` where its queue is full: the call will see its queue end.
-    fn take(&self, data: &Bytes) -> bool {
-        let before = self.queued.fetch_add(data.len(), Ordering::Relaxed);
-        (before == 0 || before + data.len() <= QUEUED_BYTES) && self.messages.try_send(data.clone()).is_ok()
-    }
-}
-
-impl Inbox {
-    /// What comes next; an error when nothing more will.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ErrorKind>> {
-        self.messages.poll_recv(cx).map(|message| match message {
-            Some(message) => {
-                self.queued.fetch_sub(message.len(), Ordering::Relaxed);
-                Ok(message)
-            }
-            None => Err(self.switch.state().ended.clone().unwrap_or(ErrorKind::TooFast)),
-        })
-    }
-}
-
-impl Inbox {
-    /// Nothing more comes; what has come and was not read.
-    pub(crate) fn close(mut self) -> Vec<Bytes> {
-        // The seat goes first, so that nothing comes unseen after the look.
-        self.switch.state().seats.retain(|seat| seat.id != self.id);
-        std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        self.switch.state().seats.retain(|seat| seat.id != self.id);
     }
 }
 
