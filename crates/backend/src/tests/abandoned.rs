@@ -1,12 +1,13 @@
 //! Sessions that nobody waits for any more: the backend must not be left with them.
 
-use crate::{ErrorKind, testing::*};
+use crate::{CallerSessions, Error, ErrorKind, Exchange, testing::*};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::mpsc;
-use vmcp_core::{Era, config::ProtocolEra};
+use vmcp_auth::Identity;
+use vmcp_core::{Era, config::ProtocolEra, plugin::BoxFuture};
 
 fn legacy_setup() -> Setup {
     Setup::new().keyed().era(ProtocolEra::Legacy)
@@ -15,29 +16,52 @@ fn legacy_setup() -> Setup {
 /// Holds back the answers to `initialize` until it is opened.
 type Gate = Arc<Mutex<Option<mpsc::UnboundedSender<String>>>>;
 
-async fn gated() -> (Server, Gate) {
-    let (gate, base) = (Gate::default(), legacy());
-    let shut = Arc::clone(&gate);
-    let server = Server::start(move |seen| {
-        let answer = base(seen);
-        if seen.rpc() != "initialize" {
-            return answer;
-        }
-        let (sender, step) = feed();
-        *shut.lock().unwrap() = Some(sender);
-        answer.first(step)
-    });
-    (server.await, gate)
+/// A server behind a gate, and somebody who wants to call it.
+struct Scene {
+    server: Server,
+    gate: Gate,
+    under: Under,
+    caller: Identity,
+    sessions: Arc<CallerSessions>,
+}
+
+impl Scene {
+    async fn gated() -> Self {
+        let (gate, base) = (Gate::default(), legacy());
+        let shut = Arc::clone(&gate);
+        let server = Server::start(move |seen| {
+            let answer = base(seen);
+            if seen.rpc() != "initialize" {
+                return answer;
+            }
+            let (sender, step) = feed();
+            *shut.lock().unwrap() = Some(sender);
+            answer.first(step)
+        })
+        .await;
+        let under = legacy_setup().at(&server);
+        Self { caller: under.caller("ann", &[("x-key", "k")]), sessions: no_sessions(), under, server, gate }
+    }
+}
+
+/// A call whose handshake has arrived and is not answered.
+async fn held<'a>(
+    under: &'a Under,
+    server: &mut Server,
+    caller_era: Era,
+    caller: &'a Identity,
+    sessions: &'a Arc<CallerSessions>,
+) -> BoxFuture<'a, Result<Exchange, Error>> {
+    let mut call: BoxFuture<'_, _> = Box::pin(under.open(caller_era, caller, (caller_era == Era::Legacy).then_some(sessions)));
+    tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
+    call
 }
 
 #[tokio::test]
 async fn a_handshake_under_way_when_the_gateway_stops_leaves_no_session() {
     for caller_era in [Era::Legacy, Era::Modern] {
-        let (mut server, gate) = gated().await;
-        let under = legacy_setup().at(&server);
-        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
-        let mut call = Box::pin(under.open(caller_era, &caller, (caller_era == Era::Legacy).then_some(&sessions)));
-        tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
+        let Scene { mut server, gate, under, caller, sessions } = Scene::gated().await;
+        let call = held(&under, &mut server, caller_era, &caller, &sessions).await;
         let mut closing = Box::pin(under.backend.close());
         tokio::select! { biased; () = &mut closing => panic!("must wait"), () = tokio::task::yield_now() => {} }
         gate.lock().unwrap().take();
@@ -50,13 +74,8 @@ async fn a_handshake_under_way_when_the_gateway_stops_leaves_no_session() {
 #[tokio::test]
 async fn a_handshake_that_its_caller_gave_up_ends_and_its_session_is_closed() {
     for caller_era in [Era::Legacy, Era::Modern] {
-        let (mut server, gate) = gated().await;
-        let under = legacy_setup().at(&server);
-        let (caller, sessions) = (under.caller("ann", &[("x-key", "k")]), no_sessions());
-        {
-            let mut call = Box::pin(under.open(caller_era, &caller, (caller_era == Era::Legacy).then_some(&sessions)));
-            tokio::select! { _ = &mut call => panic!("must wait"), _ = server.wait_for("initialize") => {} }
-        }
+        let Scene { mut server, gate, under, caller, sessions } = Scene::gated().await;
+        drop(held(&under, &mut server, caller_era, &caller, &sessions).await);
         sessions.end(&[Arc::clone(&under.backend)]);
         gate.lock().unwrap().take();
         let deleted = server.wait_for("DELETE").await;

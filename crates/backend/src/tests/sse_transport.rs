@@ -42,17 +42,34 @@ fn say(streams: &Streams, message: &str) {
     let _ = streams.lock().unwrap().last().unwrap().send(format!("event: message\ndata: {message}\n\n"));
 }
 
+/// Such a server, and a backend that knows what it is.
+struct Scene {
+    streams: Streams,
+    server: Server,
+    under: Under,
+}
+
+impl Scene {
+    async fn new(setup: Setup) -> Self {
+        Self::at(setup, ADDRESS).await
+    }
+
+    async fn at(setup: Setup, address: &'static str) -> Self {
+        let streams = Streams::default();
+        let server = Server::start(old(&streams, address, 405)).await;
+        let mut setup = setup.era(ProtocolEra::Legacy);
+        setup.transport = HttpTransport::Sse;
+        Self { under: setup.at(&server), streams, server }
+    }
+}
+
 fn result(event: Event) -> String {
     text(Ok(event))
 }
 
 #[tokio::test]
 async fn calls_are_posted_to_the_address_and_answered_on_the_stream() {
-    let streams = Streams::default();
-    let server = Server::start(old(&streams, ADDRESS, 405)).await;
-    let mut setup = Setup::new().keyed().era(ProtocolEra::Legacy);
-    setup.transport = HttpTransport::Sse;
-    let under = setup.at(&server);
+    let Scene { server, under, .. } = Scene::new(Setup::new().keyed()).await;
     let sessions = no_sessions();
     let first = under.caller("ann", &[("x-key", "k")]);
     let call = |caller| crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(caller) };
@@ -83,11 +100,7 @@ async fn a_server_that_refuses_streamable_http_is_found_to_speak_the_older_trans
 #[tokio::test]
 async fn an_address_of_another_origin_is_never_posted_to() {
     for address in ["http://127.0.0.1:9/messages", "//evil.example/messages", "https://evil.example/"] {
-        let streams = Streams::default();
-        let server = Server::start(old(&streams, address, 405)).await;
-        let mut setup = Setup::new().era(ProtocolEra::Legacy);
-        setup.transport = HttpTransport::Sse;
-        let under = setup.at(&server);
+        let Scene { server, under, .. } = Scene::at(Setup::new(), address).await;
         let error = under.call(Era::Modern, &under.caller("", &[]), None).await.unwrap_err();
         assert!(error.to_string().contains("no address of its own origin"), "{error}");
         assert_eq!(server.count("initialize"), 0);
@@ -98,13 +111,10 @@ async fn an_address_of_another_origin_is_never_posted_to() {
 async fn a_call_that_does_not_keep_up_fails_and_the_pipe_and_the_other_calls_over_it_go_on() {
     // Too many messages, and too many bytes.
     for (questions, bytes) in [(300, 0), (4, 9 << 20)] {
-        let streams = Streams::default();
-        let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
-        let mut setup = Setup::new().era(ProtocolEra::Legacy);
-        setup.transport = HttpTransport::Sse;
+        let mut setup = Setup::new();
         (setup.options.max_response_bytes, setup.options.response_budget) = (16 << 20, 256 << 20);
         let heard = Arc::clone(&setup.heard);
-        let under = setup.at(&server);
+        let Scene { streams, mut server, under } = Scene::new(setup).await;
         let (caller, capabilities) = (under.caller("ann", &[]), CapabilitySet::SAMPLING);
         let sessions = CallerSessions::new(capabilities, None);
         let call = |method| crate::Call { method, caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
@@ -138,11 +148,7 @@ async fn asked_until_it_failed(call: &mut crate::Exchange) -> (usize, String) {
 
 #[tokio::test]
 async fn a_stream_that_ends_fails_the_calls_in_flight_and_the_next_one_opens_another() {
-    let streams = Streams::default();
-    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
-    let mut setup = Setup::new().era(ProtocolEra::Legacy);
-    setup.transport = HttpTransport::Sse;
-    let under = setup.at(&server);
+    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
     let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
     let call = |method| crate::Call { method, caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
     let mut lost = under.backend.call(call("prompts/get")).await.unwrap();
@@ -155,11 +161,7 @@ async fn a_stream_that_ends_fails_the_calls_in_flight_and_the_next_one_opens_ano
 
 #[tokio::test]
 async fn calls_over_one_stream_get_their_own_answers_and_progress() {
-    let streams = Streams::default();
-    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
-    let mut setup = Setup::new().era(ProtocolEra::Legacy);
-    setup.transport = HttpTransport::Sse;
-    let under = setup.at(&server);
+    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
     let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
     let call =
         || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), progress: true, ..plain_call(&caller) };
@@ -181,11 +183,7 @@ async fn calls_over_one_stream_get_their_own_answers_and_progress() {
 
 #[tokio::test]
 async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_it_ends() {
-    let streams = Streams::default();
-    let server = Server::start(old(&streams, ADDRESS, 405)).await;
-    let mut setup = Setup::new().era(ProtocolEra::Legacy);
-    setup.transport = HttpTransport::Sse;
-    let under = setup.at(&server);
+    let Scene { streams, server: _server, under } = Scene::new(Setup::new()).await;
     let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
     let call = crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
     under.backend.call(call).await.unwrap().next().await.unwrap();
@@ -206,11 +204,7 @@ async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_fails_its_call_at_once_and_no_other() {
-    let streams = Streams::default();
-    let mut server = Server::start(old(&streams, ADDRESS, 405)).await;
-    let mut setup = Setup::new().era(ProtocolEra::Legacy);
-    setup.transport = HttpTransport::Sse;
-    let under = setup.at(&server);
+    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
     let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
     let call = || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
     let mut first = under.backend.call(call()).await.unwrap();
