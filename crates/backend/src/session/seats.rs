@@ -7,6 +7,7 @@ use super::{
 use crate::ErrorKind;
 use bytes::Bytes;
 use std::{
+    cell::RefCell,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -38,6 +39,37 @@ struct Seat {
     waited: Arc<AtomicU64>,
     /// Whether the backend may ask things during it.
     can_be_asked: bool,
+}
+
+/// What one event or line held.
+pub(super) struct Said<'a> {
+    data: &'a Bytes,
+    /// Of a batch: the calls that have it. Each looks in the whole of it for its own, so it gets that once.
+    had: Option<RefCell<Vec<u64>>>,
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn new(data: &'a Bytes, is_batch: bool) -> Self {
+        Self { data, had: is_batch.then(RefCell::default) }
+    }
+
+    pub(super) fn data(&self) -> &'a Bytes {
+        self.data
+    }
+
+    pub(super) fn is_batch(&self) -> bool {
+        self.had.is_some()
+    }
+
+    fn is_had_by(&self, id: u64) -> bool {
+        self.had.as_ref().is_some_and(|had| had.borrow().contains(&id))
+    }
+
+    fn had_by(&self, id: u64) {
+        if let Some(had) = &self.had {
+            had.borrow_mut().push(id);
+        }
+    }
 }
 
 /// What becomes of a message for which there is no room.
@@ -78,28 +110,28 @@ impl Seats {
     }
 
     /// To the call of this id.
-    pub(super) fn give(&mut self, id: u64, data: &Bytes, weight: Weight) {
+    pub(super) fn give(&mut self, id: u64, said: &Said<'_>, weight: Weight) {
         if let Some(at) = self.all.iter().position(|seat| seat.id == id) {
-            self.give_at(at, data, weight);
+            self.give_at(at, said, weight);
         }
     }
 
-    pub(super) fn give_all(&mut self, data: &Bytes) {
-        self.all.retain(|seat| seat.take(data));
+    pub(super) fn give_all(&mut self, said: &Said<'_>) {
+        self.all.retain(|seat| seat.take(said));
     }
 
     /// To the call that began last, one that can be asked where it is a question. `false` where there is none.
-    pub(super) fn give_newest(&mut self, data: &Bytes, weight: Weight) -> bool {
+    pub(super) fn give_newest(&mut self, said: &Said<'_>, weight: Weight) -> bool {
         let asks = weight == Weight::Needed;
         let newest = self.all.iter().enumerate().filter(|(_, seat)| !asks || seat.can_be_asked).max_by_key(|(_, seat)| seat.id);
         let Some((at, _)) = newest else { return false };
-        self.give_at(at, data, weight);
+        self.give_at(at, said, weight);
         true
     }
 
-    fn give_at(&mut self, at: usize, data: &Bytes, weight: Weight) {
+    fn give_at(&mut self, at: usize, said: &Said<'_>, weight: Weight) {
         let seat = &self.all[at];
-        if (weight == Weight::Needed || seat.has_room()) && !seat.take(data) {
+        if (weight == Weight::Needed || seat.has_room()) && !seat.take(said) {
             self.all.swap_remove(at);
             return;
         }
@@ -116,9 +148,14 @@ impl Seat {
     }
 
     /// `false` where its queue is full: the call will see its queue end.
-    fn take(&self, data: &Bytes) -> bool {
-        let before = self.queued.fetch_add(data.len(), Ordering::Relaxed);
-        (before == 0 || before + data.len() <= QUEUED_BYTES) && self.messages.try_send(data.clone()).is_ok()
+    fn take(&self, said: &Said<'_>) -> bool {
+        if said.is_had_by(self.id) {
+            return true;
+        }
+        said.had_by(self.id);
+        let length = said.data.len();
+        let before = self.queued.fetch_add(length, Ordering::Relaxed);
+        (before == 0 || before + length <= QUEUED_BYTES) && self.messages.try_send(said.data.clone()).is_ok()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Crowd, Holder, Inbox, Session,
-    seats::{Seats, Weight},
+    seats::{Said, Seats, Weight},
 };
 use crate::{
     Backend, ErrorKind, ViewScope,
@@ -122,7 +122,7 @@ impl Switch {
     /// As [`Self::route`], of the messages that are `meant` alone.
     pub(crate) fn route_some(&self, backend: &Arc<Backend>, data: &Bytes, say: &dyn Fn(Bytes), meant: impl Fn(&Message<'_>) -> bool) {
         let Ok((messages, is_batch)) = Message::parse_batch(data, BATCH) else { return self.spoiled(data) };
-        let whole = !is_batch;
+        let said = Said::new(data, is_batch);
         let is_wrong = is_batch && !self.has_batches();
         for message in messages.iter().filter(|message| meant(message)) {
             // An array where there are none: a call whose answer is in it fails, and of the rest nothing is taken.
@@ -132,13 +132,13 @@ impl Switch {
             // A batch goes to each call that is meant by a part of it; every call looks for its own.
             match message {
                 Message::Response(Response { id, .. }) | Message::Error(Some(id), _) if self.carries_answers => {
-                    self.give(id.raw().parse().ok(), data, Weight::Needed);
+                    self.give(id.raw().parse().ok(), &said, Weight::Needed);
                 }
                 // It says not what it answers: where one call is in flight there is no doubt.
-                Message::Error(None, _) if self.carries_answers => self.give_only(data),
+                Message::Error(None, _) if self.carries_answers => self.give_only(&said),
                 Message::Response(_) | Message::Error(..) => {}
-                Message::Notification(notification) => self.notification(backend, data, whole, notification),
-                Message::Request(request) => self.request(backend, data, whole, request, say),
+                Message::Notification(notification) => self.notification(backend, &said, notification),
+                Message::Request(request) => self.request(backend, &said, request, say),
             }
         }
     }
@@ -147,44 +147,44 @@ impl Switch {
     fn spoiled(&self, data: &Bytes) {
         let has = |mark: &str| memchr::memmem::find(data, mark.as_bytes()).is_some();
         if self.carries_answers && has("\"jsonrpc\"") && !has("\"method\"") {
-            self.give(Ends::of(data).id(), data, Weight::Needed);
+            self.give(Ends::of(data).id(), &Said::new(data, false), Weight::Needed);
         }
     }
 
-    fn notification(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, notification: &Notification<'_>) {
+    fn notification(&self, backend: &Arc<Backend>, said: &Said<'_>, notification: &Notification<'_>) {
         let params = notification.params.as_ref();
         // A subscription over a pipe is named by the id of its request (2026-07-28, basic/patterns/subscriptions).
         let subscription = || params?.meta()?.get("io.modelcontextprotocol/subscriptionId")?.parse::<u64>().ok();
         if self.carries_answers
             && let Some(id) = subscription()
         {
-            return self.give(Some(id), data, Weight::Needed);
+            return self.give(Some(id), said, Weight::Needed);
         }
         match &*notification.method {
             "notifications/progress" => {
                 let token: Option<u64> = params.and_then(|params| params.get("progressToken")?.parse().ok());
-                self.give(token, data, Weight::Spare);
+                self.give(token, said, Weight::Spare);
             }
             "notifications/cancelled" => {
                 let Some(id) = params.and_then(|params| params.get("requestId")) else { return };
                 self.withdraw(id);
-                self.state().seats.give_all(data);
+                self.state().seats.give_all(said);
             }
             method if backend.hear_change(method, self.scope) => {}
             // What belongs to a call comes on the call's own stream, where calls have one.
             "notifications/message"
-                if whole
+                if !said.is_batch()
                     && (self.carries_answers || self.holder.ear().is_none())
-                    && self.state().seats.give_newest(data, Weight::Spare) => {}
+                    && self.state().seats.give_newest(said, Weight::Spare) => {}
             method => {
                 if let Some(ear) = self.holder.ear() {
-                    ear.notified(backend.index(), method, text(data, params));
+                    ear.notified(backend.index(), method, text(said.data(), params));
                 }
             }
         }
     }
 
-    fn request(&self, backend: &Arc<Backend>, data: &Bytes, whole: bool, request: &Request<'_>, say: &dyn Fn(Bytes)) {
+    fn request(&self, backend: &Arc<Backend>, said: &Said<'_>, request: &Request<'_>, say: &dyn Fn(Bytes)) {
         // Nobody needs longer ones, and what is answered may have to wait.
         let Some(id) = AskId::new(request.id.raw()) else { return };
         let declared = self.holder.capabilities;
@@ -192,11 +192,11 @@ impl Switch {
         if request.method == "ping" || !declared.allows(&request.method, mode.as_deref()) {
             return say(crate::watch::answer_to(&request.method, id.raw()).into());
         }
-        if whole && self.state().seats.give_newest(data, Weight::Needed) {
+        if !said.is_batch() && self.state().seats.give_newest(said, Weight::Needed) {
             return;
         }
         let session = self.session.get().and_then(Weak::upgrade);
-        let (method, params) = (request.method.clone().into_owned(), text(data, request.params.as_ref()));
+        let (method, params) = (request.method.clone().into_owned(), text(said.data(), request.params.as_ref()));
         if session.is_some_and(|session| self.ask_holder(backend, &session, &id, method, params)) {
             return;
         }
@@ -237,16 +237,16 @@ impl Switch {
         });
     }
 
-    fn give(&self, id: Option<u64>, data: &Bytes, weight: Weight) {
+    fn give(&self, id: Option<u64>, said: &Said<'_>, weight: Weight) {
         if let Some(id) = id {
-            self.state().seats.give(id, data, weight);
+            self.state().seats.give(id, said, weight);
         }
     }
 
-    fn give_only(&self, data: &Bytes) {
+    fn give_only(&self, said: &Said<'_>) {
         let mut state = self.state();
         if state.seats.ids().len() == 1 {
-            state.seats.give_all(data);
+            state.seats.give_all(said);
         }
     }
 }

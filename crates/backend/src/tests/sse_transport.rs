@@ -12,9 +12,18 @@ type Streams = Arc<Mutex<Vec<UnboundedSender<String>>>>;
 
 const ADDRESS: &str = "/messages?sessionId=1";
 
-/// A server of revision 2024-11-05: it answers on its newest stream whatever `answers` says, and knows nothing at its own address but
+/// A server of the older transport: it answers on its newest stream whatever `answers` says, and knows nothing at its own address but
 /// `GET`.
 fn old(streams: &Streams, address: &'static str, refusal: u16) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
+    old_of("2024-11-05", streams, address, refusal)
+}
+
+fn old_of(
+    revision: &'static str,
+    streams: &Streams,
+    address: &'static str,
+    refusal: u16,
+) -> impl Fn(&Seen) -> Answer + Send + Sync + 'static {
     let streams = Arc::clone(streams);
     move |seen| {
         if seen.method == "GET" {
@@ -27,7 +36,7 @@ fn old(streams: &Streams, address: &'static str, refusal: u16) -> impl Fn(&Seen)
         }
         let result = match Message::parse(seen.body.as_bytes()) {
             Ok(Message::Request(request)) => match &*request.method {
-                "initialize" => r#"{"protocolVersion":"2024-11-05","capabilities":{"tools":{}}}"#.to_owned(),
+                "initialize" => format!(r#"{{"protocolVersion":"{revision}","capabilities":{{"tools":{{}}}}}}"#),
                 "tools/call" => format!(r#"{{"content":[],"key":"{}"}}"#, seen.header("x-key").unwrap_or_default()),
                 _ => return Answer::status(202),
             },
@@ -55,8 +64,12 @@ impl Scene {
     }
 
     async fn at(setup: Setup, address: &'static str) -> Self {
+        Self::of("2024-11-05", setup, address).await
+    }
+
+    async fn of(revision: &'static str, setup: Setup, address: &'static str) -> Self {
         let streams = Streams::default();
-        let server = Server::start(old(&streams, address, 405)).await;
+        let server = Server::start(old_of(revision, &streams, address, 405)).await;
         let mut setup = setup.era(ProtocolEra::Legacy);
         setup.transport = HttpTransport::Sse;
         Self { under: setup.at(&server), streams, server }
@@ -218,4 +231,31 @@ async fn an_answer_that_cannot_be_read_fails_its_call_at_once_and_no_other() {
     assert!(why.contains("malformed"), "{why}");
     say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
     assert_eq!(result(second.next().await.unwrap()), r#"{"of":2}"#);
+}
+
+#[tokio::test]
+async fn each_part_of_a_batch_is_told_once_whatever_else_is_in_it() {
+    let Scene { streams, mut server, under } = Scene::of("2025-03-26", Setup::new(), ADDRESS).await;
+    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
+    let call =
+        || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), progress: true, ..plain_call(&caller) };
+    let mut first = under.backend.call(call()).await.unwrap();
+    let one = server.wait_for("prompts/get").await.id();
+    let mut second = under.backend.call(call()).await.unwrap();
+    let two = server.wait_for("prompts/get").await.id();
+    let step = |of: &str, step: u32| {
+        format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{of},"progress":{step}}}}}"#)
+    };
+    let answer = |of: &str| format!(r#"{{"jsonrpc":"2.0","id":{of},"result":{{"of":{of}}}}}"#);
+    say(&streams, &format!("[{},{},{},{}]", step(&one, 1), step(&two, 1), step(&one, 2), step(&two, 2)));
+    say(&streams, &format!("[{},{},{},{}]", step(&one, 3), answer(&two), answer(&one), step(&two, 3)));
+    for (call, id, steps) in [(&mut first, &one, vec![1, 2, 3]), (&mut second, &two, vec![1, 2])] {
+        for step in steps {
+            let event = call.next().await.unwrap();
+            let expected = format!(r#""progress":{step}}}"#);
+            let is_next = matches!(&event, Event::Notification { params, .. } if params.ends_with(expected.as_bytes()));
+            assert!(is_next, "step {step}: {event:?}");
+        }
+        assert_eq!(result(call.next().await.unwrap()), format!(r#"{{"of":{id}}}"#));
+    }
 }
