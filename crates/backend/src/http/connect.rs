@@ -1,5 +1,6 @@
 //! Getting a connection: name, TCP, TLS.
 
+use super::public::PublicOnly;
 use crate::ErrorKind;
 use http::Uri;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
@@ -25,6 +26,9 @@ pub(crate) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(crate) enum Connector {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
+    /// The same two, to public addresses only.
+    PlainPublic(HttpConnector<PublicOnly>),
+    TlsPublic(HttpsConnector<HttpConnector<PublicOnly>>),
 }
 
 impl Connector {
@@ -38,15 +42,22 @@ impl Connector {
     /// # Errors
     /// What is wrong with the bundle or the platform's certificates.
     pub(crate) fn tls(ca_bundle: Option<&[u8]>, http2: bool, limit: Duration) -> Result<Self, String> {
-        let wrong = |error: rustls::Error| format!("TLS cannot be set up: {error}");
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-        let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
-        let config = match ca_bundle {
-            Some(pem) => config.with_root_certificates(roots(pem)?),
-            None => config.try_with_platform_verifier().map_err(wrong)?,
-        };
-        let builder = HttpsConnectorBuilder::new().with_tls_config(config.with_no_client_auth()).https_or_http().enable_http1();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(trusting(ca_bundle)?).https_or_http().enable_http1();
         Ok(Self::Tls(if http2 { builder.enable_http2().wrap_connector(tcp(limit)) } else { builder.wrap_connector(tcp(limit)) }))
+    }
+
+    /// As [`Self::plain`], for names that somebody else chose.
+    pub(crate) fn plain_public(limit: Duration) -> Self {
+        Self::PlainPublic(set_up(HttpConnector::new_with_resolver(PublicOnly), limit))
+    }
+
+    /// As [`Self::tls`] with HTTP/1.1, for names that somebody else chose.
+    ///
+    /// # Errors
+    /// What is wrong with the bundle or the platform's certificates.
+    pub(crate) fn tls_public(ca_bundle: Option<&[u8]>, limit: Duration) -> Result<Self, String> {
+        let builder = HttpsConnectorBuilder::new().with_tls_config(trusting(ca_bundle)?).https_only().enable_http1();
+        Ok(Self::TlsPublic(builder.wrap_connector(set_up(HttpConnector::new_with_resolver(PublicOnly), limit))))
     }
 
     /// Opens a connection.
@@ -55,6 +66,8 @@ impl Connector {
             match self.clone() {
                 Self::Plain(tcp) => tcp.oneshot(uri).await.map(MaybeHttpsStream::Http).map_err(|error| reason(&error)),
                 Self::Tls(tls) => tls.oneshot(uri).await.map_err(|error| reason(error.as_ref())),
+                Self::PlainPublic(tcp) => tcp.oneshot(uri).await.map(MaybeHttpsStream::Http).map_err(|error| reason(&error)),
+                Self::TlsPublic(tls) => tls.oneshot(uri).await.map_err(|error| reason(error.as_ref())),
             }
         };
         match timeout(limit, connecting).await {
@@ -66,13 +79,28 @@ impl Connector {
 }
 
 fn tcp(limit: Duration) -> HttpConnector {
-    let mut connector = HttpConnector::new();
+    set_up(HttpConnector::new(), limit)
+}
+
+fn set_up<R>(mut connector: HttpConnector<R>, limit: Duration) -> HttpConnector<R> {
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(limit));
     // So that a stream on which nothing is said for hours notices when its peer is gone.
     connector.set_keepalive(Some(Duration::from_secs(60)));
     connector
+}
+
+/// TLS that trusts a bundle, or what the platform trusts.
+fn trusting(ca_bundle: Option<&[u8]>) -> Result<ClientConfig, String> {
+    let wrong = |error: rustls::Error| format!("TLS cannot be set up: {error}");
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
+    let config = match ca_bundle {
+        Some(pem) => config.with_root_certificates(roots(pem)?),
+        None => config.try_with_platform_verifier().map_err(wrong)?,
+    };
+    Ok(config.with_no_client_auth())
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, String> {

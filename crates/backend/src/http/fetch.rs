@@ -3,43 +3,77 @@
 use super::{
     Connector, Target,
     line::{Line, SendError},
+    public::{self, NotPublic},
     reply::Reply,
 };
 use crate::ErrorKind;
 use bytes::BytesMut;
 use http::{HeaderMap, Request, header::HOST};
 use http_body_util::Full;
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::timeout;
-use vmcp_core::plugin::{BoxFuture, Fetch, FetchError, FetchRequest, FetchResponse};
+use vmcp_core::plugin::{BoxFuture, CaBundle, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+
+/// So many TLS profiles are kept: one for each CA bundle in the configuration, twice where both reaches are used with it.
+const PROFILES: usize = 16;
 
 /// Makes plugins' requests over the connections that backends are reached with: the same TLS, no proxy, no redirect, and a connection
 /// of its own for each, since plugins ask rarely.
 #[derive(Default)]
 pub struct HttpFetch {
-    ca_bundle: Option<Vec<u8>>,
+    ca_bundle: Option<CaBundle>,
     /// Made when first needed: the platform's certificates take time to read.
-    tls: OnceLock<Result<Connector, String>>,
+    profiles: Mutex<Vec<Profile>>,
+}
+
+/// What is set up once.
+struct Profile {
+    ca_bundle: Option<CaBundle>,
+    reach: Reach,
+    connector: Connector,
 }
 
 impl HttpFetch {
-    /// A client that trusts what the platform trusts, or only the certificates of a PEM bundle.
+    /// A client that trusts what the platform trusts, or only the certificates of a PEM bundle; a request with a bundle of its own trusts
+    /// that one.
     #[must_use]
     pub fn new(ca_bundle: Option<Vec<u8>>) -> Self {
-        Self { ca_bundle, tls: OnceLock::new() }
+        Self { ca_bundle: ca_bundle.map(CaBundle::new), profiles: Mutex::default() }
     }
 
-    fn connector(&self, target: &Target, limit: Duration) -> Result<Connector, ErrorKind> {
+    fn connector(&self, target: &Target, request: &FetchRequest) -> Result<Connector, ErrorKind> {
+        let reach = request.reach;
         if !target.is_https() {
-            return Ok(Connector::plain(limit));
+            return Ok(match reach {
+                Reach::Anywhere => Connector::plain(request.timeout),
+                _ => Connector::plain_public(request.timeout),
+            });
         }
-        let tls = self.tls.get_or_init(|| Connector::tls(self.ca_bundle.as_deref(), false, Duration::from_secs(30)));
-        tls.clone().map_err(ErrorKind::Connect)
+        let ca_bundle = request.ca_bundle.as_ref().or(self.ca_bundle.as_ref());
+        let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = profiles.iter().find(|known| known.reach == reach && known.ca_bundle.as_ref() == ca_bundle) {
+            return Ok(known.connector.clone());
+        }
+        let pem = ca_bundle.map(CaBundle::pem);
+        let limit = Duration::from_secs(30);
+        let connector = match reach {
+            Reach::Anywhere => Connector::tls(pem, false, limit),
+            _ => Connector::tls_public(pem, limit),
+        };
+        let connector = connector.map_err(ErrorKind::Connect)?;
+        if profiles.len() == PROFILES {
+            profiles.remove(0);
+        }
+        profiles.push(Profile { ca_bundle: ca_bundle.cloned(), reach, connector: connector.clone() });
+        Ok(connector)
     }
 
     async fn run(&self, request: FetchRequest, target: &Target) -> Result<FetchResponse, ErrorKind> {
         let limit = request.timeout;
-        let io = self.connector(target, limit)?.connect(target.origin().clone(), limit).await?;
+        let io = self.connector(target, &request)?.connect(target.origin().clone(), limit).await?;
         let mut line = Line::open(io).await.map_err(|error| ErrorKind::Connect(error.to_string()))?;
         let mut outgoing = Request::new(Full::new(request.body));
         *outgoing.method_mut() = request.method;
@@ -74,8 +108,12 @@ impl Fetch for HttpFetch {
             };
             let host = target.origin().authority().map(ToString::to_string).unwrap_or_default();
             let limit = request.timeout;
+            if request.reach != Reach::Anywhere && !public::may_be(&request.url) {
+                return Err(FetchError::Private { host });
+            }
             match timeout(limit, self.run(request, &target)).await {
                 Ok(Ok(response)) => Ok(response),
+                Ok(Err(ErrorKind::Connect(reason))) if reason == NotPublic.to_string() => Err(FetchError::Private { host }),
                 Ok(Err(ErrorKind::Connect(reason))) => Err(FetchError::Connect { host, reason }),
                 Ok(Err(kind)) => Err(FetchError::Response { host, reason: kind.to_string() }),
                 Err(_) => Err(FetchError::Timeout { host, timeout: limit }),

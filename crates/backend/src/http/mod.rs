@@ -10,6 +10,7 @@ mod connect;
 mod fetch;
 mod line;
 mod pool;
+mod public;
 mod reply;
 mod target;
 

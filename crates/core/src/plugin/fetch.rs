@@ -3,7 +3,7 @@
 use super::BoxFuture;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 use url::Url;
 
 /// Makes HTTP requests for a plugin. The backend layer implements it.
@@ -29,13 +29,72 @@ pub struct FetchRequest {
     pub timeout: Duration,
     /// The longest body that is read, in bytes.
     pub max_body: usize,
+    /// Which addresses may be connected to.
+    pub reach: Reach,
+    /// Whose certificates are trusted instead of those that the platform trusts.
+    pub ca_bundle: Option<CaBundle>,
 }
 
 impl FetchRequest {
-    /// A request without headers and body, with ten seconds and 64 KiB.
+    /// A request without headers and body, with ten seconds and 64 KiB, to any address.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), timeout: Duration::from_secs(10), max_body: 64 * 1024 }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout: Duration::from_secs(10),
+            max_body: 64 * 1024,
+            reach: Reach::default(),
+            ca_bundle: None,
+        }
+    }
+}
+
+/// Which addresses a plugin's request may go to. Decided after the name was resolved, for the very address that is connected to, so that
+/// no name that changes its address in between gets past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// All of them: the URL is the operator's own.
+    #[default]
+    Anywhere,
+    /// Public ones only, since somebody else named the URL: no loopback, private, link-local, shared or reserved address, in whatever form it
+    /// is written (RFC 6890).
+    Public,
+}
+
+/// Certificates in PEM. Clones are one bundle: connections are set up once for all of them.
+#[derive(Clone)]
+pub struct CaBundle(Arc<[u8]>);
+
+impl CaBundle {
+    /// A bundle of PEM text. It is looked into when it is first needed.
+    #[must_use]
+    pub fn new(pem: impl Into<Arc<[u8]>>) -> Self {
+        Self(pem.into())
+    }
+
+    /// The PEM text.
+    #[must_use]
+    pub fn pem(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Equal when the bytes are.
+impl PartialEq for CaBundle {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for CaBundle {}
+
+impl fmt::Debug for CaBundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CaBundle({} bytes)", self.0.len())
     }
 }
 
@@ -69,6 +128,12 @@ pub enum FetchError {
         host: String,
         /// What the operating system or TLS said.
         reason: String,
+    },
+    /// The address is not one that this request may go to ([`Reach::Public`]).
+    #[error("{host} has no public address")]
+    Private {
+        /// Host and port.
+        host: String,
     },
     /// The time was up.
     #[error("{host} did not answer within {timeout:?}")]

@@ -10,7 +10,7 @@ mod strategy;
 
 pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Rejected, RequestHead};
 pub use credentials::{Credentials, SignRequest, Signer};
-pub use fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+pub use fetch::{CaBundle, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 pub use registry::{BuildError, Registry, config_key};
 pub use strategy::{OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
 
