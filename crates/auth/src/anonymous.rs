@@ -9,14 +9,14 @@ use vmcp_core::plugin::{Authenticated, Authenticator, AuthenticatorFactory, BoxF
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnonymousFactory;
 
-struct Anonymous(Authenticated);
+struct Anonymous(Arc<Authenticated>);
 
 impl AuthenticatorFactory for AnonymousFactory {
     const KIND: &'static str = "anonymous";
     type Config = NoSettings;
 
     fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(Anonymous(Authenticated::new(Identity::anonymous().principal().clone()))))
+        Ok(Arc::new(Anonymous(Identity::anonymous().authenticated())))
     }
 }
 
@@ -25,7 +25,7 @@ impl Authenticator for Anonymous {
         &[]
     }
 
-    fn fixed(&self) -> Option<&Authenticated> {
+    fn fixed(&self) -> Option<&Arc<Authenticated>> {
         Some(&self.0)
     }
 
@@ -33,20 +33,20 @@ impl Authenticator for Anonymous {
         true
     }
 
-    fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
-        Box::pin(std::future::ready(Ok(self.0.clone())))
+    fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
+        Box::pin(std::future::ready(Ok(Arc::clone(&self.0))))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{authenticators, testing};
+    use crate::{registries, testing};
     use http::HeaderMap;
 
     #[test]
     fn everybody_is_let_in_as_one_principal_without_a_look_at_the_headers() {
-        let authenticator = authenticators().build("anonymous", &testing::settings("{}"), &testing::deps()).unwrap();
+        let authenticator = registries().authenticators.build("anonymous", &testing::settings("{}"), &testing::deps()).unwrap();
         assert!(authenticator.is_anonymous());
         assert!(authenticator.consumed_headers().is_empty());
         assert!(authenticator.fixed().unwrap().principal == *Identity::anonymous().principal());
@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn it_takes_no_settings() {
-        let refused = authenticators().build("anonymous", &testing::settings(r#"{"anonymous": {"realm": "x"}}"#), &testing::deps());
+        let refused =
+            registries().authenticators.build("anonymous", &testing::settings(r#"{"anonymous": {"realm": "x"}}"#), &testing::deps());
         assert!(refused.err().unwrap().to_string().starts_with("anonymous.realm: unknown field `realm`"));
     }
 }

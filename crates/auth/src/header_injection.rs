@@ -4,10 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::{io, path::Path, sync::Arc};
+use std::sync::Arc;
 use vmcp_core::{
     config::SecretSource,
-    plugin::{BoxFuture, Credentials, Deps, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory},
+    plugin::{BoxFuture, Credentials, Deps, OutgoingStrategy, Secrets, StrategyContext, StrategyError, StrategyFactory},
 };
 
 /// The settings of `type: header_injection`. Exactly one of `headerValue` and `headerValueEnv` is given.
@@ -26,53 +26,17 @@ pub struct HeaderInjectionConfig {
     pub header_value_env: Option<String>,
 }
 
-type Env = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
-type Read = Box<dyn Fn(&Path) -> io::Result<String> + Send + Sync>;
-
 /// Builds `type: header_injection`: every request to the backend carries one fixed header, the same for all callers.
-pub struct HeaderInjectionFactory {
-    /// Where secrets are looked up; nowhere when only the shape of the settings is checked.
-    sources: Option<(Env, Read)>,
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeaderInjectionFactory;
 
-impl HeaderInjectionFactory {
-    /// Looks secrets up with `env` (an environment variable's value) and `read` (a file's text).
-    #[must_use]
-    pub fn with_sources(
-        env: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-        read: impl Fn(&Path) -> io::Result<String> + Send + Sync + 'static,
-    ) -> Self {
-        Self { sources: Some((Box::new(env), Box::new(read))) }
+/// The value; `None` when it is not to be looked up.
+fn value(secrets: &Secrets, source: &SecretSource) -> Result<Option<SecretString>, StrategyError> {
+    let value = secrets.get(source).map_err(|error| refused(format!("has no value: {error}; {}", error.advice())))?;
+    if value.as_ref().is_some_and(|value| value.expose_secret().is_empty()) {
+        return Err(refused("has an empty value; set one, or use `type: unauthenticated`"));
     }
-
-    /// Checks settings without looking up any secret: a strategy whose value stands elsewhere is built all the same, and gives
-    /// nothing. For validation only.
-    #[must_use]
-    pub fn without_secrets() -> Self {
-        Self { sources: None }
-    }
-
-    /// The value; `None` when it is not to be looked up.
-    fn value(&self, source: &SecretSource) -> Result<Option<SecretString>, StrategyError> {
-        let Some((env, read)) = &self.sources else {
-            return Ok(match source {
-                SecretSource::Text(text) => Some(text.clone()),
-                _ => None,
-            });
-        };
-        let value = source.resolve(env, read).map_err(|error| refused(format!("has no value: {error}; {}", error.advice())))?;
-        if value.expose_secret().is_empty() {
-            return Err(refused("has an empty value; set one, or use `type: unauthenticated`"));
-        }
-        Ok(Some(value))
-    }
-}
-
-/// The process's environment and file system.
-impl Default for HeaderInjectionFactory {
-    fn default() -> Self {
-        Self::with_sources(|name| std::env::var(name).ok(), |path| std::fs::read_to_string(path))
-    }
+    Ok(value)
 }
 
 fn refused(what: impl std::fmt::Display) -> StrategyError {
@@ -81,9 +45,10 @@ fn refused(what: impl std::fmt::Display) -> StrategyError {
 
 impl StrategyFactory for HeaderInjectionFactory {
     const KIND: &'static str = "header_injection";
+    const IS_FIXED: bool = true;
     type Config = HeaderInjectionConfig;
 
-    fn build(&self, config: HeaderInjectionConfig, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+    fn build(&self, config: HeaderInjectionConfig, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
         // Whether the name is one that a strategy may write is the header policy's to say.
         let name = HeaderName::from_bytes(config.header_name.as_bytes())
             .map_err(|_| refused("needs a `headerName` of letters, digits and hyphens only"))?;
@@ -94,7 +59,7 @@ impl StrategyFactory for HeaderInjectionFactory {
             (None, None) => return Err(refused("needs `headerValue` or `headerValueEnv`")),
         };
         let mut headers = HeaderMap::new();
-        if let Some(value) = self.value(&source)? {
+        if let Some(value) = value(&deps.secrets, &source)? {
             let mut value = HeaderValue::from_bytes(value.expose_secret().as_bytes())
                 .map_err(|_| refused("has a value with a line break or another control character, which no header can carry"))?;
             value.set_sensitive(true);

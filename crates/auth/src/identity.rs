@@ -7,7 +7,7 @@ use std::{
 };
 use vmcp_core::{
     header::Forwarded,
-    plugin::{Authenticated, Principal, StrategyContext},
+    plugin::{Authenticated, Principal, StrategyContext, SubjectToken},
 };
 
 /// The caller of one request: who it is, and the listed headers that the request brought.
@@ -29,8 +29,8 @@ static ANONYMOUS: LazyLock<Arc<Authenticated>> = LazyLock::new(|| {
 impl Identity {
     /// An identity without forwarded headers.
     #[must_use]
-    pub fn new(authenticated: Authenticated) -> Self {
-        Self { who: Arc::new(authenticated), forwarded: Forwarded::default() }
+    pub fn new(authenticated: impl Into<Arc<Authenticated>>) -> Self {
+        Self { who: authenticated.into(), forwarded: Forwarded::default() }
     }
 
     /// The one identity of all callers where nobody is told apart: issuer and subject are `anonymous`. Costs no allocation.
@@ -45,6 +45,12 @@ impl Identity {
         Self { who: Arc::clone(&self.who), forwarded }
     }
 
+    /// The caller without the headers of one request.
+    #[must_use]
+    pub fn authenticated(&self) -> Arc<Authenticated> {
+        Arc::clone(&self.who)
+    }
+
     /// Issuer and subject: what sessions are bound to.
     #[must_use]
     pub fn principal(&self) -> &Principal {
@@ -55,6 +61,24 @@ impl Identity {
     #[must_use]
     pub fn claims(&self) -> &serde_json::Map<String, serde_json::Value> {
         &self.who.claims
+    }
+
+    /// The caller's groups.
+    #[must_use]
+    pub fn groups(&self) -> &[Arc<str>] {
+        &self.who.groups
+    }
+
+    /// Who acts for the caller, the nearest first.
+    #[must_use]
+    pub fn delegation(&self) -> &[Principal] {
+        &self.who.delegation
+    }
+
+    /// The token that the caller was let in with.
+    #[must_use]
+    pub fn subject_token(&self) -> Option<&SubjectToken> {
+        self.who.subject_token.as_ref()
     }
 
     /// When the caller's credential expires; its open streams close then.
@@ -72,7 +96,12 @@ impl Identity {
     /// What an outgoing strategy may know of this caller: never the headers.
     #[must_use]
     pub fn strategy_context<'a>(&'a self, backend: &'a str) -> StrategyContext<'a> {
-        StrategyContext::new(backend, Some(&self.who.principal), &self.who.claims)
+        let mut context = StrategyContext::new(backend, Some(&self.who.principal), &self.who.claims);
+        context.groups = &self.who.groups;
+        context.delegation = &self.who.delegation;
+        context.subject_token = self.who.subject_token.as_ref();
+        context.expires_at = self.who.expires_at;
+        context
     }
 }
 

@@ -9,7 +9,7 @@ mod unauthenticated;
 pub use anonymous::AnonymousFactory;
 pub use header_injection::{HeaderInjectionConfig, HeaderInjectionFactory};
 pub use identity::Identity;
-pub use registries::{NoSettings, authenticators, strategies, strategies_with};
+pub use registries::{NoSettings, process_secrets, registries};
 pub use unauthenticated::UnauthenticatedFactory;
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use std::{
+    io,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use vmcp_core::plugin::{BoxFuture, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse};
+use vmcp_core::plugin::{BoxFuture, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets};
 
 struct NoNetwork;
 
@@ -18,7 +19,7 @@ impl Fetch for NoNetwork {
 
 /// Dependencies that must not be used.
 pub(crate) fn deps() -> Deps {
-    Deps::new(Arc::new(NoNetwork))
+    Deps::new(Arc::new(NoNetwork), Secrets::new(|_| None, |_| Err(io::ErrorKind::NotFound.into())))
 }
 
 /// The members that stand beside `type`.

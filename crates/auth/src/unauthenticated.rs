@@ -13,6 +13,7 @@ struct Unauthenticated(Credentials);
 
 impl StrategyFactory for UnauthenticatedFactory {
     const KIND: &'static str = "unauthenticated";
+    const IS_FIXED: bool = true;
     type Config = NoSettings;
 
     fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
@@ -36,11 +37,11 @@ impl OutgoingStrategy for Unauthenticated {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Identity, strategies, testing};
+    use crate::{Identity, registries, testing};
 
     #[test]
     fn it_adds_nothing_for_anybody() {
-        let strategy = strategies().build("unauthenticated", &testing::settings("{}"), &testing::deps()).unwrap();
+        let strategy = registries().strategies.build("unauthenticated", &testing::settings("{}"), &testing::deps()).unwrap();
         let caller = Identity::anonymous();
         let context = caller.strategy_context("b");
         assert!(strategy.managed_headers().is_empty());
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn it_takes_no_settings() {
-        let refused = strategies().build("unauthenticated", &testing::settings(r#"{"headerInjection": {}}"#), &testing::deps());
+        let refused = registries().strategies.build("unauthenticated", &testing::settings(r#"{"headerInjection": {}}"#), &testing::deps());
         assert!(refused.err().unwrap().to_string().contains("not a setting of `unauthenticated`"));
     }
 }

@@ -30,14 +30,14 @@ impl Authenticator for Named {
         &self.0
     }
 
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
+    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
         let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
         let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
         let time = head.headers.get("x-for").and_then(|time| time.to_str().ok()?.parse().ok()).map(Duration::from_millis);
         let authenticated = principal.map(|principal| {
             let mut authenticated = Authenticated::new(principal);
             authenticated.expires_at = time.map(|time| SystemTime::now() + time);
-            authenticated
+            Arc::new(authenticated)
         });
         Box::pin(std::future::ready(authenticated.ok_or_else(|| Rejected::unauthorized("who are you?", None))))
     }

@@ -1,12 +1,11 @@
-use super::HeaderInjectionFactory;
-use crate::{Identity, strategies, strategies_with, testing};
+use crate::{Identity, registries, testing};
 use http::HeaderMap;
 use std::{io, sync::Arc};
-use vmcp_core::plugin::{BuildError, OutgoingStrategy};
+use vmcp_core::plugin::{BuildError, Deps, OutgoingStrategy, Secrets};
 
 /// An environment with `TOKEN`, `EMPTY` and `BROKEN`, and one file.
-fn factory() -> HeaderInjectionFactory {
-    HeaderInjectionFactory::with_sources(
+fn secrets() -> Secrets {
+    Secrets::new(
         |name| match name {
             "TOKEN" => Some("hunter2".to_owned()),
             "EMPTY" => Some(String::new()),
@@ -17,13 +16,13 @@ fn factory() -> HeaderInjectionFactory {
     )
 }
 
-fn build(factory: HeaderInjectionFactory, settings: &str) -> Result<Arc<dyn OutgoingStrategy>, BuildError> {
+fn build(secrets: Secrets, settings: &str) -> Result<Arc<dyn OutgoingStrategy>, BuildError> {
     let settings = testing::settings(&format!(r#"{{"headerInjection": {settings}}}"#));
-    strategies_with(factory).build("header_injection", &settings, &testing::deps())
+    registries().strategies.build("header_injection", &settings, &Deps::new(testing::deps().fetch, secrets))
 }
 
-fn injected(factory: HeaderInjectionFactory, settings: &str) -> HeaderMap {
-    let strategy = build(factory, settings).unwrap();
+fn injected(secrets: Secrets, settings: &str) -> HeaderMap {
+    let strategy = build(secrets, settings).unwrap();
     let caller = Identity::anonymous();
     let context = caller.strategy_context("b");
     let fixed = testing::headers(strategy.fixed().unwrap());
@@ -34,8 +33,8 @@ fn injected(factory: HeaderInjectionFactory, settings: &str) -> HeaderMap {
     fixed
 }
 
-fn refusal(factory: HeaderInjectionFactory, settings: &str) -> String {
-    let error = build(factory, settings).err().unwrap();
+fn refusal(secrets: Secrets, settings: &str) -> String {
+    let error = build(secrets, settings).err().unwrap();
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     error.to_string()
 }
@@ -48,16 +47,16 @@ fn the_value_comes_from_the_text_a_variable_or_a_file() {
         (r#"{"headerName": "X-Key", "headerValue": {"fromEnv": "TOKEN"}}"#, "hunter2"),
         (r#"{"headerName": "X-Key", "headerValue": {"fromFile": "/run/token"}}"#, "from file"),
     ] {
-        let headers = injected(factory(), settings);
+        let headers = injected(secrets(), settings);
         assert_eq!((headers.len(), headers["x-key"].as_bytes()), (1, value.as_bytes()), "{settings}");
     }
 }
 
 #[test]
 fn exactly_one_source_is_given() {
-    assert_eq!(refusal(factory(), r#"{"headerName": "x-key"}"#), "headerInjection needs `headerValue` or `headerValueEnv`");
+    assert_eq!(refusal(secrets(), r#"{"headerName": "x-key"}"#), "headerInjection needs `headerValue` or `headerValueEnv`");
     assert_eq!(
-        refusal(factory(), r#"{"headerName": "x-key", "headerValue": "hunter2", "headerValueEnv": "TOKEN"}"#),
+        refusal(secrets(), r#"{"headerName": "x-key", "headerValue": "hunter2", "headerValueEnv": "TOKEN"}"#),
         "headerInjection has both `headerValue` and `headerValueEnv`; remove one"
     );
 }
@@ -87,15 +86,15 @@ fn what_cannot_be_sent_is_refused_and_never_shown() {
             "headerInjection has a value with a line break or another control character, which no header can carry",
         ),
     ] {
-        assert_eq!(refusal(factory(), settings), message, "{settings}");
+        assert_eq!(refusal(secrets(), settings), message, "{settings}");
     }
 }
 
 #[test]
 fn a_misspelt_setting_is_named_with_its_place() {
-    let text = refusal(factory(), r#"{"headerName": "x-key", "headerValu": "hunter2"}"#);
+    let text = refusal(secrets(), r#"{"headerName": "x-key", "headerValu": "hunter2"}"#);
     assert!(text.starts_with("headerInjection.headerValu: unknown field `headerValu`"), "{text}");
-    let text = refusal(factory(), r#"{"headerName": "x-key", "headerValue": {"fromEnv": "TOKEN", "x": "hunter2"}}"#);
+    let text = refusal(secrets(), r#"{"headerName": "x-key", "headerValue": {"fromEnv": "TOKEN", "x": "hunter2"}}"#);
     assert!(text.starts_with("headerInjection.headerValue: "), "{text}");
 }
 
@@ -104,21 +103,20 @@ fn without_secrets_everything_but_the_value_is_checked() {
     for settings in
         [r#"{"headerName": "x-key", "headerValueEnv": "MISSING"}"#, r#"{"headerName": "x-key", "headerValue": {"fromFile": "/run/none"}}"#]
     {
-        let strategy = build(HeaderInjectionFactory::without_secrets(), settings).unwrap();
+        let strategy = build(secrets().that_may_be_missing(), settings).unwrap();
         assert_eq!(strategy.managed_headers(), ["x-key"]);
         assert!(testing::headers(strategy.fixed().unwrap()).is_empty());
     }
-    assert!(injected(HeaderInjectionFactory::without_secrets(), r#"{"headerName": "x-key", "headerValue": "v"}"#)["x-key"] == "v");
-    let text = refusal(HeaderInjectionFactory::without_secrets(), r#"{"headerName": "x key", "headerValueEnv": "MISSING"}"#);
+    assert!(injected(secrets().that_may_be_missing(), r#"{"headerName": "x-key", "headerValue": "v"}"#)["x-key"] == "v");
+    let text = refusal(secrets().that_may_be_missing(), r#"{"headerName": "x key", "headerValueEnv": "MISSING"}"#);
     assert!(text.contains("headerName"), "{text}");
-    assert!(refusal(HeaderInjectionFactory::without_secrets(), r#"{"headerName": "x-key"}"#).contains("needs `headerValue`"));
+    assert!(refusal(secrets().that_may_be_missing(), r#"{"headerName": "x-key"}"#).contains("needs `headerValue`"));
 }
 
 #[test]
 fn the_schema_says_that_one_source_is_given() {
     let mut generator = schemars::SchemaGenerator::default();
-    let registry = strategies();
-    registry.schema("header_injection", &mut generator).unwrap();
+    registries().strategies.schema("header_injection", &mut generator).unwrap();
     let definitions = serde_json::to_value(generator.definitions()).unwrap();
     let schema = &definitions["HeaderInjectionConfig"];
     assert_eq!(schema["required"], serde_json::json!(["headerName"]));

@@ -1,12 +1,11 @@
 //! Everything that can be checked about a configuration without connecting to anything.
 
 use super::environment::Environment;
-use std::{fs, io, path::Path};
-use vmcp_auth::HeaderInjectionFactory;
+use std::fs;
 use vmcp_core::{
     config::{Config, Problem},
     header::{HeaderPolicy, PolicyProblem},
-    plugin::{OutgoingStrategy, Registry},
+    plugin::Secrets as PluginSecrets,
 };
 use vmcp_server::Checker;
 
@@ -19,16 +18,10 @@ pub(crate) enum Secrets {
     Required,
 }
 
-/// The outgoing strategies that the command line knows, with secrets from `environment` and from files.
-pub(crate) fn strategies(environment: &Environment, secrets: Secrets) -> Registry<dyn OutgoingStrategy> {
-    let factory = match secrets {
-        Secrets::Optional => HeaderInjectionFactory::without_secrets(),
-        Secrets::Required => {
-            let environment = environment.clone();
-            HeaderInjectionFactory::with_sources(move |name| environment.get(name).map(str::to_owned), read)
-        }
-    };
-    vmcp_auth::strategies_with(factory)
+/// Where the command line finds secrets: `environment` and files.
+fn secrets_of(environment: &Environment) -> PluginSecrets {
+    let environment = environment.clone();
+    PluginSecrets::new(move |name| environment.get(name).map(str::to_owned), |path| fs::read_to_string(path))
 }
 
 /// Checks the model, the secrets, the plugins, the header policy and the catalogue's rules, and says everything at once.
@@ -42,17 +35,9 @@ pub(crate) fn header_policy(config: &Config, environment: &Environment) -> (Head
 }
 
 fn checked<T>(environment: &Environment, secrets: Secrets, with: impl FnOnce(Checker<'_>) -> T) -> T {
-    let required = strategies(environment, Secrets::Required);
-    let optional = strategies(environment, Secrets::Optional);
     with(Checker {
-        strategies: &required,
-        without_secrets: (secrets == Secrets::Optional).then_some(&optional),
-        authenticators: &vmcp_auth::authenticators(),
-        env: &environment.lookup(),
-        read: &read,
+        plugins: &vmcp_auth::registries(),
+        secrets: &secrets_of(environment),
+        secrets_may_be_missing: secrets == Secrets::Optional,
     })
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    fs::read_to_string(path)
 }

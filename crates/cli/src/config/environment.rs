@@ -25,11 +25,6 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The same, for those who ask by a function.
-    pub(crate) fn lookup(&self) -> impl Fn(&str) -> Option<String> + '_ {
-        |name| self.get(name).map(str::to_owned)
-    }
-
     /// One layer for each variable that is a setting, and what is wrong with the others that look like one, except for those that the
     /// file speaks of.
     pub(crate) fn layers(&self, shape: &Shape, mentioned: &BTreeSet<String>) -> (Vec<Layer>, Vec<Finding>) {
@@ -120,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     fn layers(variables: &[(&str, &str)]) -> (Vec<Value>, Vec<String>) {
-        let shape = Shape::new(&vmcp_auth::strategies(), &vmcp_auth::authenticators());
+        let shape = Shape::new(&vmcp_auth::registries());
         let (layers, findings) =
             variables.iter().copied().collect::<Environment>().layers(&shape, &BTreeSet::from(["VMCP_KEY".to_owned()]));
         (layers.into_iter().map(Layer::into_value).collect(), findings.iter().map(ToString::to_string).collect())

@@ -1,7 +1,7 @@
 //! File, environment and flags to one checked configuration, with everything that is wrong with it.
 
 use super::{
-    check::{Secrets, check_everything, strategies},
+    check::{Secrets, check_everything},
     document::Document,
     environment::{Environment, scalar},
     finding::Finding,
@@ -113,7 +113,7 @@ impl<'a> Loader<'a> {
 
     fn load(&mut self) -> Option<Config> {
         let Request { flags, environment, secrets, .. } = self.request;
-        let shape = Shape::new(&strategies(environment, *secrets), &vmcp_auth::authenticators());
+        let shape = Shape::new(&vmcp_auth::registries());
         let mut layers = vec![self.file()?];
         let (variables, findings) = environment.layers(&shape, &self.interpolated.mentioned);
         self.findings.extend(findings);

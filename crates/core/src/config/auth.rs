@@ -11,6 +11,8 @@ pub struct IncomingAuth {
     /// The kind: `anonymous`, or one that an embedder registered.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What callers may do. When left out, everything.
+    pub authz: Option<AuthzConfig>,
     /// The kind's settings.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
@@ -35,7 +37,63 @@ impl JsonSchema for IncomingAuth {
 
 impl Default for IncomingAuth {
     fn default() -> Self {
-        Self { kind: "anonymous".to_owned(), settings: Map::new() }
+        Self { kind: "anonymous".to_owned(), authz: None, settings: Map::new() }
+    }
+}
+
+/// What callers may do. The settings of a kind stand beside `type`.
+#[derive(Clone, Deserialize)]
+pub struct AuthzConfig {
+    /// The kind: `none`, or one that is registered.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind's settings.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+impl std::fmt::Debug for AuthzConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The settings may hold a secret.
+        f.debug_struct("AuthzConfig").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl JsonSchema for AuthzConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "Authorizer".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        any_kind()
+    }
+}
+
+/// One interceptor. The settings of a kind stand beside `type` under the kind's name in camel case.
+#[derive(Clone, Deserialize)]
+pub struct InterceptorConfig {
+    /// The kind: one that an embedder registered.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind's settings.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+impl std::fmt::Debug for InterceptorConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The settings may hold a secret.
+        f.debug_struct("InterceptorConfig").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl JsonSchema for InterceptorConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "Interceptor".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        any_kind()
     }
 }
 
@@ -68,9 +126,31 @@ pub struct StrategyConfig {
     /// The kind: `unauthenticated`, `header_injection`, or one that an embedder registered.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What becomes of a request for which the strategy has no credentials.
+    #[serde(default, rename = "onError")]
+    pub on_error: OnError,
     /// The kind's settings.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
+}
+
+/// What becomes of a request for which a strategy has no credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It fails, and says why.
+    #[default]
+    Deny,
+    /// It goes to the backend without them.
+    Skip,
+}
+
+impl StrategyConfig {
+    /// The strategy of this kind without settings.
+    #[must_use]
+    pub fn of_kind(kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), on_error: OnError::default(), settings: Map::new() }
+    }
 }
 
 impl std::fmt::Debug for StrategyConfig {

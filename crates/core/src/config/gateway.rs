@@ -1,6 +1,8 @@
 //! The whole configuration.
 
-use super::{Aggregation, Backend, ByteSize, Endpoint, IncomingAuth, OutgoingAuth, PassthroughEntry, SecretSource, Span};
+use super::{
+    Aggregation, Backend, ByteSize, Endpoint, IncomingAuth, InterceptorConfig, OutgoingAuth, PassthroughEntry, SecretSource, Span,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +47,9 @@ pub struct Config {
     /// What backends are sent on behalf of a caller. Default: nothing.
     #[serde(default)]
     pub outgoing_auth: OutgoingAuth,
+    /// What looks at calls and results on their way, in this order; at results in the other. For embedders, who register kinds of their own.
+    #[serde(default)]
+    pub interceptors: Vec<InterceptorConfig>,
     /// How the catalogues become one.
     #[serde(default)]
     pub aggregation: Aggregation,
@@ -100,6 +105,7 @@ impl Config {
             allow_credential_header_passthrough: false,
             incoming_auth: IncomingAuth::default(),
             outgoing_auth: OutgoingAuth::default(),
+            interceptors: Vec::new(),
             aggregation: Aggregation::default(),
             operational: Operational::default(),
             sessions: Sessions::default(),

@@ -20,7 +20,7 @@ mod units;
 pub use aggregation::{
     Aggregation, AnnotationOverrides, ConflictResolution, ConflictResolutionConfig, Lint, ToolOverride, ToolVisibility, WorkloadTools,
 };
-pub use auth::{IncomingAuth, OutgoingAuth, OutgoingSource, StrategyConfig};
+pub use auth::{AuthzConfig, IncomingAuth, InterceptorConfig, OnError, OutgoingAuth, OutgoingSource, StrategyConfig};
 pub use backend::{Backend, BackendKind, ListScope, ProtocolEra};
 pub use check::{ADMIN_PATHS, has_errors, is_name, slug};
 pub use endpoint::{Endpoint, EndpointBackend, EndpointConfig, UsedBackend};

@@ -1,7 +1,7 @@
 //! The configuration as a JSON Schema, with the settings of the registered plugin kinds.
 
-use super::Config;
-use crate::plugin::{Authenticator, OutgoingStrategy, Registry, config_key};
+use super::{AuthzConfig, Config, OnError};
+use crate::plugin::{Registries, Registry, config_key};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -10,15 +10,29 @@ use serde_json::{Map, Value, json};
 /// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address`, `path` and `command`, which [`super::Shape`] checks and
 /// other readers ignore.
 #[must_use]
-pub fn json_schema(strategies: &Registry<dyn OutgoingStrategy>, authenticators: &Registry<dyn Authenticator>) -> Value {
+pub fn json_schema(plugins: &Registries) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut root = Config::json_schema(&mut generator).to_value();
-    let outgoing = kinds(strategies, &mut generator, "What a backend is sent on behalf of a caller");
-    let incoming = kinds(authenticators, &mut generator, "How callers are told apart");
+    let on_error = described(generator.subschema_for::<OnError>(), "What becomes of a request for which there are no credentials.");
+    let authz = any(&plugins.authorizers)
+        .then(|| ("authz", described(generator.subschema_for::<AuthzConfig>(), "What callers may do. When left out, everything.")));
+    let outgoing = kinds(&plugins.strategies, &mut generator, "What a backend is sent on behalf of a caller", &[("onError", on_error)]);
+    let incoming = kinds(&plugins.authenticators, &mut generator, "How callers are told apart", authz.as_slice());
+    let authorizer = any(&plugins.authorizers).then(|| kinds(&plugins.authorizers, &mut generator, "What callers may do", &[]));
+    let interceptor =
+        any(&plugins.interceptors).then(|| kinds(&plugins.interceptors, &mut generator, "What looks at calls on their way", &[]));
 
     let mut definitions = generator.take_definitions(true);
     definitions.insert("OutgoingStrategy".to_owned(), outgoing);
     definitions.insert("IncomingAuthenticator".to_owned(), incoming);
+    // A seam for which nobody has registered anything has no key.
+    definitions.shift_remove("Authorizer");
+    definitions.shift_remove("Interceptor");
+    definitions.extend(authorizer.map(|kinds| ("Authorizer".to_owned(), kinds)));
+    if let (None, Some(Value::Object(properties))) = (&interceptor, root.get_mut("properties")) {
+        properties.shift_remove("interceptors");
+    }
+    definitions.extend(interceptor.map(|kinds| ("Interceptor".to_owned(), kinds)));
     for (name, definition) in &mut definitions {
         if let Value::Object(members) = definition {
             members.entry("title").or_insert_with(|| title(name).into());
@@ -118,11 +132,46 @@ fn is_formed(schema: &Value) -> bool {
     of_type("integer") || of_type("number") || of_type("boolean") || (of_type("string") && (form || schema.get("enum").is_some()))
 }
 
-/// One branch for each kind of a seam, told apart by `type`.
-fn kinds<T: ?Sized>(registry: &Registry<T>, generator: &mut SchemaGenerator, title: &str) -> Value {
+fn any<T: ?Sized>(registry: &Registry<T>) -> bool {
+    registry.kinds().next().is_some()
+}
+
+fn described(schema: schemars::Schema, text: &str) -> Value {
+    let mut schema = schema.to_value();
+    if let Value::Object(members) = &mut schema {
+        members.insert("description".to_owned(), text.into());
+    }
+    schema
+}
+
+/// One branch for each kind of a seam, told apart by `type`, with `more` keys that each takes which is not fixed.
+fn kinds<T: ?Sized>(registry: &Registry<T>, generator: &mut SchemaGenerator, title: &str, more: &[(&str, Value)]) -> Value {
     let names: Vec<_> = registry.kinds().collect();
-    let branches: Vec<Value> = names.into_iter().map(|kind| branch(registry, kind, generator)).collect();
+    let one = |kind| {
+        let mut branch = if registry.is_flat() { flat(registry, kind, generator) } else { branch(registry, kind, generator) };
+        if let Some(Value::Object(properties)) = branch.get_mut("properties").filter(|_| !registry.is_fixed(kind)) {
+            properties.extend(more.iter().map(|(key, schema)| ((*key).to_owned(), schema.clone())));
+        }
+        branch
+    };
+    let branches: Vec<Value> = names.into_iter().map(one).collect();
     json!({ "title": title, "oneOf": branches })
+}
+
+/// A kind whose settings stand beside `type`.
+fn flat<T: ?Sized>(registry: &Registry<T>, kind: &str, generator: &mut SchemaGenerator) -> Value {
+    let settings = registry.schema(kind, generator).map(|schema| schema.to_value()).unwrap_or_default();
+    let reference = settings.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/$defs/"));
+    let definition = match reference {
+        Some(name) => generator.definitions().get(name).cloned().unwrap_or_default(),
+        None => settings,
+    };
+    let mut properties = Map::new();
+    properties.insert("type".to_owned(), json!({ "const": kind }));
+    properties.extend(definition.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+    let mut required = vec![json!("type")];
+    required.extend(definition.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+    json!({ "title": kind, "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
 fn branch<T: ?Sized>(registry: &Registry<T>, kind: &str, generator: &mut SchemaGenerator) -> Value {

@@ -1,11 +1,16 @@
 //! Incoming authenticators: who is calling.
 
-use super::{BoxFuture, Deps, Principal, StrategyError};
+use super::{BoxFuture, Challenge, ClientCertificate, Deps, Page, PageRequest, Principal, ProtectedResource, StrategyError, SubjectToken};
 use http::{HeaderMap, HeaderName, StatusCode};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Tells who sent a request. Asked for every request, whether it belongs to a session or not.
 pub trait Authenticator: Send + Sync + 'static {
@@ -13,7 +18,7 @@ pub trait Authenticator: Send + Sync + 'static {
     fn consumed_headers(&self) -> &[HeaderName];
 
     /// An answer that needs neither waiting nor the request, so that anonymous calls do not pay for a future.
-    fn fixed(&self) -> Option<&Authenticated> {
+    fn fixed(&self) -> Option<&Arc<Authenticated>> {
         None
     }
 
@@ -22,8 +27,29 @@ pub trait Authenticator: Send + Sync + 'static {
         false
     }
 
+    /// Whether it is good for callers of this machine only. Such a one is refused where others can connect.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// An answer that is at hand, since this credential was looked at before: it costs no future. `None` asks [`Self::authenticate`].
+    fn known(&self, _head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
+        None
+    }
+
     /// Authenticates one request.
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>>;
+    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>>;
+
+    /// What clients are told about getting a credential (RFC 9728). `None`: nothing, and every path below `/.well-known/` is a plain 404.
+    fn resource(&self) -> Option<&ProtectedResource> {
+        None
+    }
+
+    /// A public page beside the endpoints, which an OAuth façade has. Asked for GET and POST of paths where nothing else is; `None`: there is
+    /// no such page.
+    fn page<'a>(&'a self, _request: &'a PageRequest<'a>) -> Option<BoxFuture<'a, Page>> {
+        None
+    }
 }
 
 /// The part of a request that an authenticator may read.
@@ -32,26 +58,40 @@ pub trait Authenticator: Send + Sync + 'static {
 pub struct RequestHead<'a> {
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// The query of the request's URL, without the `?`: no credential is taken from there.
+    pub query: Option<&'a str>,
     /// The address of the peer; `None` for in-process and local callers.
     pub peer: Option<IpAddr>,
+    /// The certificate that the client proved to have, on a listener that asks for one.
+    pub client_certificate: Option<&'a ClientCertificate>,
+    /// The operating system's name for the user at the other end of a Unix socket or of standard input.
+    pub local_user: Option<&'a str>,
 }
 
 impl<'a> RequestHead<'a> {
-    /// A view of one request.
+    /// A view of one request without a query, a certificate and a local user.
     #[must_use]
     pub fn new(headers: &'a HeaderMap, peer: Option<IpAddr>) -> Self {
-        Self { headers, peer }
+        Self { headers, query: None, peer, client_certificate: None, local_user: None }
     }
 }
 
-/// Who called.
-#[derive(Clone, Debug)]
+/// Who called. Immutable once it is authenticated. `Debug` shows the issuer and names of claims, no value.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Authenticated {
     /// Issuer and subject.
     pub principal: Principal,
     /// Further claims.
     pub claims: Map<String, Value>,
+    /// The groups and roles that the authenticator was told to look for.
+    pub groups: Vec<Arc<str>>,
+    /// The scopes that the credential was given for.
+    pub scopes: Vec<Arc<str>>,
+    /// Who acts for the subject (RFC 8693 §4.1, `act`), the nearest first.
+    pub delegation: Vec<Principal>,
+    /// The credential itself where a strategy may exchange it for another.
+    pub subject_token: Option<SubjectToken>,
     /// When the credential expires; open streams close then.
     pub expires_at: Option<SystemTime>,
 }
@@ -60,7 +100,25 @@ impl Authenticated {
     /// A caller without claims whose credential does not expire.
     #[must_use]
     pub fn new(principal: Principal) -> Self {
-        Self { principal, claims: Map::new(), expires_at: None }
+        Self {
+            principal,
+            claims: Map::new(),
+            groups: Vec::new(),
+            scopes: Vec::new(),
+            delegation: Vec::new(),
+            subject_token: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("principal", &self.principal)
+            .field("claims", &self.claims.keys().collect::<Vec<_>>())
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,19 +127,39 @@ impl Authenticated {
 #[error("{message}")]
 #[non_exhaustive]
 pub struct Rejected {
-    /// 401 or 403; 503 when the issuer cannot be reached.
+    /// 400, 401 or 403; 503 when the issuer cannot be reached.
     pub status: StatusCode,
     /// For the caller; never holds a credential.
     pub message: String,
-    /// The value of `WWW-Authenticate`.
-    pub challenge: Option<String>,
+    /// What the gateway says in `WWW-Authenticate`.
+    pub challenge: Option<Challenge>,
+    /// When to try again, with a 503.
+    pub retry_after: Option<Duration>,
 }
 
 impl Rejected {
     /// A 401 with a message for the caller.
     #[must_use]
-    pub fn unauthorized(message: impl Into<String>, challenge: Option<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, message: message.into(), challenge }
+    pub fn unauthorized(message: impl Into<String>, challenge: Option<Challenge>) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, message: message.into(), challenge, retry_after: None }
+    }
+
+    /// A 403: who calls is known, and the credential does not reach (RFC 6750 §3.1, `insufficient_scope`).
+    #[must_use]
+    pub fn forbidden(message: impl Into<String>, challenge: Option<Challenge>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, message: message.into(), challenge, retry_after: None }
+    }
+
+    /// A 400: the request brings its credential in a way that nobody takes.
+    #[must_use]
+    pub fn malformed(message: impl Into<String>, challenge: Option<Challenge>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into(), challenge, retry_after: None }
+    }
+
+    /// A 503: whoever could tell cannot be asked now.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>, retry_after: Duration) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into(), challenge: None, retry_after: Some(retry_after) }
     }
 }
 

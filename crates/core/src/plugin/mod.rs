@@ -3,16 +3,28 @@
 //! A plugin **returns** data and never touches a request: what it returns goes through the header policy like everything else.
 
 mod authenticator;
+mod authorizer;
+mod boundary;
 mod credentials;
 mod fetch;
+mod interceptor;
+mod registries;
 mod registry;
+mod secrets;
 mod strategy;
+mod subject_token;
 
 pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Rejected, RequestHead};
+pub use authorizer::{Action, Authorizer, AuthorizerFactory, Decision, Question};
+pub use boundary::{Challenge, ClientCertificate, Page, PageRequest, ProtectedResource};
 pub use credentials::{Credentials, SignRequest, Signer};
 pub use fetch::{CaBundle, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+pub use interceptor::{Call, Interceptor, InterceptorFactory, Verdict};
+pub use registries::Registries;
 pub use registry::{BuildError, Registry, config_key};
-pub use strategy::{OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
+pub use secrets::Secrets;
+pub use strategy::{Keep, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
+pub use subject_token::{SubjectToken, TokenKind};
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -25,13 +37,15 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Deps {
     /// HTTP for plugins that have to ask somebody.
     pub fetch: Arc<dyn Fetch>,
+    /// Where secrets are found.
+    pub secrets: Secrets,
 }
 
 impl Deps {
-    /// Dependencies around one HTTP client.
+    /// Dependencies around one HTTP client and one place for secrets.
     #[must_use]
-    pub fn new(fetch: Arc<dyn Fetch>) -> Self {
-        Self { fetch }
+    pub fn new(fetch: Arc<dyn Fetch>, secrets: Secrets) -> Self {
+        Self { fetch, secrets }
     }
 }
 

@@ -1,6 +1,9 @@
 //! From `type: word` in the configuration to a built plugin.
 
-use super::{Authenticator, AuthenticatorFactory, Deps, OutgoingStrategy, StrategyError, StrategyFactory};
+use super::{
+    Authenticator, AuthenticatorFactory, Authorizer, AuthorizerFactory, Deps, Interceptor, InterceptorFactory, OutgoingStrategy,
+    StrategyError, StrategyFactory,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -11,6 +14,17 @@ type Build<T> = Box<dyn Fn(Value, &Deps) -> Result<Arc<T>, BuildError> + Send + 
 struct Entry<T: ?Sized> {
     build: Build<T>,
     schema: fn(&mut SchemaGenerator) -> Schema,
+    place: Place,
+    is_fixed: bool,
+}
+
+/// Where the settings of a kind stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Under the kind's own key.
+    Under,
+    /// Beside `type`.
+    Beside,
 }
 
 /// The kinds of one seam, by the word that the configuration uses.
@@ -44,7 +58,7 @@ pub enum BuildError {
     /// The settings do not fit.
     #[error("{path}: {message}")]
     Settings {
-        /// Where, below the strategy's own object, starting with its key (`headerInjection.headerName`).
+        /// Where, below the plugin's own object, starting with its key if it has one (`headerInjection.headerName`).
         path: String,
         /// What is wrong.
         message: String,
@@ -89,8 +103,20 @@ impl<T: ?Sized> Registry<T> {
         self.kinds.get(kind).map(|entry| (entry.schema)(generator))
     }
 
-    /// Builds the plugin that `kind` names from `settings`: the members that stand beside `type`, of which only the kind's own
-    /// key ([`config_key`]) may be there.
+    /// Whether what this kind gives is known when it is built, so that it cannot fail later.
+    #[must_use]
+    pub fn is_fixed(&self, kind: &str) -> bool {
+        self.kinds.get(kind).is_some_and(|entry| entry.is_fixed)
+    }
+
+    /// Whether the settings of the kinds stand beside `type`, and not under a key of their own.
+    #[must_use]
+    pub fn is_flat(&self) -> bool {
+        self.kinds.values().any(|entry| entry.place == Place::Beside)
+    }
+
+    /// Builds the plugin that `kind` names from `settings`: the members that stand beside `type`. Unless the settings are these members
+    /// themselves, only the kind's own key ([`config_key`]) may be there.
     ///
     /// # Errors
     /// Names the unknown kind with the known ones, or the place in the settings.
@@ -100,6 +126,9 @@ impl<T: ?Sized> Registry<T> {
             kind: kind.to_owned(),
             known: self.kinds.keys().copied().collect::<Vec<_>>().join(", "),
         })?;
+        if entry.place == Place::Beside {
+            return (entry.build)(Value::Object(settings.clone()), deps);
+        }
         let key = config_key(kind);
         if let Some(foreign) = settings.keys().find(|k| **k != key) {
             return Err(BuildError::Settings {
@@ -114,6 +143,7 @@ impl<T: ?Sized> Registry<T> {
     fn insert<C>(
         &mut self,
         kind: &'static str,
+        place: Place,
         build: impl Fn(C, &Deps) -> Result<Arc<T>, StrategyError> + Send + Sync + 'static,
     ) -> Result<(), BuildError>
     where
@@ -124,19 +154,22 @@ impl<T: ?Sized> Registry<T> {
         }
         let build: Build<T> = Box::new(move |value, deps| {
             let config = serde_path_to_error::deserialize(value).map_err(|error| BuildError::Settings {
-                path: settings_path(kind, &error.path().to_string()),
+                path: settings_path(kind, place, &error.path().to_string()),
                 message: error.inner().to_string(),
             })?;
             Ok(build(config, deps)?)
         });
-        self.kinds.insert(kind, Entry { build, schema: |generator| generator.subschema_for::<C>() });
+        self.kinds.insert(kind, Entry { build, schema: |generator| generator.subschema_for::<C>(), place, is_fixed: false });
         Ok(())
     }
 }
 
-fn settings_path(kind: &str, inner: &str) -> String {
-    let key = config_key(kind);
-    if inner == "." { key } else { format!("{key}.{inner}") }
+fn settings_path(kind: &str, place: Place, inner: &str) -> String {
+    match (place, inner) {
+        (Place::Under, ".") => config_key(kind),
+        (Place::Under, inner) => format!("{}.{inner}", config_key(kind)),
+        (Place::Beside, inner) => inner.to_owned(),
+    }
 }
 
 impl Registry<dyn OutgoingStrategy> {
@@ -145,7 +178,11 @@ impl Registry<dyn OutgoingStrategy> {
     /// # Errors
     /// When the kind is there already.
     pub fn register<F: StrategyFactory>(&mut self, factory: F) -> Result<(), BuildError> {
-        self.insert(F::KIND, move |config, deps| factory.build(config, deps))
+        self.insert(F::KIND, Place::Under, move |config, deps| factory.build(config, deps))?;
+        if let Some(entry) = self.kinds.get_mut(F::KIND) {
+            entry.is_fixed = F::IS_FIXED;
+        }
+        Ok(())
     }
 }
 
@@ -155,7 +192,27 @@ impl Registry<dyn Authenticator> {
     /// # Errors
     /// When the kind is there already.
     pub fn register<F: AuthenticatorFactory>(&mut self, factory: F) -> Result<(), BuildError> {
-        self.insert(F::KIND, move |config, deps| factory.build(config, deps))
+        self.insert(F::KIND, Place::Under, move |config, deps| factory.build(config, deps))
+    }
+}
+
+impl Registry<dyn Authorizer> {
+    /// Adds a kind of authorizer.
+    ///
+    /// # Errors
+    /// When the kind is there already.
+    pub fn register<F: AuthorizerFactory>(&mut self, factory: F) -> Result<(), BuildError> {
+        self.insert(F::KIND, Place::Beside, move |config, deps| factory.build(config, deps))
+    }
+}
+
+impl Registry<dyn Interceptor> {
+    /// Adds a kind of interceptor.
+    ///
+    /// # Errors
+    /// When the kind is there already.
+    pub fn register<F: InterceptorFactory>(&mut self, factory: F) -> Result<(), BuildError> {
+        self.insert(F::KIND, Place::Under, move |config, deps| factory.build(config, deps))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Outgoing strategies: what a backend is sent on behalf of a caller.
 
-use super::{BoxFuture, Credentials, Deps, Principal};
+use super::{BoxFuture, Credentials, Deps, Principal, SubjectToken};
+use crate::config::PassthroughEntry;
 use http::HeaderName;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 /// Gives credentials for requests to one backend.
 ///
@@ -28,8 +29,32 @@ pub trait OutgoingStrategy: Send + Sync + 'static {
         None
     }
 
+    /// Entries of the header policy that this strategy stands for, as if the backend had listed them itself.
+    fn passthrough(&self) -> &[PassthroughEntry] {
+        &[]
+    }
+
+    /// For whom the outcome of [`Self::resolve`] may be kept. It is kept until it expires, and never longer than the caller's own token.
+    fn keep<'a>(&self, _context: &StrategyContext<'a>) -> Keep<'a> {
+        Keep::Never
+    }
+
     /// Gets the credentials for this caller.
     fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>>;
+}
+
+/// For whom credentials are good.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Keep<'a> {
+    /// For one request.
+    Never,
+    /// For everybody whom the backend serves.
+    Shared,
+    /// For whoever brings this token.
+    ForToken(&'a SubjectToken),
+    /// For the caller, whatever token it brings.
+    ForPrincipal,
 }
 
 /// What a strategy may know of the request that it gives credentials for: a narrowed, borrowed view of the identity.
@@ -42,13 +67,21 @@ pub struct StrategyContext<'a> {
     pub principal: Option<&'a Principal>,
     /// The caller's claims.
     pub claims: &'a Map<String, Value>,
+    /// The caller's groups.
+    pub groups: &'a [Arc<str>],
+    /// Who acts for the caller, the nearest first.
+    pub delegation: &'a [Principal],
+    /// The token that the caller was let in with, for exchanging it.
+    pub subject_token: Option<&'a SubjectToken>,
+    /// When the caller's credential expires.
+    pub expires_at: Option<SystemTime>,
 }
 
 impl<'a> StrategyContext<'a> {
-    /// A view for one request.
+    /// A view for one request, without groups, actors and a token.
     #[must_use]
     pub fn new(backend: &'a str, principal: Option<&'a Principal>, claims: &'a Map<String, Value>) -> Self {
-        Self { backend, principal, claims }
+        Self { backend, principal, claims, groups: &[], delegation: &[], subject_token: None, expires_at: None }
     }
 }
 
@@ -57,6 +90,8 @@ pub trait StrategyFactory: Send + Sync + 'static {
     /// The word behind `type:` in the configuration, in snake case. The strategy's own settings stand beside it under the same
     /// word in camel case (`type: header_injection`, `headerInjection: {…}`).
     const KIND: &'static str;
+    /// Whether what it gives is known when it is built. Then it cannot fail later, and takes no `onError`.
+    const IS_FIXED: bool = false;
     /// The settings. A kind without any takes an empty struct with `#[serde(deny_unknown_fields)]`.
     type Config: DeserializeOwned + JsonSchema;
 

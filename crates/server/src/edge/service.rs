@@ -26,7 +26,7 @@ use vmcp_auth::Identity;
 use vmcp_core::{
     Era,
     header::Forwarded,
-    plugin::{Rejected, RequestHead},
+    plugin::{Challenge, Rejected, RequestHead},
 };
 
 /// The longest request head. The connection's buffer has the same size, and may take in a little more at once.
@@ -233,10 +233,14 @@ fn not_allowed() -> Response<Body> {
 pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: Option<SocketAddr>) -> Result<Identity, Failure> {
     let authenticator = &snapshot.authenticator;
     let authenticated = match authenticator.fixed() {
-        Some(fixed) => fixed.clone(),
+        Some(fixed) => Arc::clone(fixed),
         None => {
-            let request = RequestHead::new(&head.headers, peer.map(|peer| peer.ip()));
-            authenticator.authenticate(&request).await.map_err(rejected)?
+            let mut request = RequestHead::new(&head.headers, peer.map(|peer| peer.ip()));
+            request.query = head.uri.query();
+            match authenticator.known(&request) {
+                Some(known) => known,
+                None => authenticator.authenticate(&request).await.map_err(|error| rejected(&error))?,
+            }
         }
     };
     Ok(Identity::new(authenticated).with_forwarded(captured(snapshot, &head.headers)?))
@@ -247,12 +251,24 @@ pub(super) fn captured(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Forwa
     snapshot.policy.capture(headers).map_err(|error| Failure::http(error.status, code::INVALID_REQUEST, &error.to_string()))
 }
 
-fn rejected(rejected: Rejected) -> Failure {
+fn rejected(rejected: &Rejected) -> Failure {
     let failure = Failure::http(rejected.status, code::INVALID_REQUEST, &rejected.message);
-    match rejected.challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
+    let failure = match rejected.retry_after {
+        Some(after) => failure.with_header(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
+        None => failure,
+    };
+    match rejected.challenge.as_ref().and_then(|challenge| HeaderValue::from_str(&challenged(challenge)).ok()) {
         Some(challenge) => failure.with_header(header::WWW_AUTHENTICATE, challenge),
         None => failure,
     }
+}
+
+/// A challenge as text (RFC 9110 §11.6.1).
+fn challenged(challenge: &Challenge) -> String {
+    let error = challenge.error.map(|error| format!("error=\"{error}\""));
+    let scope = challenge.scope.as_ref().map(|scope| format!("scope=\"{scope}\""));
+    let parameters: Vec<String> = error.into_iter().chain(scope).collect();
+    format!("{} {}", challenge.scheme, parameters.join(", ")).trim_end().to_owned()
 }
 
 #[cfg(test)]

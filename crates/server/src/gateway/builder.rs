@@ -13,22 +13,20 @@ use std::{path::PathBuf, sync::Arc};
 use vmcp_backend::{HttpFetch, Watchdog};
 use vmcp_core::{
     config::{Config, Problem, Severity},
-    plugin::{Authenticator, AuthenticatorFactory, BuildError as PluginError, Deps, OutgoingStrategy, Registry, StrategyFactory},
+    plugin::{AuthenticatorFactory, AuthorizerFactory, BuildError as PluginError, Deps, InterceptorFactory, Registries, StrategyFactory},
 };
 
 /// Puts a gateway together: a configuration and the plugins that it may name.
 pub struct GatewayBuilder {
     config: Config,
-    strategies: Registry<dyn OutgoingStrategy>,
-    authenticators: Registry<dyn Authenticator>,
+    plugins: Registries,
     failed: Vec<PluginError>,
     findings_told: bool,
     watchdog: Option<Arc<Watchdog>>,
 }
 
 pub(super) struct Parts {
-    pub(super) strategies: Registry<dyn OutgoingStrategy>,
-    pub(super) authenticators: Registry<dyn Authenticator>,
+    pub(super) plugins: Registries,
     pub(super) deps: Deps,
     pub(super) watchdog: Option<Arc<Watchdog>>,
 }
@@ -36,13 +34,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Decides everything about a configuration, with secrets from the process's environment and from files.
     pub(super) fn plan(&self, config: &Config) -> Result<Plan, BuildError> {
-        let checker = Checker {
-            strategies: &self.strategies,
-            without_secrets: None,
-            authenticators: &self.authenticators,
-            env: &|name| std::env::var(name).ok(),
-            read: &|path| std::fs::read_to_string(path),
-        };
+        let checker = Checker { plugins: &self.plugins, secrets: &self.deps.secrets, secrets_may_be_missing: false };
         let plan = plan(config, &checker, &self.deps).map_err(BuildError::Config)?;
         Ok(Plan { watchdog: self.watchdog.clone(), ..plan })
     }
@@ -83,27 +75,34 @@ fn problems(problems: &[Problem]) -> String {
 
 impl GatewayBuilder {
     pub(super) fn new(config: Config) -> Self {
-        Self {
-            config,
-            strategies: vmcp_auth::strategies(),
-            authenticators: vmcp_auth::authenticators(),
-            failed: Vec::new(),
-            findings_told: false,
-            watchdog: None,
-        }
+        Self { config, plugins: vmcp_auth::registries(), failed: Vec::new(), findings_told: false, watchdog: None }
     }
 
     /// Adds a kind of outgoing strategy.
     #[must_use]
     pub fn outgoing_strategy<F: StrategyFactory>(mut self, factory: F) -> Self {
-        self.failed.extend(self.strategies.register(factory).err());
+        self.failed.extend(self.plugins.strategies.register(factory).err());
         self
     }
 
     /// Adds a kind of incoming authenticator.
     #[must_use]
     pub fn authenticator<F: AuthenticatorFactory>(mut self, factory: F) -> Self {
-        self.failed.extend(self.authenticators.register(factory).err());
+        self.failed.extend(self.plugins.authenticators.register(factory).err());
+        self
+    }
+
+    /// Adds a kind of authorizer.
+    #[must_use]
+    pub fn authorizer<F: AuthorizerFactory>(mut self, factory: F) -> Self {
+        self.failed.extend(self.plugins.authorizers.register(factory).err());
+        self
+    }
+
+    /// Adds a kind of interceptor.
+    #[must_use]
+    pub fn interceptor<F: InterceptorFactory>(mut self, factory: F) -> Self {
+        self.failed.extend(self.plugins.interceptors.register(factory).err());
         self
     }
 
@@ -129,8 +128,8 @@ impl GatewayBuilder {
         if let Some(error) = self.failed.pop() {
             return Err(BuildError::Plugin(error));
         }
-        let deps = Deps::new(Arc::new(HttpFetch::new(None)));
-        let parts = Parts { strategies: self.strategies, authenticators: self.authenticators, deps, watchdog: self.watchdog };
+        let deps = Deps::new(Arc::new(HttpFetch::new(None)), vmcp_auth::process_secrets());
+        let parts = Parts { plugins: self.plugins, deps, watchdog: self.watchdog };
         let plan = parts.plan(&self.config)?;
         if !self.findings_told {
             for finding in &plan.findings {

@@ -43,7 +43,16 @@ impl Endpoints {
             share: (!authenticator.is_anonymous()).then_some(config.limits.max_requests_per_session as usize),
             timeout: config.limits.parked_call_timeout.0,
         });
-        let common = Common { authenticator, sessions, shares: Arc::default(), parking, generation, watchdog: plan.watchdog };
+        let common = Common {
+            authenticator,
+            authorizer: plan.authorizer,
+            interceptors: plan.interceptors.into(),
+            sessions,
+            shares: Arc::default(),
+            parking,
+            generation,
+            watchdog: plan.watchdog,
+        };
         let main = Arc::new(Snapshot::new(config, plan.main, EndpointId::Main, common.clone(), None)?);
         let mut others = HashMap::new();
         for backend in &main.backends {

@@ -5,51 +5,54 @@ use super::{
     told::{at_strategies, of_rule, place_of, split, with_advice},
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use std::{fs, io, path::Path, sync::Arc};
+use serde_json::{Map, Value};
+use std::{fs, io, sync::Arc};
 use vmcp_backend::Watchdog;
 use vmcp_core::{
     catalogue::Rules,
     config::{
-        Backend, Config, Problem, ProcessScope, SecretSource, StrategyConfig, Transport, has_errors, index_path, key_path, session_key,
+        Backend, Config, OnError, Problem, ProcessScope, SecretSource, StrategyConfig, Transport, has_errors, index_path, key_path,
+        session_key,
     },
     header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, StartedSpec},
     plugin::{
-        Authenticator, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, OutgoingStrategy,
-        Registry, StrategyError,
+        Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor,
+        OutgoingStrategy, Registries, Registry, Secrets, StrategyError,
     },
 };
 
 /// What a check may know and may use.
 #[derive(Clone, Copy)]
 pub struct Checker<'a> {
-    /// The kinds of outgoing strategies that the configuration may name.
-    pub strategies: &'a Registry<dyn OutgoingStrategy>,
-    /// The same kinds, looking up no secret. With them a secret that is not at hand is a note instead of an error, so that a
-    /// configuration can be checked where its secrets are not.
-    pub without_secrets: Option<&'a Registry<dyn OutgoingStrategy>>,
-    /// The kinds of incoming authenticators that the configuration may name.
-    pub authenticators: &'a Registry<dyn Authenticator>,
-    /// Looks up an environment variable.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Reads a file as text.
-    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// The kinds of plugins that the configuration may name.
+    pub plugins: &'a Registries,
+    /// Where secrets are found.
+    pub secrets: &'a Secrets,
+    /// Whether a secret that is not at hand is a note instead of an error, so that a configuration can be checked where its secrets are
+    /// not.
+    pub secrets_may_be_missing: bool,
 }
 
 impl Checker<'_> {
     /// Everything that building a gateway would complain about, without building one: errors, warnings and notes, each with its path.
     #[must_use]
     pub fn check(&self, config: &Config) -> Vec<Problem> {
-        match plan(config, self, &Deps::new(Arc::new(NoNetwork))) {
+        match plan(config, self, &self.deps()) {
             Ok(plan) => plan.findings,
             Err(problems) => problems,
         }
+    }
+
+    /// For plugins that are built and never used.
+    fn deps(&self) -> Deps {
+        Deps::new(Arc::new(NoNetwork), self.secrets.clone())
     }
 
     /// The header policy of a configuration as far as it can be, for explaining it, and what of it is refused. A value that is not at
     /// hand is left out.
     #[must_use]
     pub fn header_policy(&self, config: &Config) -> (HeaderPolicy, Vec<PolicyProblem>) {
-        let mut planner = Planner { config, checker: self, deps: &Deps::new(Arc::new(NoNetwork)), problems: Vec::new() };
+        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new() };
         let authenticator = planner.authenticator();
         let strategies = planner.strategies();
         let statics = planner.statics();
@@ -65,6 +68,10 @@ pub(super) struct Plan {
     /// For each of the `endpoints`, with its own configuration.
     pub(super) endpoints: Vec<(Config, EndpointPlan)>,
     pub(super) authenticator: Arc<dyn Authenticator>,
+    /// What callers may do; everything when there is none.
+    pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    /// In the order in which they see calls.
+    pub(super) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(super) session_keys: Vec<Vec<u8>>,
     /// Ends servers if the gateway is killed.
     pub(super) watchdog: Option<Arc<Watchdog>>,
@@ -86,6 +93,8 @@ pub(super) struct EndpointPlan {
 pub(super) struct Strategy {
     pub(super) kind: String,
     pub(super) strategy: Arc<dyn OutgoingStrategy>,
+    #[allow(dead_code)]
+    pub(super) on_error: OnError,
 }
 
 /// Decides everything, or says all that is wrong.
@@ -93,6 +102,8 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     let mut planner = Planner { config, checker, deps, problems: config.check() };
     let session_keys = planner.session_keys();
     let authenticator = planner.authenticator();
+    let authorizer = planner.authorizer();
+    let interceptors = planner.interceptors();
     let (main, mut problems) = planner.endpoint(authenticator.as_deref());
     let told = problems.clone();
     let mut endpoints = Vec::with_capacity(config.endpoints.len());
@@ -109,7 +120,7 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     }
     match (main, authenticator) {
         (Some(main), Some(authenticator)) if !has_errors(&problems) => {
-            Ok(Plan { main, endpoints, authenticator, session_keys, watchdog: None, findings: problems })
+            Ok(Plan { main, endpoints, authenticator, authorizer, interceptors, session_keys, watchdog: None, findings: problems })
         }
         _ => Err(problems),
     }
@@ -146,9 +157,9 @@ impl<'a> Planner<'a> {
 
     /// A missing source, as bad as the occasion makes it, and what to do about it.
     fn absent(&mut self, path: impl Into<String>, message: impl Into<String>, hint: &str) {
-        self.problems.push(match self.checker.without_secrets {
-            Some(_) => Problem::note(path, message).with_hint("`vmcp serve` will need it"),
-            None => Problem::error(path, message).with_hint(hint),
+        self.problems.push(match self.checker.secrets_may_be_missing {
+            true => Problem::note(path, message).with_hint("`vmcp serve` will need it"),
+            false => Problem::error(path, message).with_hint(hint),
         });
     }
 
@@ -191,14 +202,26 @@ impl<'a> Planner<'a> {
 
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
-        let built = self.checker.authenticators.build(&incoming.kind, &incoming.settings, self.deps);
-        self.built(built, "incomingAuth")
+        self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth")
+    }
+
+    fn authorizer(&mut self) -> Option<Arc<dyn Authorizer>> {
+        let authz = self.config.incoming_auth.authz.as_ref().filter(|authz| authz.kind != "none")?;
+        self.plugin(&self.checker.plugins.authorizers, &authz.kind, &authz.settings, "incomingAuth.authz")
+    }
+
+    fn interceptors(&mut self) -> Vec<Arc<dyn Interceptor>> {
+        let interceptors = self.config.interceptors.iter().enumerate();
+        let built = interceptors.filter_map(|(index, one)| {
+            self.plugin(&self.checker.plugins.interceptors, &one.kind, &one.settings, &index_path("interceptors", index))
+        });
+        built.collect()
     }
 
     /// One strategy for each backend: its own, else the default, else none.
     fn strategies(&mut self) -> Vec<Option<Strategy>> {
         let outgoing = &self.config.outgoing_auth;
-        let none = StrategyConfig { kind: "unauthenticated".to_owned(), settings: serde_json::Map::new() };
+        let none = StrategyConfig::of_kind("unauthenticated");
         let default = match &outgoing.default {
             Some(default) => self.strategy(default, "outgoingAuth.default"),
             None => self.strategy(&none, "outgoingAuth"),
@@ -229,17 +252,25 @@ impl<'a> Planner<'a> {
         strategies
     }
 
-    /// One strategy. Where secrets may be missing, one that lacks its secret is built without.
     fn strategy(&mut self, strategy: &StrategyConfig, path: &str) -> Option<Strategy> {
-        let mut built = self.checker.strategies.build(&strategy.kind, &strategy.settings, self.deps);
-        if let (Err(PluginError::Refused(StrategyError::Config(message))), Some(without)) = (&built, self.checker.without_secrets)
-            && let Ok(without) = without.build(&strategy.kind, &strategy.settings, self.deps)
+        let built = self.plugin(&self.checker.plugins.strategies, &strategy.kind, &strategy.settings, path)?;
+        Some(Strategy { kind: strategy.kind.clone(), strategy: built, on_error: strategy.on_error })
+    }
+
+    /// One plugin. Where secrets may be missing, one that lacks its secret is built without.
+    fn plugin<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, settings: &Map<String, Value>, path: &str) -> Option<Arc<T>> {
+        let mut built = kinds.build(kind, settings, self.deps);
+        if let Err(PluginError::Refused(StrategyError::Config(message))) = &built
+            && self.checker.secrets_may_be_missing
         {
-            let (message, hint) = split(message);
-            self.absent(path, message, hint.unwrap_or("set it"));
-            built = Ok(without);
+            let deps = Deps::new(Arc::clone(&self.deps.fetch), self.deps.secrets.that_may_be_missing());
+            if let Ok(without) = kinds.build(kind, settings, &deps) {
+                let (message, hint) = split(message);
+                self.absent(path, message, hint.unwrap_or("set it"));
+                built = Ok(without);
+            }
         }
-        self.built(built, path).map(|built| Strategy { kind: strategy.kind.clone(), strategy: built })
+        self.built(built, path)
     }
 
     /// What was built, or why it could not be.
@@ -255,8 +286,8 @@ impl<'a> Planner<'a> {
     }
 
     fn secret(&mut self, path: &str, source: &SecretSource) -> Option<SecretString> {
-        match source.resolve(self.checker.env, self.checker.read) {
-            Ok(secret) => Some(secret),
+        match self.checker.secrets.get(source) {
+            Ok(secret) => secret,
             Err(error) => {
                 self.absent(path, error.to_string(), error.advice());
                 None

@@ -15,7 +15,7 @@ use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Share
 use vmcp_core::{
     config::{Backend as BackendConfig, Config, Span, Transport},
     header::HeaderPolicy,
-    plugin::Authenticator,
+    plugin::{Authenticator, Authorizer, Interceptor},
 };
 
 /// How long a list waits for a backend, and how old one may be.
@@ -63,6 +63,12 @@ pub(crate) struct Built {
     pub(crate) views: Arc<Views>,
     pub(crate) policy: HeaderPolicy,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// What callers may do; everything when there is none.
+    #[allow(dead_code)]
+    pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    /// In the order in which they see calls.
+    #[allow(dead_code)]
+    pub(crate) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(crate) guard: Guard,
     pub(crate) limits: Bounds,
     pub(crate) shares: Arc<Shares>,
@@ -82,6 +88,8 @@ impl Deref for Snapshot {
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(super) sessions: Arc<SessionTable>,
     pub(super) shares: Arc<Shares>,
     pub(super) parking: Arc<Parking>,
@@ -128,7 +136,7 @@ impl Snapshot {
 
 impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
-        let Common { authenticator, sessions, shares, parking, generation, watchdog } = common;
+        let Common { authenticator, authorizer, interceptors, sessions, shares, parking, generation, watchdog } = common;
         let seals = Seals::new(sessions.secrets());
         let loopback = config.listen.ip().is_loopback();
         let observer = Arc::new(ListObserver::default());
@@ -179,6 +187,8 @@ impl Built {
             views,
             policy: plan.policy,
             authenticator,
+            authorizer,
+            interceptors,
         })
     }
 

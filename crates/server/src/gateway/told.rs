@@ -97,7 +97,7 @@ mod tests {
     fn what_a_strategy_may_not_write_is_told_once_where_the_strategy_stands() {
         let url: url::Url = "https://mcp.example.com/mcp".parse().unwrap();
         let mut config = Config::with_backends(["a", "b", "c"].map(|name| Backend::new(name, url.clone())).into());
-        let own = StrategyConfig { kind: "header_injection".to_owned(), settings: serde_json::Map::new() };
+        let own = StrategyConfig::of_kind("header_injection");
         config.outgoing_auth.backends.insert("b".to_owned(), own);
         let managed = [http::HeaderName::from_static("host")];
         let backends = ["a", "b", "c"].map(|name| BackendSpec { managed: &managed, ..BackendSpec::new(name, &url) });

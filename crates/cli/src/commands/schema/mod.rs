@@ -2,11 +2,7 @@
 
 mod markdown;
 
-use crate::{
-    config::{Environment, Secrets, strategies},
-    error::Failure,
-    terminal,
-};
+use crate::{error::Failure, terminal};
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
@@ -34,7 +30,7 @@ impl Schema {
 
 /// The schema with the built-in kinds.
 fn schema() -> Value {
-    json_schema(&strategies(&Environment::default(), Secrets::Optional), &vmcp_auth::authenticators())
+    json_schema(&vmcp_auth::registries())
 }
 
 #[cfg(test)]

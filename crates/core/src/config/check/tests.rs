@@ -1,6 +1,5 @@
 use super::*;
 use crate::config::{Backend, ByteSize, IncomingAuth, StrategyConfig};
-use serde_json::Map;
 
 fn backend(name: &str) -> Backend {
     Backend::new(name, "https://mcp.example.com/mcp".parse().unwrap())
@@ -106,7 +105,7 @@ fn the_endpoint_path_is_plain_and_not_the_gateways_own() {
 #[test]
 fn every_reference_names_a_known_backend() {
     let mut config = config();
-    let strategy = StrategyConfig { kind: "unauthenticated".to_owned(), settings: Map::new() };
+    let strategy = StrategyConfig::of_kind("unauthenticated");
     config.outgoing_auth.backends.insert("gihub".to_owned(), strategy);
     config.operational.timeouts.per_workload.insert("slack".to_owned(), Span::seconds(1));
     assert_eq!(
@@ -179,7 +178,7 @@ fn a_listener_beyond_loopback_is_warned_of() {
     );
     assert!(!has_errors(&config.check()));
     config.allowed_hosts = Some(vec!["mcp.example.com".to_owned()]);
-    config.incoming_auth = IncomingAuth { kind: "custom".to_owned(), settings: Map::new() };
+    config.incoming_auth = IncomingAuth { kind: "custom".to_owned(), ..IncomingAuth::default() };
     assert!(config.check().is_empty());
 }
 

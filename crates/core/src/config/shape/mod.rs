@@ -16,7 +16,7 @@ pub use edit::{TextSite, Wanted};
 pub use unavailable::unavailable_key;
 
 use super::{Config, Problem, key_path, nearest};
-use crate::plugin::{Authenticator, OutgoingStrategy, Registry};
+use crate::plugin::Registries;
 use serde_json::{Map, Value};
 
 /// What is said of a key or a word of the original's that has nothing behind it here.
@@ -31,8 +31,8 @@ pub struct Shape {
 impl Shape {
     /// The shape of a configuration in which these kinds of plugins are known.
     #[must_use]
-    pub fn new(strategies: &Registry<dyn OutgoingStrategy>, authenticators: &Registry<dyn Authenticator>) -> Self {
-        Self { schema: super::json_schema(strategies, authenticators) }
+    pub fn new(plugins: &Registries) -> Self {
+        Self { schema: super::json_schema(plugins) }
     }
 
     /// The JSON Schema.

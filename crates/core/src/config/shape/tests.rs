@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::{Backend, PassthroughEntry, SecretSource, Transport};
 use crate::plugin::{
-    Authenticated, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected, RequestHead, StrategyContext,
-    StrategyError, StrategyFactory,
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected, RequestHead,
+    StrategyContext, StrategyError, StrategyFactory,
 };
 use http::HeaderName;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof, proptest};
@@ -31,8 +31,8 @@ impl Authenticator for Nothing {
         &[]
     }
 
-    fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Authenticated, Rejected>> {
-        Box::pin(async { Ok(Authenticated::new(Principal { issuer: "x".into(), subject: "x".into() })) })
+    fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
+        Box::pin(async { Ok(Arc::new(Authenticated::new(Principal { issuer: "x".into(), subject: "x".into() }))) })
     }
 }
 
@@ -56,6 +56,7 @@ struct Anonymous;
 
 impl StrategyFactory for Plain {
     const KIND: &'static str = "unauthenticated";
+    const IS_FIXED: bool = true;
     type Config = NoSettings;
 
     fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
@@ -82,12 +83,11 @@ impl AuthenticatorFactory for Anonymous {
 }
 
 fn shape() -> Shape {
-    let mut strategies: Registry<dyn OutgoingStrategy> = Registry::new("outgoing strategy");
-    strategies.register(Plain).unwrap();
-    strategies.register(Inject).unwrap();
-    let mut authenticators: Registry<dyn Authenticator> = Registry::new("incoming authenticator");
-    authenticators.register(Anonymous).unwrap();
-    Shape::new(&strategies, &authenticators)
+    let mut plugins = Registries::default();
+    plugins.strategies.register(Plain).unwrap();
+    plugins.strategies.register(Inject).unwrap();
+    plugins.authenticators.register(Anonymous).unwrap();
+    Shape::new(&plugins)
 }
 
 fn visible(_: &str) -> bool {
