@@ -1,5 +1,7 @@
 //! A new configuration while streams are open and calls run (the gateway as a library: the command line has no reload).
 
+mod served;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
@@ -9,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use vmcp_core::config::Config;
 use vmcp_server::Gateway;
 use vmcp_tests::{
@@ -58,12 +60,7 @@ struct Served {
 impl Served {
     async fn with(config: Config) -> Result<Self> {
         let gateway = Gateway::builder(config).build()?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let addr = listener.local_addr()?;
-        let serving = tokio::spawn({
-            let gateway = gateway.clone();
-            async move { gateway.serve(listener).await }
-        });
+        let (addr, serving) = served::serve(&gateway).await?;
         Ok(Self { gateway, addr, serving })
     }
 
