@@ -3,6 +3,7 @@
 mod logs;
 #[path = "../named/mod.rs"]
 mod named;
+mod pages;
 mod player;
 mod questions;
 #[path = "../served/mod.rs"]
