@@ -35,14 +35,7 @@ use vmcp_core::Revision;
 
 /// A session that `initialize` opened. Servers without state give no id; then there is nothing to close either.
 pub(crate) struct Session {
-    pub(crate) id: Option<HeaderValue>,
-    pub(crate) revision: Revision,
-    pub(crate) offers: Offers,
-    pub(crate) instructions: Option<Arc<str>>,
-    /// Who hears what is said in it beside answers.
-    pub(crate) switch: Arc<Switch>,
-    /// Where messages go that go over one pipe in both directions.
-    pub(crate) pipe: Option<Arc<dyn Pipe>>,
+    opened: Opened,
     /// The stream on which the backend says what belongs to no request.
     stream: stream::Stream,
     /// The log level that a call in it asked for last, where it serves one call at a time; 0: none.
@@ -64,14 +57,8 @@ pub(crate) struct Owed {
 
 impl Session {
     pub(crate) fn new(opened: Opened, open: &Arc<AtomicU32>) -> Arc<Self> {
-        let Opened { id, revision, offers, instructions, switch, pipe } = opened;
         let session = Arc::new(Self {
-            id,
-            revision,
-            offers,
-            instructions,
-            switch,
-            pipe,
+            opened,
             stream: stream::Stream::default(),
             level: AtomicU8::new(0),
             owed: Owed::default(),
@@ -107,14 +94,24 @@ impl Session {
     }
 }
 
-/// What a handshake brought.
+/// What a handshake brought: it stays as it is as long as the session.
 pub(crate) struct Opened {
     pub(crate) id: Option<HeaderValue>,
     pub(crate) revision: Revision,
     pub(crate) offers: Offers,
     pub(crate) instructions: Option<Arc<str>>,
+    /// Who hears what is said in it beside answers.
     pub(crate) switch: Arc<Switch>,
+    /// Where messages go that go over one pipe in both directions.
     pub(crate) pipe: Option<Arc<dyn Pipe>>,
+}
+
+impl std::ops::Deref for Session {
+    type Target = Opened;
+
+    fn deref(&self) -> &Opened {
+        &self.opened
+    }
 }
 
 impl Drop for Session {
