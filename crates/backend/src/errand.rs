@@ -1,32 +1,32 @@
 //! Small requests that nobody waits for: in tracked tasks, bounded in number and time.
 
+mod drain;
+mod ends;
 mod latest;
+mod streams;
 
 pub(crate) use latest::Latest;
 
+use self::drain::{DRAIN_TIME, drained};
 use crate::{
     Backend, ErrorKind,
-    content::Content,
-    http::Reply,
     outgoing::{Audience, Mirrors, Outgoing, Protocol},
     pipe::Link,
-    session::{Lease, PoolKey, Session, Wish},
+    session::{Lease, Session, Wish},
 };
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::{
     future::Future,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use vmcp_auth::Identity;
 use vmcp_core::frame::{json_string, notification, request_text};
@@ -36,14 +36,6 @@ const AT_ONCE: usize = 16;
 const QUEUE: u32 = 4096;
 /// How long one takes at most, its wait included.
 const LIMIT: Duration = Duration::from_secs(5);
-/// What is read of a stream behind its answer.
-const DRAIN_TIME: Duration = Duration::from_millis(50);
-const DRAIN_BYTES: usize = 64 * 1024;
-/// How long to wait before taking a stream up again where the server does not say.
-const RETRY: Duration = Duration::from_secs(1);
-/// The shortest pause, whatever a server asks for: one that ends each stream at once would have connections opened as fast as it likes.
-const SHORTEST_RETRY: Duration = Duration::from_millis(50);
-
 /// A queue for each kind: however many of one there are, those of another do not wait behind them.
 pub(crate) struct Errands([Queue; Kind::ALL.len()]);
 
@@ -236,141 +228,6 @@ impl Backend {
         }
     }
 
-    /// Ends a session, with static and service credentials only: its caller's are gone.
-    pub(crate) fn close_session(self: &Arc<Self>, session: Arc<Session>) {
-        self.close_session_of(None, session);
-    }
-
-    /// Ends a session on behalf of its caller, where a request of theirs asks for it.
-    pub(crate) fn close_session_of(self: &Arc<Self>, caller: Option<Identity>, session: Arc<Session>) {
-        if let Some(pipe) = &session.pipe {
-            session.lose();
-            return pipe.close();
-        }
-        if session.is_gone() || session.id.is_none() {
-            return;
-        }
-        self.errand(Kind::End, move |backend| async move { backend.delete(Audience::from(caller.as_ref()), &session).await });
-    }
-
-    pub(crate) async fn delete(&self, audience: Audience<'_>, session: &Session) {
-        if let Some(pipe) = &session.pipe {
-            session.lose();
-            return pipe.close();
-        }
-        if session.is_gone() || session.id.is_none() {
-            return;
-        }
-        session.lose();
-        let outgoing = Outgoing {
-            method: Method::DELETE,
-            audience,
-            protocol: Protocol::Legacy(session),
-            last_event_id: None,
-            body: Bytes::new(),
-            is_stream: false,
-        };
-        if let Ok((_, mut reply)) = self.transmit(&outgoing).await {
-            let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
-        }
-        tracing::debug!(backend = &**self.name(), "closed a session");
-    }
-
-    /// Puts a session of a modern caller aside for its next call.
-    pub(crate) fn pool_session(self: &Arc<Self>, key: PoolKey, session: Arc<Session>) {
-        if self.is_stopping() {
-            return self.close_session(session);
-        }
-        let put = self.pool().put(key, session);
-        if let Some(evicted) = put.evicted {
-            self.close_session(evicted);
-        }
-        if put.sweep {
-            let backend = Arc::clone(self);
-            self.shared().spawn(async move { backend.sweep_sessions().await });
-        }
-    }
-
-    async fn sweep_sessions(self: Arc<Self>) {
-        loop {
-            let (expired, next) = self.pool().expired();
-            for session in expired {
-                self.close_session(session);
-            }
-            let Some(next) = next else { return };
-            if self.stopping().run_until_cancelled(sleep_until(next)).await.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Reads what is left behind an answer, so that its connection can be used again: at once where it is there already.
-    pub(crate) fn drain(self: &Arc<Self>, mut reply: Reply, cx: &mut Context<'_>) {
-        let mut left = DRAIN_BYTES;
-        loop {
-            match reply.poll_data(cx) {
-                Poll::Ready(Some(Ok(piece))) if piece.len() <= left => left -= piece.len(),
-                Poll::Ready(_) => return,
-                Poll::Pending => break,
-            }
-        }
-        self.shared().spawn(async move {
-            let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
-        });
-    }
-
-    /// Reads what is left of an answer that nobody needs, in a task.
-    pub(crate) fn drain_later(self: &Arc<Self>, mut reply: Reply) {
-        if !reply.is_ended() {
-            self.shared().spawn(async move {
-                let _ = timeout(DRAIN_TIME, drained(&mut reply)).await;
-            });
-        }
-    }
-
-    /// Takes up a stream that broke off, after the pause that the server asked for.
-    pub(crate) fn resume_stream(
-        self: &Arc<Self>,
-        caller: Option<Identity>,
-        session: &Arc<Session>,
-        last_event_id: Bytes,
-        retry: Option<Duration>,
-    ) -> Pin<Box<dyn Future<Output = Result<Reply, ErrorKind>> + Send>> {
-        let (backend, session) = (Arc::clone(self), Arc::clone(session));
-        Box::pin(async move {
-            sleep(retry.unwrap_or(RETRY).max(SHORTEST_RETRY)).await;
-            backend.listen(Audience::from(caller.as_ref()), &session, Some(&last_event_id)).await
-        })
-    }
-
-    /// Opens a stream in a session.
-    pub(crate) async fn listen(
-        &self,
-        audience: Audience<'_>,
-        session: &Session,
-        last_event_id: Option<&Bytes>,
-    ) -> Result<Reply, ErrorKind> {
-        let outgoing = Outgoing {
-            method: Method::GET,
-            audience,
-            protocol: Protocol::Legacy(session),
-            last_event_id,
-            body: Bytes::new(),
-            is_stream: true,
-        };
-        let (parts, reply) = self.transmit(&outgoing).await?;
-        if parts.status == StatusCode::NOT_FOUND && session.id.is_some() {
-            return Err(ErrorKind::SessionLost);
-        }
-        if parts.status != StatusCode::OK {
-            return Err(ErrorKind::Status { status: parts.status, retry_after: None });
-        }
-        match Content::of(&parts.headers) {
-            Content::Events => Ok(reply),
-            Content::Json | Content::Other => Err(ErrorKind::Malformed("it is not an event stream".into())),
-        }
-    }
-
     /// Finds out whether the backend still knows a session, after an answer that leaves it open. Some servers say 400 where the
     /// specification wants 404.
     pub(crate) fn doubt_session(self: &Arc<Self>, caller: Option<Identity>, session: &Arc<Session>) {
@@ -385,17 +242,6 @@ impl Backend {
                 Ok(_) | Err(_) => session.trust(),
             }
         });
-    }
-}
-
-/// Reads a reply to its end, or to the point where closing the connection is cheaper.
-async fn drained(reply: &mut Reply) {
-    let mut left = DRAIN_BYTES;
-    while let Some(Ok(piece)) = reply.data().await {
-        match left.checked_sub(piece.len()) {
-            Some(rest) => left = rest,
-            None => return,
-        }
     }
 }
 
