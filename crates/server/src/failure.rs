@@ -23,6 +23,8 @@ pub(crate) mod code {
     pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
     /// Outside every reserved range: the caller cancelled the request itself.
     pub(crate) const CANCELLED: i64 = -31800;
+    /// Outside every reserved range: an interceptor refused the call or its result.
+    pub(crate) const REFUSED: i64 = -31801;
 }
 
 /// A failure on its way to a caller. Boxed, since it travels through results whose good side is small.
@@ -117,6 +119,15 @@ impl Failure {
             || Self::new(code::INTERNAL, "the client answered with an error that cannot be read"),
             |code| Self::told(code, object.clone()),
         )
+    }
+
+    /// An interceptor's own words.
+    pub(crate) fn refused(why: &str) -> Self {
+        Self::new(code::REFUSED, why)
+    }
+
+    pub(crate) fn internal(message: &str) -> Self {
+        Self::new(code::INTERNAL, message)
     }
 
     pub(crate) fn cancelled() -> Self {

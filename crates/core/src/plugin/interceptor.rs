@@ -54,6 +54,15 @@ impl<'a> Call<'a> {
     pub fn new(principal: &'a Principal, claims: &'a Map<String, Value>, backend: &'a str, method: &'a str, name: &'a str) -> Self {
         Self { principal, claims, backend, method, name, arguments: None }
     }
+
+    /// The same call with these arguments.
+    #[must_use]
+    pub fn with_arguments<'b>(&self, arguments: Option<&'b RawValue>) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        Call { arguments, ..*self }
+    }
 }
 
 /// What becomes of a call or a result.

@@ -67,7 +67,6 @@ pub(crate) struct Built {
     #[allow(dead_code)]
     pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
     /// In the order in which they see calls.
-    #[allow(dead_code)]
     pub(crate) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(crate) guard: Guard,
     pub(crate) limits: Bounds,

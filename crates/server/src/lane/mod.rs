@@ -5,6 +5,7 @@ mod bridge;
 mod carried;
 mod follow;
 mod input;
+mod intercept;
 mod journal;
 mod pages;
 mod parked;

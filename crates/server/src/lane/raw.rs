@@ -32,6 +32,21 @@ impl Snapshot {
         requester: &impl Requester,
         journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
+        if self.interceptors.is_empty() {
+            return self.carry_on(caller, carried, params, requester, journal).await;
+        }
+        Box::pin(self.intercepted(caller, carried, params, requester, journal)).await
+    }
+
+    /// The same past the interceptors.
+    pub(super) async fn carry_on(
+        &self,
+        caller: &Caller,
+        carried: Carried,
+        params: &RawObject<'_>,
+        requester: &impl Requester,
+        journal: &mut Journal,
+    ) -> Result<Bytes, Failure> {
         let (subject, name) = carried.subject(params)?;
         if matches!(subject, Subject::Tool | Subject::Prompt)
             && params.get("arguments").is_some_and(|arguments| !arguments.starts_with('{'))

@@ -1,0 +1,110 @@
+//! Interceptors on the way of a call: before it goes to its backend, and before its result goes to the caller.
+
+use super::{Caller, Carried, Given, Journal, Requester, Unanswered, carried::Subject, unambiguous::check_unambiguous};
+use crate::{failure::Failure, gateway::Snapshot, session::OnProgress};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use vmcp_core::{
+    frame::{Edit, RawObject},
+    plugin::{Call, Interceptor, Verdict},
+};
+
+/// An interceptor is not waited for longer than this: then the call fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A caller whose request was compared with its headers already, as it was sent: what interceptors made of it needs no such headers.
+struct Compared<'a, R>(&'a R);
+
+impl<R: Requester> Requester for Compared<'_, R> {
+    async fn notified(&self, message: Bytes) {
+        self.0.notified(message).await;
+    }
+
+    async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
+        self.0.ask(method, params, on_progress).await
+    }
+}
+
+impl Snapshot {
+    /// Carries a request past the interceptors. What they make of it is authorized like what a caller sends.
+    pub(super) async fn intercepted(
+        &self,
+        caller: &Caller,
+        carried: Carried,
+        params: &RawObject<'_>,
+        requester: &impl Requester,
+        journal: &mut Journal,
+    ) -> Result<Bytes, Failure> {
+        let (subject, name) = carried.subject(params)?;
+        let viewer = caller.viewer();
+        let key = self.key(&viewer);
+        let route = self.route(&viewer, &key, subject, &name).await?;
+        check_unambiguous(params, &route.param_headers)?;
+        requester.check_mirrored(params, &route.param_headers)?;
+        let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
+        journal.owner(backend.name());
+        let member = arguments_of(carried, subject);
+        let own = member.and_then(|member| params.get(member)).map(ToOwned::to_owned);
+        let mut arguments = own.map(RawValue::from_string).transpose().map_err(|_| Failure::invalid_params("the arguments are no JSON"))?;
+        let mut is_changed = false;
+        let identity = &caller.identity;
+        let call = Call::new(identity.principal(), identity.claims(), backend.name(), carried.method(), &name);
+        for interceptor in &*self.interceptors {
+            if !interceptor.sees_calls() {
+                continue;
+            }
+            let verdict = patiently(interceptor.before(&call.with_arguments(arguments.as_deref()))).await?;
+            match verdict {
+                Verdict::Go => {}
+                Verdict::Change(new) if member.is_some() && new.get().starts_with('{') => (arguments, is_changed) = (Some(new), true),
+                Verdict::Refuse(why) => return Err(Failure::refused(&why)),
+                _ => return Err(Failure::internal("an interceptor gave no arguments that the method takes")),
+            }
+        }
+        let result = match (is_changed, member, &arguments) {
+            (true, Some(member), Some(arguments)) => {
+                let mut text = Vec::with_capacity(params.text().len() + arguments.get().len());
+                params.write(&[Edit::Set(member, arguments.get())], &mut text);
+                let text = String::from_utf8(text).map_err(|_| Failure::internal("an interceptor's arguments are not UTF-8"))?;
+                let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
+                Box::pin(self.carry_on(caller, carried, &params, &Compared(requester), journal)).await?
+            }
+            _ => Box::pin(self.carry_on(caller, carried, params, &Compared(requester), journal)).await?,
+        };
+        seen(&self.interceptors, &call.with_arguments(arguments.as_deref()), result).await
+    }
+}
+
+/// Shows a result to the interceptors, the last one of them first.
+async fn seen(interceptors: &[Arc<dyn Interceptor>], call: &Call<'_>, result: Bytes) -> Result<Bytes, Failure> {
+    let looking: Vec<_> = interceptors.iter().rev().filter(|interceptor| interceptor.sees_results()).collect();
+    if looking.is_empty() {
+        return Ok(result);
+    }
+    let text = String::from_utf8(result.into()).map_err(|_| Failure::internal("the backend's result is not UTF-8"))?;
+    let mut result = RawValue::from_string(text).map_err(|_| Failure::internal("the backend's result is no JSON"))?;
+    for interceptor in looking {
+        match patiently(interceptor.after(call, &result)).await? {
+            Verdict::Go => {}
+            Verdict::Change(new) if new.get().starts_with('{') => result = new,
+            Verdict::Refuse(why) => return Err(Failure::refused(&why)),
+            _ => return Err(Failure::internal("an interceptor gave no object for a result")),
+        }
+    }
+    Ok(Box::<str>::from(result).into_boxed_bytes().into_vec().into())
+}
+
+/// The member of a request's parameters that holds its arguments.
+fn arguments_of(carried: Carried, subject: Subject) -> Option<&'static str> {
+    match (carried, subject) {
+        (Carried::Complete, _) => Some("argument"),
+        (_, Subject::Tool | Subject::Prompt) => Some("arguments"),
+        _ => None,
+    }
+}
+
+async fn patiently(verdict: impl Future<Output = Verdict>) -> Result<Verdict, Failure> {
+    timeout(PATIENCE, verdict).await.map_err(|_| Failure::internal("an interceptor did not decide in time"))
+}
