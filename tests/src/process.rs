@@ -243,7 +243,8 @@ impl Serve {
 
 /// The address in `listening on http://ADDRESS/…`; an unspecified one is reached over loopback.
 fn address(log: &str) -> Option<SocketAddr> {
-    let rest = log.split("listening on http://").nth(1)?;
+    let rest = log.split("listening on http").nth(1)?;
+    let rest = rest.trim_start_matches('s').strip_prefix("://")?;
     let mut addr: SocketAddr = rest.split(['/', '"', ' ', '\n']).next()?.parse().ok()?;
     if addr.ip().is_unspecified() {
         addr.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

@@ -7,6 +7,7 @@
 mod caller;
 mod conn;
 mod old;
+mod once;
 mod reply;
 mod request;
 mod rpc;
@@ -15,6 +16,7 @@ mod whole;
 pub use caller::Caller;
 pub use conn::{Conn, Head, Response};
 pub use old::Old;
+pub use once::{Once, once};
 pub use reply::{Event, Reply, RpcError};
 pub use request::Request;
 pub use rpc::{Rpc, quoted};

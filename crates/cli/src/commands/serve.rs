@@ -12,9 +12,8 @@ use crate::{
 use anyhow::Context;
 use clap::Args;
 use std::{io, net::SocketAddr, num::NonZeroUsize};
-use tokio::net::TcpListener;
-use vmcp_core::config::Config;
-use vmcp_server::{Gateway, Workers};
+use vmcp_core::config::{Config, Listen};
+use vmcp_server::{BindError, Gateway, Listener, Workers};
 
 /// Serves the gateway until SIGTERM or Ctrl-C.
 #[derive(Args, Debug)]
@@ -63,31 +62,26 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context(NO_RUNTIME)
 }
 
-/// Binds the configured address, with an error that says what to do.
-pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => anyhow::anyhow!("{address} is in use; choose another port with --port or `listen`"),
-        io::ErrorKind::AddrNotAvailable => {
-            anyhow::anyhow!("{address} is no address of this machine; choose one with --host or `listen`")
-        }
-        io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("no permission to listen on {address}; choose a port above 1023 with --port")
-        }
-        _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
-    })
+/// Listens at an address, without TLS.
+pub(crate) async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
+    Listener::bind(&Listen::at(address)).await
 }
 
 async fn serve(config: Config, workers: &Workers) -> anyhow::Result<()> {
-    let listener = bind(config.listen).await?;
-    let address = listener.local_addr().context("cannot tell the listener's address")?;
+    let listener = Listener::bind(&config.listen).await?;
+    let places = listener.places().context("cannot tell the listener's address")?;
     let (path, backends) = (config.path.clone(), config.backends.len());
     let more: Vec<String> = config.endpoints.iter().map(|endpoint| endpoint.path.clone()).collect();
     let signals = Signals::new()?;
     let gateway = watched(Gateway::builder(config).findings_are_told()).build()?;
-    for path in more {
-        tracing::info!("an endpoint of its own is at http://{address}{path}");
+    for place in &places {
+        for path in &more {
+            tracing::info!("an endpoint of its own is at {place}{path}");
+        }
     }
-    tracing::info!(target: READY, backends, "listening on http://{address}{path}");
+    for place in &places {
+        tracing::info!(target: READY, backends, "listening on {place}{path}");
+    }
     serve_until_signal(&gateway, gateway.serve_on(listener, workers), signals).await
 }
 

@@ -28,11 +28,16 @@ impl Flags {
             let backends: Vec<Value> = self.backends.iter().map(|(name, url)| json!({ "name": name, "url": url })).collect();
             add("--backend", "backends", backends.into());
         }
-        let listen = below.text("listen").and_then(|text| text.parse().ok());
+        let full = below.value.get("listen").is_some_and(Value::is_object);
+        let listen = if full { below.value["listen"]["address"].as_str() } else { below.text("listen") };
+        let listen = listen.and_then(|text| text.parse().ok());
         let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 4483)));
         let address = SocketAddr::new(self.host.unwrap_or_else(|| listen.ip()), self.port.unwrap_or_else(|| listen.port()));
         if self.host.is_some() || self.port.is_some() {
-            add(if self.host.is_some() { "--host" } else { "--port" }, "listen", address.to_string().into());
+            let address = address.to_string();
+            // Maps are joined, so that what else stands there stays.
+            let listen = if full { json!({ "address": address }) } else { address.into() };
+            add(if self.host.is_some() { "--host" } else { "--port" }, "listen", listen);
         }
         if let Some(path) = &self.path {
             add("--path", "path", path.as_str().into());
@@ -96,6 +101,15 @@ mod tests {
         assert_eq!(listen(Some("127.0.0.1"), Some(1), None), "127.0.0.1:1");
         assert_eq!(listen(Some("::1"), None, None), "[::1]:4483");
         assert_eq!(listen(None, Some(1), Some("nonsense")), "127.0.0.1:1");
+        let full = |settings: Value| {
+            let layer = Layer::file("vmcp.yaml", settings.as_object().unwrap().clone());
+            let flags = Flags { port: Some(1), ..Flags::default() };
+            let mut layers = vec![layer.clone()];
+            layers.extend(flags.layers(&Merged::new(vec![layer])));
+            Merged::new(layers).value["listen"].clone()
+        };
+        assert_eq!(full(json!({"listen": {"address": "0.0.0.0:99", "unix": "s"}})), json!({"address": "0.0.0.0:1", "unix": "s"}));
+        assert_eq!(full(json!({"listen": {"unix": "s"}})), json!({"address": "127.0.0.1:1", "unix": "s"}));
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) fn stand_in(site: TextSite<'_>) -> Value {
             Err(_) => "https://unset.invalid/".into(),
         },
         Wanted::Text { format: Some("socket-address"), .. } => "127.0.0.1:0".into(),
+        Wanted::Text { format: Some("network"), .. } => "127.0.0.1".into(),
         Wanted::Text { format: Some("go-duration"), .. } => "1s".into(),
         Wanted::Text { format: Some("byte-size"), .. } => "1MiB".into(),
         Wanted::Text { .. } | Wanted::Anything => site.text.into(),

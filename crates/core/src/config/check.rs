@@ -1,5 +1,6 @@
 //! What a configuration must satisfy beyond its shape. Pure: nothing is looked up, connected or read.
 
+mod listen;
 mod transport;
 
 use super::{Config, Problem, Severity, Span, index_path, key_path, nearest};
@@ -68,13 +69,15 @@ impl Check<'_> {
                 self.error(index_path("allowedOrigins", index), "not an origin", hint);
             }
         }
-        if !config.listen.ip().is_loopback() {
-            if config.incoming_auth.kind == "anonymous" {
-                let message = format!("anyone who reaches {} can call every tool", config.listen);
+        self.listen();
+        self.public_url();
+        if let Some(address) = config.listen.address.filter(|_| !config.listen.is_loopback()) {
+            if config.incoming_auth.kind == "anonymous" && !config.listen.tls.as_ref().is_some_and(|tls| tls.require_client_certificate) {
+                let message = format!("anyone who reaches {address} can call every tool");
                 let hint = "listen on 127.0.0.1, or put something that authenticates in front";
                 self.problems.push(Problem::warning("listen", message).with_hint(hint));
             }
-            if config.allowed_hosts.is_none() {
+            if config.allowed_hosts.is_none() && config.public_url.is_none() {
                 let message = "every `Host` is answered, which lets web pages reach the gateway by DNS rebinding";
                 self.problems.push(Problem::warning("allowedHosts", message).with_hint("list the names that clients use"));
             }

@@ -1,12 +1,13 @@
 //! The whole configuration.
 
 use super::{
-    Aggregation, Backend, ByteSize, Endpoint, IncomingAuth, InterceptorConfig, OutgoingAuth, PassthroughEntry, SecretSource, Span,
+    Aggregation, Backend, ByteSize, Endpoint, IncomingAuth, InterceptorConfig, Listen, OutgoingAuth, PassthroughEntry, SecretSource, Span,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
+use url::Url;
 
 /// The configuration of a gateway. Only `backends` is required.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,10 +22,12 @@ pub struct Config {
     /// Free form; shown in `/status`.
     #[serde(default)]
     pub metadata: BTreeMap<String, Value>,
-    /// Address and port to listen on.
-    #[serde(default = "default_listen")]
-    #[schemars(extend("format" = "socket-address"))]
-    pub listen: SocketAddr,
+    /// Address and port to listen on, or a map with more: a Unix socket, TLS, the proxies in front. Default: `127.0.0.1:4483`.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Scheme and host under which clients reach the gateway, for example `https://mcp.example.com`: what it calls itself towards them, such
+    /// as in authorization metadata. Default: the request's `Host`, with `https` where `listen` has `tls` or `behindTlsProxy`.
+    pub public_url: Option<Url>,
     /// The path of the endpoint of all backends. Each of them alone is below it (`/mcp/github`), its names without a prefix.
     #[serde(default = "default_path")]
     pub path: String,
@@ -65,7 +68,8 @@ pub struct Config {
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
-    /// `Host` names that are answered. Default on a loopback address: `localhost`, `127.0.0.1` and `[::1]`; elsewhere every host, with a warning.
+    /// `Host` names that are answered. Default on a loopback address or a Unix socket: `localhost`, `127.0.0.1`, `[::1]` and `publicUrl`'s
+    /// host; elsewhere that host alone, or every host where there is no `publicUrl`, with a warning.
     pub allowed_hosts: Option<Vec<String>>,
     /// `Origin` values that are answered, for example `https://app.example.com`. Default: loopback origins only.
     pub allowed_origins: Option<Vec<String>>,
@@ -79,15 +83,17 @@ fn default_name() -> String {
     "vmcp".to_owned()
 }
 
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 4483))
-}
-
 fn default_path() -> String {
     "/mcp".to_owned()
 }
 
 impl Config {
+    /// Whether only this machine reaches the gateway, as far as is known.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.listen.is_local() && self.public_url.is_none()
+    }
+
     /// A configuration with defaults around these backends.
     #[must_use]
     pub fn with_backends(backends: Vec<Backend>) -> Self {
@@ -95,7 +101,8 @@ impl Config {
             name: default_name(),
             group_ref: None,
             metadata: BTreeMap::new(),
-            listen: default_listen(),
+            listen: Listen::default(),
+            public_url: None,
             path: default_path(),
             sse_path: None,
             instructions: None,
@@ -230,7 +237,7 @@ pub struct Limits {
     pub parked_call_timeout: Span,
     /// How many connections may be open in all.
     pub max_connections: u32,
-    /// How long a client may take over sending a request's head, and over each 16 KiB of its body.
+    /// How long a client may take over the TLS handshake, over sending a request's head, and over each 16 KiB of its body.
     pub read_timeout: Span,
     /// How long a connection may be open between two requests.
     pub keep_alive_timeout: Span,

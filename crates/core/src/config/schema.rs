@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of a configuration file in which these kinds are known.
 ///
-/// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address`, `path` and `command`, which [`super::Shape`] checks and
+/// Besides standard formats it uses `go-duration`, `byte-size`, `socket-address`, `network`, `path` and `command`, which [`super::Shape`] checks and
 /// other readers ignore.
 #[must_use]
 pub fn json_schema(plugins: &Registries) -> Value {

@@ -1,6 +1,6 @@
 //! `/health`, `/ping`, `/readyz` and `/status`, in the original's shapes.
 
-use super::{Body, service::identify};
+use super::{Body, Peer, service::identify};
 use crate::gateway::{Inner, Snapshot};
 use axum::{
     Json, Router,
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Uri, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 use tower::ServiceExt;
 use vmcp_core::Era;
 
@@ -20,11 +20,11 @@ use vmcp_core::Era;
 struct Admin {
     inner: Arc<Inner>,
     snapshot: Arc<Snapshot>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
 }
 
 /// Answers everything but the endpoint.
-pub(crate) async fn respond(inner: Arc<Inner>, snapshot: Arc<Snapshot>, peer: Option<SocketAddr>, head: Parts) -> Response<Body> {
+pub(crate) async fn respond(inner: Arc<Inner>, snapshot: Arc<Snapshot>, peer: Peer, head: Parts) -> Response<Body> {
     let routes = Router::new()
         // Probes come with whatever Host the prober uses: exempt from the guard, and they say nothing.
         .route("/health", get(health))
@@ -57,7 +57,7 @@ async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
         return (StatusCode::FORBIDDEN, Json(json!({ "error": refused.to_string() }))).into_response();
     }
     if !admin.snapshot.authenticator.is_anonymous()
-        && let Err(failure) = identify(&admin.snapshot, &head, admin.peer).await
+        && let Err(failure) = identify(&admin.snapshot, &head, &admin.peer).await
     {
         return failure.into_response(None, Era::Legacy).map(axum::body::Body::new).into_response();
     }

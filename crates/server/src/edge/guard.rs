@@ -3,6 +3,7 @@
 //! Specification 2025-11-25 and 2026-07-28, basic/transports: `Origin` has to be validated, an invalid one is a 403.
 
 use http::{HeaderMap, Uri, header};
+use vmcp_core::config::Config;
 
 /// Which hosts and origins are answered. Compiled once.
 #[derive(Clone, Debug)]
@@ -27,14 +28,22 @@ pub(crate) enum Refused {
 }
 
 impl Guard {
-    /// `loopback` tells whether the listener is reachable from this machine only: then only loopback hosts are answered by default.
-    pub(crate) fn new(allowed_hosts: Option<&[String]>, allowed_origins: Option<&[String]>, loopback: bool) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
+        let public = config.public_url.as_ref().and_then(|url| url.host_str());
+        Self::new(config.allowed_hosts.as_deref(), config.allowed_origins.as_deref(), public, config.listen.is_loopback())
+    }
+
+    /// `loopback` tells whether the listener is reachable from this machine only, `public` is the host that clients know: these are what
+    /// is answered by default.
+    fn new(allowed_hosts: Option<&[String]>, allowed_origins: Option<&[String]>, public: Option<&str>, loopback: bool) -> Self {
         let lower = |list: &[String]| list.iter().map(|entry| entry.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let own = if loopback { &["localhost", "127.0.0.1", "[::1]"][..] } else { &[] };
+        let usual: Vec<String> = own.iter().copied().chain(public).map(str::to_ascii_lowercase).collect();
         Self {
             hosts: match allowed_hosts {
                 Some(hosts) if hosts.iter().any(|host| host == "*") => None,
                 Some(hosts) => Some(lower(hosts)),
-                None => loopback.then(|| vec!["localhost".into(), "127.0.0.1".into(), "[::1]".into()]),
+                None => (!usual.is_empty()).then_some(usual),
             },
             origins: match allowed_origins {
                 Some(origins) => Origins::Listed(lower(origins)),
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn on_loopback_only_loopback_hosts_and_origins_are_answered() {
-        let guard = Guard::new(None, None, true);
+        let guard = Guard::new(None, None, None, true);
         for host in ["localhost", "LOCALHOST:4483", "127.0.0.1:1", "[::1]:4483", "[::1]"] {
             assert_eq!(check(&guard, Some(host), None), Ok(()), "{host}");
         }
@@ -119,16 +128,26 @@ mod tests {
 
     #[test]
     fn elsewhere_every_host_is_answered_until_some_are_listed() {
-        assert_eq!(check(&Guard::new(None, None, false), Some("mcp.example.com"), None), Ok(()));
-        let listed = Guard::new(Some(&["mcp.example.com".into()]), Some(&["https://app.example.com".into()]), false);
+        assert_eq!(check(&Guard::new(None, None, None, false), Some("mcp.example.com"), None), Ok(()));
+        let listed = Guard::new(Some(&["mcp.example.com".into()]), Some(&["https://app.example.com".into()]), None, false);
         assert_eq!(check(&listed, Some("MCP.example.com:8443"), Some("https://app.example.com")), Ok(()));
         assert_eq!(check(&listed, Some("localhost"), None), Err(Refused::Host));
         assert_eq!(check(&listed, Some("mcp.example.com"), Some("https://app.example.com:444")), Err(Refused::Origin));
     }
 
     #[test]
+    fn the_name_that_clients_know_is_answered() {
+        for (loopback, own) in [(true, Ok(())), (false, Err(Refused::Host))] {
+            let guard = Guard::new(None, None, Some("mcp.example.com"), loopback);
+            assert_eq!(check(&guard, Some("mcp.example.com"), None), Ok(()));
+            assert_eq!(check(&guard, Some("localhost"), None), own);
+            assert_eq!(check(&guard, Some("evil.example"), None), Err(Refused::Host));
+        }
+    }
+
+    #[test]
     fn a_target_that_names_a_host_counts_as_much_as_the_header() {
-        let guard = Guard::new(None, None, true);
+        let guard = Guard::new(None, None, None, true);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("localhost"));
         assert_eq!(guard.check(&Uri::from_static("http://evil.example/mcp"), &headers), Err(Refused::Host));
@@ -138,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_second_host_or_origin_is_refused() {
-        let guard = Guard::new(None, None, true);
+        let guard = Guard::new(None, None, None, true);
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
         headers.append(header::HOST, HeaderValue::from_static("localhost"));

@@ -1,6 +1,6 @@
 //! A connection that does not wait for its peer for ever.
 
-use super::Attending;
+use super::{Attending, listener::Socket};
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use std::{
@@ -12,7 +12,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::Instant,
 };
 use vmcp_backend::Alarm;
@@ -29,13 +28,13 @@ pub(crate) struct Patience {
 }
 
 pin_project! {
-    /// A TCP stream that fails when its peer makes no progress for too long: one that sends nothing, or stops reading, must not hold a
+    /// A stream that fails when its peer makes no progress for too long: one that sends nothing, or stops reading, must not hold a
     /// connection, a response and its buffers for ever.
     ///
     /// Reading does not fail while a request is attended to.
     pub(crate) struct PatientStream {
         #[pin]
-        stream: TcpStream,
+        stream: Socket,
         patience: Patience,
         silence: Silence,
         // Made on the first write that has to wait: most connections never do.
@@ -95,7 +94,7 @@ impl Silence {
 }
 
 impl PatientStream {
-    pub(crate) fn new(stream: TcpStream, patience: Patience, attending: Attending) -> TokioIo<Self> {
+    pub(crate) fn new(stream: Socket, patience: Patience, attending: Attending) -> TokioIo<Self> {
         let silence = Silence { attending, awaited: Awaited::Head, requests: 0, anew: true, alarm: Alarm::at(Instant::now()) };
         TokioIo::new(Self { stream, patience, silence, stalled: None })
     }
@@ -174,7 +173,7 @@ mod tests {
     use crate::edge::Body;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     const PATIENCE: Patience = Patience { head: Duration::from_secs(2), idle: Duration::from_secs(20), write: Duration::from_secs(5) };
@@ -184,7 +183,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let attending = Attending::default();
-        (PatientStream::new(stream, PATIENCE, attending.clone()).into_inner(), client, attending)
+        (PatientStream::new(Socket::Tcp(stream), PATIENCE, attending.clone()).into_inner(), client, attending)
     }
 
     /// How long it takes until reading fails.

@@ -1,9 +1,10 @@
 //! The gateway as a tower service.
 
 use super::{
-    Attended, Attending, Body, ReplySlot, admin, cors, duplex, legacy,
+    Attended, Attending, Body, Peer, ReplySlot, admin, cors, duplex, legacy,
     modern::status,
     post::{Carrier, Incoming, post},
+    proxies,
     reply::PostFuture,
 };
 use crate::{
@@ -16,7 +17,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::Future,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -36,13 +37,13 @@ pub(super) const MAX_HEAD: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct GatewayService {
     inner: Arc<Inner>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     /// Whom to tell of requests.
     attending: Option<Attending>,
 }
 
 impl GatewayService {
-    pub(crate) fn new(inner: Arc<Inner>, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(inner: Arc<Inner>, peer: Peer) -> Self {
         Self { inner, peer, attending: None }
     }
 
@@ -56,7 +57,7 @@ impl GatewayService {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let slot = Arc::new(ReplySlot::default());
-        let (inner, peer) = (Arc::clone(&self.inner), self.peer);
+        let (inner, peer) = (Arc::clone(&self.inner), self.peer.clone());
         let tracker = inner.tracker.clone();
         let response = PostFuture::new(respond(inner, peer, request, Arc::clone(&slot)), slot, tracker);
         Answering { response, attended: self.attending.as_ref().map(Attending::begin) }
@@ -113,7 +114,7 @@ impl Future for Answering {
     }
 }
 
-async fn respond<B>(inner: Arc<Inner>, peer: Option<SocketAddr>, request: Request<B>, slot: Arc<ReplySlot>) -> Response<Body>
+async fn respond<B>(inner: Arc<Inner>, peer: Peer, request: Request<B>, slot: Arc<ReplySlot>) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -148,7 +149,7 @@ async fn endpoint<B>(
     inner: Arc<Inner>,
     snapshot: Arc<Snapshot>,
     place: Place,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     head: Parts,
     body: B,
     slot: Arc<ReplySlot>,
@@ -171,7 +172,7 @@ where
     let Some(_in_flight) = inner.enter(snapshot.limits.max_in_flight) else {
         return Failure::busy("too many requests in flight (limits.maxRequestsInFlight); try again").into_response(None, Era::Legacy);
     };
-    let identity = match identify(&snapshot, &head, peer).await {
+    let identity = match identify(&snapshot, &head, &peer).await {
         Ok(identity) => identity,
         Err(failure) => return failure.into_response(None, Era::Legacy),
     };
@@ -180,7 +181,8 @@ where
         return Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
     }
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
-    let counted_peer = peer.filter(|_| snapshot.authenticator.is_anonymous()).and_then(|peer| counted(peer.ip()));
+    let counted_peer =
+        if snapshot.authenticator.is_anonymous() { address(&snapshot, &head.headers, &peer).and_then(counted) } else { None };
     let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, identity, counted_peer };
     if place == Place::Events {
         let outcome = match head.method {
@@ -201,6 +203,12 @@ where
         _ => Ok(not_allowed()),
     };
     outcome.unwrap_or_else(|failure| failure.into_response(None, Era::Legacy))
+}
+
+/// The address that a request comes from.
+fn address(snapshot: &Snapshot, headers: &HeaderMap, peer: &Peer) -> Option<IpAddr> {
+    let trusted = snapshot.config.listen.trusted_proxies.as_slice();
+    peer.ip().map(|ip| if trusted.is_empty() { ip } else { proxies::caller(ip, headers, trusted) })
 }
 
 /// Under which address somebody's sessions are counted; `None` on loopback. One who has an IPv6 address mostly has a whole /64 of them
@@ -230,12 +238,13 @@ fn not_allowed() -> Response<Body> {
 }
 
 /// Authenticates a request and clones the identity with the headers that may be forwarded.
-pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: Option<SocketAddr>) -> Result<Identity, Failure> {
+pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: &Peer) -> Result<Identity, Failure> {
     let authenticator = &snapshot.authenticator;
     let authenticated = match authenticator.fixed() {
         Some(fixed) => Arc::clone(fixed),
         None => {
-            let mut request = RequestHead::new(&head.headers, peer.map(|peer| peer.ip()));
+            let mut request = RequestHead::new(&head.headers, address(snapshot, &head.headers, peer));
+            (request.client_certificate, request.local_user) = (peer.certificate(), peer.local_user());
             request.query = head.uri.query();
             match authenticator.known(&request) {
                 Some(known) => known,

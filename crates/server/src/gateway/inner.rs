@@ -7,20 +7,18 @@ use super::{
     snapshot::Snapshot,
 };
 use crate::{
-    edge::{self, Bodies, GatewayService, Pipes, Workers},
+    edge::{self, Bodies, GatewayService, Listener, Peer, Pipes, Workers},
     gateway::BuildError,
     session::{ClientSession, EndpointId, SessionTable},
 };
 use arc_swap::ArcSwap;
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_auth::Identity;
 use vmcp_core::config::Config;
@@ -66,10 +64,11 @@ impl Gateway {
         gateway
     }
 
-    /// A service for the requests of one connection. `peer` is the address at its other end; `None` for in-process callers.
+    /// A service for the requests of one connection. `peer` is who is at its other end: an address, `None` for in-process callers, or a
+    /// [`Peer`] that says more.
     #[must_use]
-    pub fn service(&self, peer: Option<SocketAddr>) -> GatewayService {
-        GatewayService::new(Arc::clone(&self.inner), peer)
+    pub fn service(&self, peer: impl Into<Peer>) -> GatewayService {
+        GatewayService::new(Arc::clone(&self.inner), peer.into())
     }
 
     /// Calls without HTTP, on behalf of `caller`. The gateway's guard, limits of bodies and authentication do not apply: the embedder
@@ -108,12 +107,13 @@ impl Gateway {
         Some(endpoint.policy.capture(headers).map(|forwarded| caller.with_forwarded(forwarded)))
     }
 
-    /// Accepts connections until [`Gateway::shutdown`] is called, then lets requests in flight end.
+    /// Accepts connections until [`Gateway::shutdown`] is called, then lets requests in flight end. `listener` is a [`Listener`], or a
+    /// [`tokio::net::TcpListener`] without TLS.
     ///
     /// # Errors
     /// When the listener fails for good.
-    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
-        edge::serve(Arc::clone(&self.inner), listener, None).await
+    pub async fn serve(&self, listener: impl Into<Listener>) -> std::io::Result<()> {
+        edge::serve(Arc::clone(&self.inner), listener.into(), None).await
     }
 
     /// As [`Gateway::serve`], with the connections spread over threads of their own: more calls per second where a gateway has the
@@ -121,8 +121,8 @@ impl Gateway {
     ///
     /// # Errors
     /// When the listener fails for good.
-    pub async fn serve_on(&self, listener: TcpListener, workers: &Workers) -> std::io::Result<()> {
-        edge::serve(Arc::clone(&self.inner), listener, Some(workers)).await
+    pub async fn serve_on(&self, listener: impl Into<Listener>, workers: &Workers) -> std::io::Result<()> {
+        edge::serve(Arc::clone(&self.inner), listener.into(), Some(workers)).await
     }
 
     /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error

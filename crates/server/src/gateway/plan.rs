@@ -1,5 +1,7 @@
 //! From a configuration to everything that can be decided without touching the network: all problems at once.
 
+mod listener;
+
 use super::{
     bundle,
     told::{at_strategies, of_rule, place_of, split, with_advice},
@@ -104,6 +106,7 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     let authenticator = planner.authenticator();
     let authorizer = planner.authorizer();
     let interceptors = planner.interceptors();
+    planner.listener(authenticator.as_deref());
     let (main, mut problems) = planner.endpoint(authenticator.as_deref());
     let told = problems.clone();
     let mut endpoints = Vec::with_capacity(config.endpoints.len());

@@ -137,13 +137,13 @@ impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
         let Common { authenticator, authorizer, interceptors, sessions, shares, parking, generation, watchdog } = common;
         let seals = Seals::new(sessions.secrets());
-        let loopback = config.listen.ip().is_loopback();
+        let is_local = config.is_local();
         let observer = Arc::new(ListObserver::default());
         let common = SharedOptions {
             max_response_bytes: config.limits.max_response_bytes.0,
             response_budget: config.limits.response_budget.0,
             generation,
-            share_anonymous: config.sessions.share_anonymous || loopback,
+            share_anonymous: config.sessions.share_anonymous || is_local,
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
             watchdog,
             observer: Arc::clone(&observer) as Arc<dyn vmcp_backend::Observer>,
@@ -167,7 +167,7 @@ impl Built {
         let views = Views::new(backends.clone(), plan.rules, settings, sessions, shared.tracker().clone(), shared.shutdown().clone());
         observer.attach(&views);
         Ok(Self {
-            guard: Guard::new(config.allowed_hosts.as_deref(), config.allowed_origins.as_deref(), loopback),
+            guard: Guard::of(&config),
             limits: Bounds {
                 max_request_bytes: config.limits.max_request_bytes.0,
                 request_budget: config.limits.request_budget.0,

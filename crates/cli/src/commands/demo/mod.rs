@@ -17,9 +17,8 @@ use anyhow::Context;
 use clap::Args;
 use scene::Scene;
 use std::net::{Ipv4Addr, SocketAddr};
-use tokio::net::TcpListener;
 use vmcp_core::config::LogLevel;
-use vmcp_server::Gateway;
+use vmcp_server::{Gateway, Listener};
 
 /// Shows what vmcp does with headers, on this machine alone.
 #[derive(Args, Debug)]
@@ -56,7 +55,7 @@ impl Demo {
                 listener
             }
         };
-        let address = listener.local_addr().context("cannot tell the listener's address")?;
+        let address = listener.local_addr().ok().flatten().context("cannot tell the listener's address")?;
         let scene = Scene::set(address).await?;
         let gateway = Gateway::builder(scene.config()?).build()?;
         let serving = serve_until_signal(&gateway, gateway.serve(listener), Signals::new()?);
@@ -92,7 +91,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 /// A listener on a port, else on a free one; and whether it is the former.
-async fn usual_or_free(usual: u16) -> anyhow::Result<(TcpListener, bool)> {
+async fn usual_or_free(usual: u16) -> anyhow::Result<(Listener, bool)> {
     match bind(loopback(usual)).await {
         Ok(listener) => Ok((listener, true)),
         Err(_) => Ok((bind(loopback(0)).await?, false)),
@@ -107,8 +106,8 @@ mod tests {
     async fn a_taken_port_is_no_obstacle() {
         let (holder, is_usual) = usual_or_free(0).await.unwrap();
         assert!(is_usual);
-        let taken = holder.local_addr().unwrap().port();
+        let taken = holder.local_addr().unwrap().unwrap().port();
         let (other, is_usual) = usual_or_free(taken).await.unwrap();
-        assert!(!is_usual && other.local_addr().unwrap().port() != taken);
+        assert!(!is_usual && other.local_addr().unwrap().unwrap().port() != taken);
     }
 }

@@ -139,6 +139,7 @@ impl<'a> Page<'a> {
             ("string", Some("byte-size")) => "size".to_owned(),
             ("string", Some("uri")) => "URL".to_owned(),
             ("string", Some("socket-address")) => "address:port".to_owned(),
+            ("string", Some("network")) => "network".to_owned(),
             ("string", Some("path")) => "path".to_owned(),
             ("string", _) => "text".to_owned(),
             ("integer", _) => "number".to_owned(),

@@ -296,7 +296,7 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
         ..Flags::default()
     };
     let config = case.config("vmcp.yaml");
-    assert_eq!(config.listen.to_string(), "127.0.0.2:3");
+    assert_eq!(config.listen.address.unwrap().to_string(), "127.0.0.2:3");
     assert_eq!(config.path, "/flag");
     assert_eq!((config.sessions.max, config.sessions.idle_timeout.to_string()), (2, "1m".to_owned()));
     assert_eq!(config.backends.iter().map(|backend| backend.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
@@ -380,7 +380,7 @@ outgoingAuth: {default: {type: header_injection, headerInjection: {headerName: x
 fn a_variable_that_a_later_layer_replaces_is_not_missed() {
     let case = Case::new("vmcp.yaml", &format!("{BACKEND}listen: ${{LISTEN}}\n")).env("VMCP_LISTEN", "127.0.0.1:9");
     assert_eq!(case.says("vmcp.yaml"), Vec::<String>::new());
-    assert_eq!(case.config("vmcp.yaml").listen.port(), 9);
+    assert_eq!(case.config("vmcp.yaml").listen.address.unwrap().port(), 9);
 }
 
 #[test]

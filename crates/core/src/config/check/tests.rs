@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Backend, ByteSize, IncomingAuth, StrategyConfig};
+use crate::config::{Backend, ByteSize, IncomingAuth, Listen, StrategyConfig};
 
 fn backend(name: &str) -> Backend {
     Backend::new(name, "https://mcp.example.com/mcp".parse().unwrap())
@@ -166,7 +166,7 @@ fn one_reply_fits_into_the_budget_of_all() {
 
 #[test]
 fn a_listener_beyond_loopback_is_warned_of() {
-    let mut config = Config { listen: "0.0.0.0:4483".parse().unwrap(), ..config() };
+    let mut config = Config { listen: Listen::at("0.0.0.0:4483".parse().unwrap()), ..config() };
     assert_eq!(
         complaints(&config),
         [

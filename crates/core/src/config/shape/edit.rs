@@ -19,7 +19,7 @@ pub struct TextSite<'a> {
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// Text, of a format if there is one (`uri`, `go-duration`, `byte-size`, `socket-address`, `path`), or one of a few words, of
+    /// Text, of a format if there is one (`uri`, `go-duration`, `byte-size`, `socket-address`, `network`, `path`), or one of a few words, of
     /// which this is the first.
     Text {
         /// The format.

@@ -1,6 +1,6 @@
 //! Texts that have to be something: a URL, a duration, a size, an address.
 
-use crate::config::{ByteSize, Span};
+use crate::config::{ByteSize, Network, NetworkError, Span};
 use std::net::SocketAddr;
 
 /// What is wrong with a text that should have this format: `is not a duration`, and what to write instead.
@@ -10,6 +10,11 @@ pub(super) fn complaint(format: &str, text: &str) -> Option<(&'static str, Strin
         "byte-size" => text.parse::<ByteSize>().err().map(|_| ("is not a size", "write for example 65536, 64KiB or 16MiB".to_owned())),
         "uri" => url::Url::parse(text).err().map(|error| ("is not a URL", url_hint(error, text))),
         "socket-address" => text.parse::<SocketAddr>().err().map(|_| ("is not an address and port", address_hint(text))),
+        "network" => match text.parse::<Network>() {
+            Ok(_) => None,
+            Err(NetworkError::Malformed) => Some(("is not an address or a network", "write for example 10.0.0.0/8 or fd00::/8".to_owned())),
+            Err(NetworkError::Inside) => Some(("is an address inside of a network", "write the network's first address".to_owned())),
+        },
         _ => None,
     }
 }

@@ -165,6 +165,7 @@ impl Mender<'_> {
                 match first.get("format").and_then(Value::as_str) {
                     Some("uri") => format!("https://{name}.invalid/").into(),
                     Some("socket-address") => "127.0.0.1:0".into(),
+                    Some("network") => "127.0.0.1".into(),
                     Some("go-duration") => "1s".into(),
                     Some("byte-size") => "1MiB".into(),
                     _ => name.into(),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Backend, PassthroughEntry, SecretSource, Transport};
+use crate::config::{Backend, Listen, PassthroughEntry, SecretSource, Transport};
 use crate::plugin::{
     Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Credentials, Deps, OutgoingStrategy, Principal, Rejected, RequestHead,
     StrategyContext, StrategyError, StrategyFactory,
@@ -115,7 +115,7 @@ fn read(mut members: Value) -> Config {
 fn the_smallest_configuration_is_a_backend() {
     let config = read(json!({}));
     assert_eq!((config.backends[0].name.as_str(), config.path.as_str()), ("a", "/mcp"));
-    assert_eq!(config.listen.to_string(), "127.0.0.1:4483");
+    assert_eq!(config.listen, Listen::default());
 }
 
 #[test]

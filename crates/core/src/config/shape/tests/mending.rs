@@ -25,7 +25,7 @@ fn what_fits_is_read_beside_what_does_not() {
         "sessions": {"max": -1, "maxPerPeer": 5, "keys": [{}]},
         "outgoingAuth": {"backends": {"c": {"type": "header_injection", "headerInjection": {"headerName": "x"}}, "d": 5}},
     }));
-    assert_eq!(config.listen.port(), 1);
+    assert_eq!(config.listen.address.unwrap().port(), 1);
     assert_eq!((config.backends.len(), config.backends[2].name.as_str()), (3, "c"));
     assert_eq!(config.backends[0].url.as_ref().unwrap().as_str(), "http://a/");
     assert!(config.backends[0].allow_plaintext && !config.backends[0].http2);

@@ -16,7 +16,7 @@ fn takes_text(root: &Value, schema: &Value, text: &str) -> bool {
     match (schema.get("const"), schema.get("pattern").and_then(Value::as_str), schema.get("format").and_then(Value::as_str)) {
         (Some(word), ..) => word == text,
         (_, Some(r"\$\{"), _) => text.contains("${"),
-        (_, Some(_), _) | (_, _, Some("uri" | "socket-address")) => false,
+        (_, Some(_), _) | (_, _, Some("uri" | "socket-address" | "network")) => false,
         _ => schema.get("type").is_some_and(|it| it == "string" || it.as_array().is_some_and(|names| names.contains(&json!("string")))),
     }
 }

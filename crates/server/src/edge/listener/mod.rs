@@ -1,0 +1,17 @@
+//! Where connections come from: addresses, TLS on them, Unix sockets.
+
+mod accepted;
+mod bind;
+mod certificate;
+mod socket;
+mod tls;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+mod user;
+
+pub use bind::{BindError, Listener};
+
+pub(super) use accepted::{Accepted, Moving};
+pub(super) use socket::Socket;
+pub(crate) use tls::check as check_tls;
