@@ -61,7 +61,11 @@ fn config(fixture: &Fixture, folder: &Path, more: Value) -> Value {
 
 fn merge(value: &mut Value, more: Value) {
     match (value, more) {
-        (Value::Object(members), Value::Object(more)) => more.into_iter().for_each(|(key, more)| merge(&mut members[key.as_str()], more)),
+        (Value::Object(members), Value::Object(more)) => {
+            for (key, more) in more {
+                merge(members.entry(key).or_insert(Value::Null), more);
+            }
+        }
         (value, more) => *value = more,
     }
 }
