@@ -75,10 +75,12 @@ impl Exchange {
     }
 
     async fn send(&mut self, ask: &Ask<'_>) -> Result<Opened, ErrorKind> {
+        if self.id != 0 {
+            // It was sent before, and the time for a handshake since was its own.
+            self.deadline.heard();
+        }
         self.id = self.backend.next_id();
         self.state = State::Waiting;
-        // The time for a handshake before was its own.
-        self.deadline.heard();
         let meta = match self.speech {
             Speech::Opening(_) | Speech::Legacy(_) => Meta::Legacy,
             Speech::Modern(revision, _) => {

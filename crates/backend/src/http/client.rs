@@ -76,7 +76,12 @@ impl Client {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (mut line, fresh) = match self.way().await? {
+            let pooled = if self.http2.is_some() { None } else { self.pool.take() };
+            let way = match pooled {
+                Some(line) => Way::Used(line),
+                None => Box::pin(self.way()).await?,
+            };
+            let (mut line, fresh) = match way {
                 Way::Used(line) => (line, false),
                 Way::Fresh(line) => (line, true),
                 Way::Multiplexed(sender) => match Box::pin(self.send_multiplexed(sender, request)).await {
@@ -114,13 +119,11 @@ impl Client {
         }
     }
 
+    /// A way where no connection waits.
     async fn way(&self) -> Result<Way, ErrorKind> {
-        if let Some(http2) = &self.http2 {
-            return Box::pin(self.way_http2(http2)).await;
-        }
-        match self.pool.take() {
-            Some(line) => Ok(Way::Used(line)),
-            None => Box::pin(self.open()).await.map(Way::Fresh),
+        match &self.http2 {
+            Some(http2) => self.way_http2(http2).await,
+            None => self.open().await.map(Way::Fresh),
         }
     }
 

@@ -82,6 +82,12 @@ impl Line {
         self.connection.0.is_some() && self.sender.is_ready()
     }
 
+    /// Whether everything of the last answer had been read when the connection was moved on last. Whether the server has closed since is
+    /// seen when a request is handed over: reading comes before writing, and the request comes back unsent.
+    pub(super) fn is_settled(&self) -> bool {
+        self.connection.0.is_some() && self.sender.is_ready()
+    }
+
     /// Sends a request and waits for the answer's head.
     pub(super) async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
         let mut answer = pin!(self.sender.try_send_request(request));

@@ -56,7 +56,7 @@ impl Pool {
         &self.shelves[(number.0 % SHELVES as u64) as usize]
     }
 
-    /// A connection that can be used.
+    /// A connection that could be used when it was put here. One that has ended since gives a request back unsent.
     pub(super) fn take(&self) -> Option<Line> {
         let runtime = Handle::current().id();
         loop {
@@ -65,7 +65,7 @@ impl Pool {
                 let last = shelf.idle.iter().rposition(|idle| idle.line.runtime() == runtime)?;
                 shelf.idle.remove(last)
             };
-            if idle.since.elapsed() < KEEP && idle.line.is_free() {
+            if idle.since.elapsed() < KEEP && (idle.line.is_settled() || idle.line.is_free()) {
                 return Some(idle.line);
             }
         }

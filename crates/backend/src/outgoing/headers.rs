@@ -1,11 +1,14 @@
 //! The headers of a request: vmcp's own, the backend's policy, the strategy's credentials. Nothing else.
 
-use super::Mirrors;
+use super::{
+    Mirrors,
+    mirror::{MCP_METHOD, MCP_NAME},
+};
 use crate::{Backend, ErrorKind, http::Target, session::Session};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -15,7 +18,7 @@ use std::{
 use tokio::time::timeout;
 use vmcp_auth::Identity;
 use vmcp_core::{
-    Revision,
+    Era, Revision,
     header::{BackendPolicy, normalise},
     plugin::{Credentials, SignRequest, Signer, StrategyContext},
 };
@@ -69,6 +72,9 @@ pub(crate) struct Bases {
     post: HeaderMap,
     get: HeaderMap,
     delete: HeaderMap,
+    /// Those of messages in a session that has an id, and of modern requests with a name: with a place for everything that each of them
+    /// says, so that nothing is moved for it.
+    full: Vec<(Revision, HeaderMap)>,
     /// What vmcp calls itself where the request that it is made for calls itself nothing.
     user_agent: Option<HeaderValue>,
 }
@@ -93,33 +99,62 @@ impl Bases {
         let mut post = delete.clone();
         post.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         post.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { post, get, delete, user_agent }
+        let full = Revision::SERVED.map(|revision| {
+            let (mut full, places): (_, &[HeaderName]) = match revision.era() {
+                Era::Legacy => (post.clone(), &[SESSION_ID]),
+                Era::Modern => (post.clone(), &[MCP_METHOD, MCP_NAME]),
+            };
+            full.insert(PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
+            full.extend(places.iter().chain([&CONTENT_LENGTH]).map(|place| (place.clone(), HeaderValue::from_static(""))));
+            (revision, full)
+        });
+        Self { post, get, delete, full: full.into(), user_agent }
     }
 
-    fn of(&self, method: &Method) -> HeaderMap {
-        match *method {
+    /// The headers of a request, but for the caller's and the strategy's. `whole` adds the body's length, which else follows later.
+    fn of(&self, outgoing: &Outgoing<'_>, whole: bool) -> HeaderMap {
+        let base = match outgoing.method {
             Method::GET => &self.get,
             Method::DELETE => &self.delete,
+            _ if whole && let Some(full) = self.full(&outgoing.protocol) => {
+                let mut headers = full.clone();
+                headers.insert(CONTENT_LENGTH, outgoing.body.len().into());
+                outgoing.protocol.fill(&mut headers);
+                return headers;
+            }
             _ => &self.post,
-        }
-        .clone()
+        };
+        let mut headers = base.clone();
+        outgoing.protocol.write(&mut headers);
+        headers
+    }
+
+    fn full(&self, protocol: &Protocol<'_>) -> Option<&HeaderMap> {
+        let revision = match protocol {
+            Protocol::Legacy(session) if session.id.is_some() => session.revision,
+            Protocol::Modern(revision, Mirrors { name: Some(_), .. }) => *revision,
+            Protocol::Opening | Protocol::Legacy(_) | Protocol::Modern(..) => return None,
+        };
+        self.full.iter().find(|(known, _)| *known == revision).map(|(_, full)| full)
     }
 }
 
 impl Protocol<'_> {
+    /// What each request says for itself.
+    fn fill(&self, out: &mut HeaderMap) {
+        match self {
+            Self::Opening => {}
+            Self::Legacy(session) => drop(session.id.as_ref().map(|id| out.insert(SESSION_ID, id.clone()))),
+            Self::Modern(_, mirrors) => mirrors.write(out),
+        }
+    }
+
     fn write(&self, out: &mut HeaderMap) {
+        self.fill(out);
         let revision = match self {
             Self::Opening => return,
-            Self::Legacy(session) => {
-                if let Some(id) = &session.id {
-                    out.insert(SESSION_ID, id.clone());
-                }
-                session.revision
-            }
-            Self::Modern(revision, mirrors) => {
-                mirrors.write(out);
-                *revision
-            }
+            Self::Legacy(session) => session.revision,
+            Self::Modern(revision, _) => *revision,
         };
         out.insert(PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
     }
@@ -128,8 +163,12 @@ impl Protocol<'_> {
 impl Backend {
     /// The headers of a request, made anew for each.
     pub(crate) async fn headers(&self, outgoing: &Outgoing<'_>, target: &Target) -> Result<HeaderMap, ErrorKind> {
-        let mut headers = self.bases().of(&outgoing.method);
-        outgoing.protocol.write(&mut headers);
+        let given = match self.strategy().fixed() {
+            Some(fixed) => fixed.clone(),
+            None => self.resolve(outgoing.audience).await?,
+        };
+        // What signs a request is shown no more than it always was.
+        let mut headers = self.bases().of(outgoing, matches!(given, Credentials::Headers { .. }));
         if let Some(mut id) = outgoing.last_event_id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             id.set_sensitive(true);
             headers.insert(LAST_EVENT_ID, id);
@@ -141,10 +180,6 @@ impl Backend {
         if let Some(own) = &self.bases().user_agent {
             headers.entry(USER_AGENT).or_insert_with(|| own.clone());
         }
-        let given = match self.strategy().fixed() {
-            Some(fixed) => fixed.clone(),
-            None => self.resolve(outgoing.audience).await?,
-        };
         match given {
             Credentials::Headers { headers: given, .. } => self.admit_shared(&given, &mut headers)?,
             Credentials::Signer(signer) => self.sign(&*signer, outgoing, target, &mut headers)?,

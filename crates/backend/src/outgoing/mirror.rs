@@ -7,6 +7,9 @@ use vmcp_core::{
     frame::{RawObject, decode_string},
 };
 
+pub(super) const MCP_METHOD: HeaderName = HeaderName::from_static("mcp-method");
+pub(super) const MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
+
 const PREFIX: &str = "=?base64?";
 const SUFFIX: &str = "?=";
 /// Integers in headers stay within what every JSON reader holds exactly.
@@ -26,10 +29,10 @@ pub(crate) struct Mirrors<'a> {
 impl Mirrors<'_> {
     pub(crate) fn write(&self, out: &mut HeaderMap) {
         if let Ok(method) = HeaderValue::from_str(self.method) {
-            out.insert(HeaderName::from_static("mcp-method"), method);
+            out.insert(MCP_METHOD, method);
         }
         if let Some(name) = self.name {
-            out.insert(HeaderName::from_static("mcp-name"), mirrored(name));
+            out.insert(MCP_NAME, mirrored(name));
         }
         for param in self.params {
             if let Some(mut value) = self.arguments.and_then(|arguments| argument(arguments, param)) {

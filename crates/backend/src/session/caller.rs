@@ -23,6 +23,8 @@ pub struct CallerSessions {
 #[derive(Default)]
 struct Inner {
     slots: Vec<Slot>,
+    /// How often a session was asked for: who was used longest ago is known without the time.
+    uses: u64,
     /// How many of the burst are used up, as of when.
     spent: u8,
     counted: Option<Instant>,
@@ -34,7 +36,8 @@ struct Slot {
     backend: u64,
     key: SessionKey,
     cell: Arc<SessionCell>,
-    used: Instant,
+    /// The use's number.
+    used: u64,
 }
 
 /// Too many keys at once, or one after the other.
@@ -163,14 +166,15 @@ impl Inner {
             cell.retire(backend, None);
             return Ok(used);
         }
-        let now = Instant::now();
+        self.uses += 1;
+        let used_now = self.uses;
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.key == key && slot.backend == backend.id()) {
-            slot.used = now;
+            slot.used = used_now;
             return Ok(CellUse::new(&slot.cell, backend));
         }
         let own = self.slots.iter().filter(|slot| slot.backend == backend.id()).count();
         if own > 0 {
-            self.spend(now)?;
+            self.spend(Instant::now())?;
         }
         if own >= KEYS {
             let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.backend == backend.id() && slot.cell.is_idle());
@@ -180,7 +184,7 @@ impl Inner {
         let cell = SessionCell::new(Arc::clone(holder));
         let used = CellUse::new(&cell, backend);
         self.slots.reserve_exact(1);
-        self.slots.push(Slot { backend: backend.id(), key, cell, used: now });
+        self.slots.push(Slot { backend: backend.id(), key, cell, used: used_now });
         Ok(used)
     }
 
