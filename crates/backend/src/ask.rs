@@ -46,7 +46,7 @@ impl Answer {
         match self {
             Self::Error(object) => error_response(Some(id), object).into(),
             Self::Result(result) => {
-                let mut message = response_head(id);
+                let mut message = response_head(id, result.len() + 1);
                 message.extend_from_slice(result);
                 message.push(b'}');
                 message.into()

@@ -374,7 +374,7 @@ pub(crate) fn answer_to(method: &str, id: &str) -> Vec<u8> {
     if method != "ping" {
         return error_response(Some(id), &error_object(METHOD_NOT_FOUND, "vmcp does not offer this method to backends", None));
     }
-    let mut body = response_head(id);
+    let mut body = response_head(id, 3);
     body.extend_from_slice(b"{}}");
     body
 }

@@ -267,7 +267,7 @@ impl Tenant {
                 Turn::Ask => return Ok(true),
                 Turn::Over(why) => return Err(why),
                 Turn::Have(result) => {
-                    let mut answer = response_head(id);
+                    let mut answer = response_head(id, result.len() + 1);
                     answer.extend_from_slice(&result);
                     answer.push(b'}');
                     if let Some(backend) = self.den.backend.upgrade() {

@@ -16,18 +16,21 @@ pub(super) struct Scanner<'a> {
 /// How many bytes of a string are looked at here before a vector search takes over.
 const SHORT: usize = 64;
 
-/// How many of the first bytes stand for themselves inside a string: no quote, no backslash, no control character.
-fn plain(bytes: &[u8]) -> usize {
+/// The high bit of the first byte of a word that does not stand for itself inside a string; bits above it may be wrong.
+#[inline]
+fn specials(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
-    // The high bit of each byte that is zero; bits above the lowest such one may be wrong.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    // Without the high bits at the end: those are taken off once for all three.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let controls = word.wrapping_sub(ONES * 0x20) & !word;
+    (zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64)) | controls) & (ONES << 7)
+}
+
+/// How many of the first bytes stand for themselves inside a string: no quote, no backslash, no control character.
+pub(super) fn plain(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quotes = zeros(word ^ (ONES * b'"' as u64));
-        let backslashes = zeros(word ^ (ONES * b'\\' as u64));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & (ONES << 7);
-        let special = quotes | backslashes | controls;
+        let special = specials(u64::from_le_bytes(*word));
         if special != 0 {
             return at * 8 + special.trailing_zeros() as usize / 8;
         }
@@ -234,9 +237,31 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<bool, FrameError> {
         let bytes = self.text.as_bytes();
         self.at += 1;
+        // Most strings are short and have nothing special in them: for them this is all, and cheaper than setting up a vector search.
+        let mut at = self.at;
+        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let special = specials(u64::from_le_bytes(*word));
+            if special == 0 && at - self.at < SHORT {
+                at += 8;
+                continue;
+            }
+            at += special.trailing_zeros() as usize / 8;
+            if bytes.get(at) == Some(&b'"') {
+                self.at = at + 1;
+                return Ok(true);
+            }
+            break;
+        }
+        self.at = at;
+        self.long_string()
+    }
+
+    /// The rest of a string, whatever is in it.
+    #[inline(never)]
+    fn long_string(&mut self) -> Result<bool, FrameError> {
+        let bytes = self.text.as_bytes();
         let mut is_plain = true;
         loop {
-            // Most strings are short: for them this is cheaper than setting up a vector search.
             self.at += plain(&bytes[self.at..bytes.len().min(self.at + SHORT)]);
             let rest = &bytes[self.at..];
             if let Some(b'"') = rest.first() {

@@ -1,34 +1,48 @@
 //! Envelopes around raw JSON.
 
+use super::scan::plain;
 use bytes::Bytes;
 use memchr::memchr2;
 
 /// Appends `text` as a JSON string literal.
 pub fn json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text.as_bytes()[plain..at]);
-        plain = at + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let (itself, special) = rest.split_at(plain(rest));
+        out.extend_from_slice(itself);
+        let Some((byte, behind)) = special.split_first() else { break };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
+        rest = behind;
     }
-    out.extend_from_slice(&text.as_bytes()[plain..]);
     out.push(b'"');
+}
+
+/// Appends a number in decimal digits.
+fn number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 /// Appends a request up to its `params`: the caller appends their JSON text and a closing brace.
 pub fn request(id: u64, method: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-    out.extend_from_slice(id.to_string().as_bytes());
+    number(id, out);
     out.extend_from_slice(b",\"method\":");
     json_string(method, out);
     out.extend_from_slice(b",\"params\":");
@@ -64,10 +78,11 @@ pub fn notification(method: &str, params: Option<&str>) -> Vec<u8> {
     out
 }
 
-/// A response up to its result: the caller appends the result's JSON text and a closing brace. `id` is JSON text.
+/// A response up to its result: the caller appends the result's JSON text and a closing brace, for which there is room for `rest` bytes.
+/// `id` is JSON text.
 #[must_use]
-pub fn response_head(id: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(40 + id.len());
+pub fn response_head(id: &str, rest: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(40 + id.len() + rest);
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(b",\"result\":");

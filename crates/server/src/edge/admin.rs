@@ -1,6 +1,6 @@
 //! `/health`, `/ping`, `/readyz` and `/status`, in the original's shapes.
 
-use super::{Body, Peer, service::identify};
+use super::{Body, Peer, noted::Look, service::identify};
 use crate::gateway::{Inner, Snapshot};
 use axum::{
     Json, Router,
@@ -53,7 +53,7 @@ async fn readyz(State(admin): State<Admin>) -> AxumResponse {
 
 async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
     let (head, _) = request.into_parts();
-    if let Err(refused) = admin.snapshot.guard.check(&head.uri, &head.headers) {
+    if let Err(refused) = admin.snapshot.guard.check(&head.uri, &Look::at(&head.headers)) {
         return (StatusCode::FORBIDDEN, Json(json!({ "error": refused.to_string() }))).into_response();
     }
     if !admin.snapshot.authenticator.is_anonymous()

@@ -12,6 +12,8 @@ use std::{
 /// The body of every response of a gateway.
 pub struct Body {
     kind: Kind,
+    /// Its `Content-Type` is JSON's, and still has to be said.
+    is_json: bool,
     /// The request that this answers, attended to as long as the body is there.
     attended: Option<Attended>,
 }
@@ -27,7 +29,7 @@ const COPY_LIMIT: usize = 8 * 1024;
 
 impl Body {
     fn of(kind: Kind) -> Self {
-        Self { kind, attended: None }
+        Self { kind, is_json: false, attended: None }
     }
 
     pub(super) fn attended(mut self, attended: Attended) -> Self {
@@ -48,15 +50,25 @@ impl Body {
         Self::of(Kind::Pieces([(!bytes.is_empty()).then_some(bytes), None, None]))
     }
 
-    /// `middle` between `head` and `tail`; a large middle is not copied.
-    pub(crate) fn around(mut head: Vec<u8>, middle: Bytes, tail: &'static [u8]) -> Self {
+    /// JSON: `middle` between `head` and `tail`. A large middle is not copied.
+    /// `head` is told how many bytes may come behind it.
+    pub(crate) fn json(head: impl FnOnce(usize) -> Vec<u8>, middle: Bytes, tail: &'static [u8]) -> Self {
+        Self { is_json: true, ..Self::around(head, middle, tail) }
+    }
+
+    /// Whether the response still has to say that this is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    fn around(head: impl FnOnce(usize) -> Vec<u8>, middle: Bytes, tail: &'static [u8]) -> Self {
         if middle.len() <= COPY_LIMIT {
-            head.reserve_exact(middle.len() + tail.len());
+            let mut head = head(middle.len() + tail.len());
             head.extend_from_slice(&middle);
             head.extend_from_slice(tail);
             return Self::full(head);
         }
-        Self::of(Kind::Pieces([Some(Bytes::from_static(tail)), Some(middle), Some(head.into())]))
+        Self::of(Kind::Pieces([Some(Bytes::from_static(tail)), Some(middle), Some(head(0).into())]))
     }
 
     pub(crate) fn stream(stream: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static) -> Self {
@@ -120,7 +132,7 @@ mod tests {
     async fn pieces_come_in_order_and_their_length_is_known() {
         for size in [0, 10, COPY_LIMIT, COPY_LIMIT + 1] {
             let middle = Bytes::from(vec![b'x'; size]);
-            let body = Body::around(b"head".to_vec(), middle.clone(), b"tail");
+            let body = Body::around(|_| b"head".to_vec(), middle.clone(), b"tail");
             assert_eq!(body.size_hint().exact(), Some(size as u64 + 8));
             let all = body.collect().await;
             assert!(all.starts_with(b"head") && all.ends_with(b"tail"), "{size}");
@@ -131,7 +143,7 @@ mod tests {
     #[test]
     fn a_large_middle_is_not_copied() {
         let middle = Bytes::from(vec![b'x'; COPY_LIMIT + 1]);
-        let Kind::Pieces([_, Some(kept), _]) = Body::around(Vec::new(), middle.clone(), b"").kind else { panic!("copied") };
+        let Kind::Pieces([_, Some(kept), _]) = Body::around(Vec::with_capacity, middle.clone(), b"").kind else { panic!("copied") };
         assert_eq!(kept.as_ptr(), middle.as_ptr());
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Specification 2025-11-25 and 2026-07-28, basic/transports: `Origin` has to be validated, an invalid one is a 403.
 
-use http::{HeaderMap, Uri, header};
+use super::noted::{Look, Once};
+use http::Uri;
 use vmcp_core::config::Config;
 
 /// Which hosts and origins are answered. Compiled once.
@@ -52,22 +53,24 @@ impl Guard {
         }
     }
 
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+    pub(crate) fn check(&self, uri: &Uri, headers: &Look<'_>) -> Result<(), Refused> {
         if let Some(hosts) = &self.hosts {
-            let mut named = headers.get_all(header::HOST).iter();
-            let host = named.next().map(|host| host.to_str().map_err(|_| Refused::Host)).transpose()?;
+            let host = match headers.host {
+                Once::Absent => None,
+                Once::One(host) => Some(host.to_str().map_err(|_| Refused::Host)?),
+                // Two Host headers are two opinions on where a request belongs.
+                Once::More => return Err(Refused::Host),
+            };
             let served = |host: &str| hosts.iter().any(|allowed| same_host(allowed, host));
             // A target that names a host is as good as a Host header (RFC 9112, section 3.2.2), so it must be one that is served too.
-            // Two Host headers are two opinions on where a request belongs.
             let target = uri.authority().map(http::uri::Authority::as_str);
-            if named.next().is_some() || (host.is_none() && target.is_none()) || ![host, target].into_iter().flatten().all(served) {
+            if (host.is_none() && target.is_none()) || ![host, target].into_iter().flatten().all(served) {
                 return Err(Refused::Host);
             }
         }
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        match (origins.next(), origins.next()) {
-            (None, _) => Ok(()),
-            (Some(origin), None) if origin.to_str().is_ok_and(|origin| self.allows_origin(origin)) => Ok(()),
+        match headers.origin {
+            Once::Absent => Ok(()),
+            Once::One(origin) if origin.to_str().is_ok_and(|origin| self.allows_origin(origin)) => Ok(()),
             _ => Err(Refused::Origin),
         }
     }
@@ -85,17 +88,18 @@ impl Guard {
 
 /// Whether `host` is `allowed`, with any port where `allowed` names none.
 fn same_host(allowed: &str, host: &str) -> bool {
-    if allowed.eq_ignore_ascii_case(host) {
-        return true;
+    if allowed.len() == host.len() {
+        return allowed.eq_ignore_ascii_case(host);
     }
-    let Some((name, port)) = host.rsplit_once(':') else { return false };
+    let Some((name, port)) = host.split_at_checked(allowed.len()) else { return false };
+    let Some(port) = port.strip_prefix(':') else { return false };
     !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && allowed.eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use http::{HeaderMap, HeaderValue, header};
 
     fn check(guard: &Guard, host: Option<&str>, origin: Option<&str>) -> Result<(), Refused> {
         let mut headers = HeaderMap::new();
@@ -105,7 +109,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        guard.check(&Uri::from_static("/mcp"), &headers)
+        guard.check(&Uri::from_static("/mcp"), &Look::at(&headers))
     }
 
     #[test]
@@ -150,9 +154,9 @@ mod tests {
         let guard = Guard::new(None, None, None, true);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("localhost"));
-        assert_eq!(guard.check(&Uri::from_static("http://evil.example/mcp"), &headers), Err(Refused::Host));
-        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &headers), Ok(()));
-        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &HeaderMap::new()), Ok(()));
+        assert_eq!(guard.check(&Uri::from_static("http://evil.example/mcp"), &Look::at(&headers)), Err(Refused::Host));
+        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &Look::at(&headers)), Ok(()));
+        assert_eq!(guard.check(&Uri::from_static("http://127.0.0.1:4483/mcp"), &Look::at(&HeaderMap::new())), Ok(()));
     }
 
     #[test]
@@ -161,11 +165,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
-        assert_eq!(guard.check(&Uri::from_static("/"), &headers), Err(Refused::Host));
+        assert_eq!(guard.check(&Uri::from_static("/"), &Look::at(&headers)), Err(Refused::Host));
         headers.remove(header::HOST);
         headers.append(header::HOST, HeaderValue::from_static("localhost"));
         headers.append(header::ORIGIN, HeaderValue::from_static("http://localhost"));
         headers.append(header::ORIGIN, HeaderValue::from_static("http://localhost"));
-        assert_eq!(guard.check(&Uri::from_static("/"), &headers), Err(Refused::Origin));
+        assert_eq!(guard.check(&Uri::from_static("/"), &Look::at(&headers)), Err(Refused::Origin));
     }
 }

@@ -12,6 +12,7 @@ pub(crate) use stream::stream;
 use super::{
     Body, Reply,
     modern::{result_response, status},
+    noted::Once,
     post::{Carrier, Incoming, SESSION_ID},
 };
 use crate::{
@@ -52,7 +53,7 @@ pub(crate) async fn serve(incoming: &Incoming, mut messages: SmallVec<[Message<'
         let asker = Asker { incoming, session: &session, reply: &reply };
         let answers = tokio::select! {
             biased;
-            answers = serve_batch(incoming, &session, messages) => Some(answers),
+            answers = Box::pin(serve_batch(incoming, &session, messages)) => Some(answers),
             () = asker.stream_when_slow() => None,
         };
         return reply.finish(answers).await;
@@ -110,13 +111,15 @@ pub(super) fn begin(incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<C
 /// The session that a request names, marked as in use.
 pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
     let refused = |message| Failure::http(StatusCode::BAD_REQUEST, code::INVALID_REQUEST, message);
-    let mut ids = incoming.headers.get_all(SESSION_ID).iter();
-    let id = ids.next().ok_or_else(|| {
-        refused("the header Mcp-Session-Id is missing; send `initialize` first and then its session id with every request")
-    })?;
-    if ids.next().is_some() {
-        return Err(refused("the header Mcp-Session-Id stands twice; send it once"));
-    }
+    let id = match &incoming.noted.session {
+        Once::One(id) => id,
+        Once::Absent => {
+            return Err(refused(
+                "the header Mcp-Session-Id is missing; send `initialize` first and then its session id with every request",
+            ));
+        }
+        Once::More => return Err(refused("the header Mcp-Session-Id stands twice; send it once")),
+    };
     let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
     let (sessions, endpoint) = (&incoming.inner.sessions, &incoming.snapshot.endpoint);
     sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)

@@ -1,28 +1,28 @@
 //! Headers that repeat the body (2026-07-28, basic/transports/streamable-http; SEP-2243): who processes the body has to compare them.
 
-use super::decimal::is_same_number;
+use super::{
+    decimal::is_same_number,
+    noted::{Noted, Once},
+};
 use crate::{
     failure::Failure,
     lane::{Carried, is_task_method},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use vmcp_core::{
     catalogue::{ParamHeader, ParamKind},
     frame::{RawObject, decode_string},
 };
 
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
-
 /// Compares `Mcp-Method` and `Mcp-Name` with the body.
-pub(crate) fn check_mirrored(headers: &HeaderMap, method: &str, params: &RawObject<'_>) -> Result<(), Failure> {
-    if single(headers, &METHOD)? != method {
+pub(crate) fn check_mirrored(noted: &Noted, method: &str, params: &RawObject<'_>) -> Result<(), Failure> {
+    if text("mcp-method", noted.method.as_ref())? != method {
         return Err(Failure::header_mismatch("Mcp-Method differs from the method in the body"));
     }
     if let Some(mirrored) = mirrored(method) {
-        let header = single(headers, &NAME)?;
+        let header = text("mcp-name", noted.name.as_ref())?;
         let name = decode(header).ok_or_else(|| Failure::header_mismatch("Mcp-Name is not valid base64 in its `=?base64?…?=` form"))?;
         if params.get_str(mirrored).is_none_or(|body| body != name) {
             return Err(Failure::header_mismatch(&format!("Mcp-Name differs from `{mirrored}` in the body")));
@@ -81,11 +81,17 @@ fn argument<'a, 'p>(arguments: &RawObject<'a>, path: impl Iterator<Item = &'p st
 }
 
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Failure> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or_else(|| Failure::header_mismatch(&format!("the header {name} is missing")))?;
-    if values.next().is_some() {
-        return Err(Failure::header_mismatch(&format!("the header {name} stands twice")));
-    }
+    let mut once = Once::Absent;
+    headers.get_all(name).iter().for_each(|value| once.add(value));
+    text(name.as_str(), once)
+}
+
+fn text<'h>(name: &str, value: Once<&'h HeaderValue>) -> Result<&'h str, Failure> {
+    let value = match value {
+        Once::One(value) => value,
+        Once::Absent => return Err(Failure::header_mismatch(&format!("the header {name} is missing"))),
+        Once::More => return Err(Failure::header_mismatch(&format!("the header {name} stands twice"))),
+    };
     let value =
         value.to_str().map_err(|_| Failure::header_mismatch(&format!("the header {name} has characters that are not visible ASCII")))?;
     Ok(value.trim_matches([' ', '\t']))
@@ -103,14 +109,13 @@ fn decode(value: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn check(headers: &[(&'static str, &'static str)], method: &str, params: &str) -> Result<(), i64> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        check_mirrored(&map, method, &RawObject::parse(params).unwrap()).map_err(|failure| failure.code())
+        check_mirrored(&Noted::of(&map), method, &RawObject::parse(params).unwrap()).map_err(|failure| failure.code())
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod listener;
 mod mirror;
 mod modern;
 mod negotiate;
+mod noted;
 mod patient;
 mod peer;
 mod post;

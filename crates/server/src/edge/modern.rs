@@ -11,7 +11,7 @@ use crate::{
     lane::{Caller, Carried, Journal, Requester, is_task_method, list_kind},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode};
 use tokio::time::Instant;
 use vmcp_backend::Alarm;
 use vmcp_core::{
@@ -125,7 +125,7 @@ pub(super) fn check<'r, 'a>(incoming: &Incoming, request: &'r Request<'a>) -> Re
         return Err(Failure::unsupported_version(&format!("[{supported}]"), requested));
     }
     if incoming.carrier == Carrier::Http {
-        check_mirrored(&incoming.headers, &request.method, params)?;
+        check_mirrored(&incoming.noted, &request.method, params)?;
     }
     Ok((params, capabilities))
 }
@@ -157,11 +157,9 @@ impl Requester for Modern<'_> {
     }
 }
 
-/// A result in its envelope. `id` is JSON text.
+/// A result in its envelope. `id` is JSON text. The service gives it its `Content-Type`.
 pub(crate) fn result_response(id: &str, result: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::around(response_head(id), result, b"}"));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    Response::new(Body::json(|rest| response_head(id, rest), result, b"}"))
 }
 
 /// A response without a body.

@@ -1,7 +1,8 @@
 //! Content negotiation: what a client sends and what it reads.
 
+use super::noted::Once;
 use crate::failure::{Failure, code};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 /// What a client reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +16,21 @@ const USUAL: &str = "application/json, text/event-stream";
 
 /// Reads `Accept`. Absent means everything (RFC 9110, section 12.5.1).
 pub(crate) fn accepts(headers: &HeaderMap) -> Accepts {
-    let mut found = Accepts { json: false, events: false };
-    let mut any = false;
-    for value in headers.get_all(header::ACCEPT) {
-        any = true;
+    let mut found = None;
+    headers.get_all(header::ACCEPT).iter().for_each(|value| Accepts::add(&mut found, value));
+    found.unwrap_or(Accepts::ALL)
+}
+
+impl Accepts {
+    /// What who says nothing reads.
+    pub(crate) const ALL: Self = Self { json: true, events: true };
+
+    /// Takes in one more `Accept`.
+    pub(super) fn add(so_far: &mut Option<Self>, value: &HeaderValue) {
+        let found = so_far.get_or_insert(Self { json: false, events: false });
         if value == USUAL {
-            return Accepts { json: true, events: true };
+            *found = Self::ALL;
+            return;
         }
         for range in value.to_str().unwrap_or_default().split(',') {
             let mut parts = range.split(';');
@@ -29,24 +39,25 @@ pub(crate) fn accepts(headers: &HeaderMap) -> Accepts {
                 continue;
             }
             match media.to_ascii_lowercase().as_str() {
-                "*/*" => found = Accepts { json: true, events: true },
+                "*/*" => *found = Self::ALL,
                 "application/json" | "application/*" => found.json = true,
                 "text/event-stream" | "text/*" => found.events = true,
                 _ => {}
             }
         }
     }
-    if any { found } else { Accepts { json: true, events: true } }
+}
+
+/// Whether a `Content-Type` is that of JSON, whatever its parameters.
+pub(super) fn is_json(value: &HeaderValue) -> bool {
+    const JSON: &str = "application/json";
+    let is_json = |value: &str| value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(JSON));
+    value == JSON || value.to_str().is_ok_and(is_json)
 }
 
 /// A body has to be JSON (basic/transports, sending messages).
-pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let json = types
-        .next()
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json")));
-    if json && types.next().is_none() {
+pub(crate) fn check_content_type(json: Once<bool>) -> Result<(), Failure> {
+    if let Once::One(true) = json {
         return Ok(());
     }
     Err(Failure::http(
@@ -88,7 +99,7 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
             }
-            check_content_type(&headers).is_ok()
+            check_content_type(crate::edge::noted::Noted::of(&headers).json).is_ok()
         };
         assert!(check(Some("application/json")) && check(Some("Application/Json; charset=utf-8")));
         assert!(!check(None) && !check(Some("text/plain")) && !check(Some("application/jsonp")));

@@ -2,7 +2,8 @@
 
 use super::{
     legacy, modern,
-    negotiate::{accepts, check_content_type},
+    negotiate::{Accepts, check_content_type},
+    noted::{Noted, Once, version},
     read::read_body,
     reply::{Reply, ReplySlot},
     room::Room,
@@ -21,7 +22,6 @@ use vmcp_core::{
     frame::{FrameError, Message, RawObject},
 };
 
-pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// How many messages a batch of revision 2025-03-26 may have.
@@ -42,6 +42,8 @@ pub(crate) struct Incoming {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) carrier: Carrier,
     pub(crate) headers: HeaderMap,
+    /// What these say to the gateway itself.
+    pub(crate) noted: Noted,
     pub(crate) identity: Identity,
     /// Set where sessions are counted by address.
     pub(crate) counted_peer: Option<IpAddr>,
@@ -50,16 +52,13 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// The version header: absent, one value, or several that contradict each other.
     pub(crate) fn version(&self) -> Result<Option<&str>, Failure> {
-        let mut values = self.headers.get_all(PROTOCOL_VERSION).iter().map(|value| value.to_str().unwrap_or("?").trim());
-        let Some(first) = values.next() else { return Ok(None) };
-        if values.any(|value| value != first) {
-            return Err(Failure::http(
-                http::StatusCode::BAD_REQUEST,
-                code::INVALID_REQUEST,
-                "two MCP-Protocol-Version headers that differ",
-            ));
+        match &self.noted.version {
+            Once::Absent => Ok(None),
+            Once::One(value) => Ok(Some(version(value))),
+            Once::More => {
+                Err(Failure::http(http::StatusCode::BAD_REQUEST, code::INVALID_REQUEST, "two MCP-Protocol-Version headers that differ"))
+            }
         }
-        Ok(Some(first))
     }
 }
 
@@ -70,7 +69,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let early = |failure: Failure| failure.into_response(None, Era::Legacy);
-    if let Err(failure) = check_content_type(&incoming.headers) {
+    if let Err(failure) = check_content_type(incoming.noted.json) {
         return early(failure);
     }
     let limits = &incoming.snapshot.limits;
@@ -85,7 +84,7 @@ where
         Err(failure) => return early(failure),
     };
     let names_modern = version.is_some_and(|version| Revision::parse(version).is_none_or(|revision| revision.era() == Era::Modern));
-    let accepts = accepts(&incoming.headers);
+    let accepts = incoming.noted.accepts.unwrap_or(Accepts::ALL);
     if !accepts.json && !accepts.events {
         let message = "the client has to accept application/json and text/event-stream";
         return early(Failure::http(http::StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));

@@ -259,13 +259,19 @@ impl Reply {
     /// opened, else it is ignored.
     pub(crate) async fn finish(&self, answer: Option<Response<Body>>) -> Response<Body> {
         match (self.out(), answer) {
+            (None, Some(response)) if self.accepts.json || !response.status().is_success() => response,
+            // Boxed: most answers are no stream, and their futures are to be small.
+            (out, answer) => Box::pin(Self::finish_stream(out, answer)).await,
+        }
+    }
+
+    async fn finish_stream(out: Option<Out>, answer: Option<Response<Body>>) -> Response<Body> {
+        match (out, answer) {
             (Some(out), Some(response)) => {
                 out.send(response.into_body().collect().await).await;
                 Response::new(Body::empty())
             }
             (Some(_), None) => Response::new(Body::empty()),
-            (None, Some(response)) if self.accepts.json => response,
-            (None, Some(response)) if !response.status().is_success() => response,
             (None, Some(response)) => sse::single(response.into_body().collect().await),
             (None, None) => sse::empty(),
         }

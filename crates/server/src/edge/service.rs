@@ -3,6 +3,7 @@
 use super::{
     Attended, Attending, Body, Peer, ReplySlot, admin, cors, duplex, legacy,
     modern::status,
+    noted::{Look, Noted, Once},
     post::{Carrier, Incoming, post},
     proxies,
     reply::PostFuture,
@@ -12,7 +13,7 @@ use crate::{
     gateway::{Found, Inner, Snapshot},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use std::{
     convert::Infallible,
     error::Error,
@@ -126,8 +127,15 @@ where
         Found::Events(snapshot) => (snapshot, Place::Events),
         Found::Elsewhere(snapshot) => return admin::respond(inner, snapshot, peer, head).await,
     };
-    let origin = head.headers.get(header::ORIGIN).cloned();
-    let mut response = endpoint(inner, snapshot, place, peer, head, body, slot).await;
+    let look = Look::at(&head.headers);
+    let origin = if let Once::One(origin) = look.origin { Some(origin.clone()) } else { None };
+    let mut response = match guarded(&snapshot, &head.uri, look) {
+        Ok(noted) => endpoint(inner, snapshot, place, peer, Arrived { head, noted }, body, slot).await,
+        Err(failure) => failure.into_response(None, Era::Legacy),
+    };
+    if response.body().is_json() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     if let Some(origin) = origin {
         cors::allow(&mut response, origin);
     }
@@ -144,13 +152,31 @@ enum Place {
     Events,
 }
 
+/// What the gateway is told by the headers of a request that may come in.
+fn guarded(snapshot: &Snapshot, uri: &Uri, look: Look<'_>) -> Result<Noted, Failure> {
+    if let Err(refused) = snapshot.guard.check(uri, &look) {
+        return Err(Failure::http(StatusCode::FORBIDDEN, code::INVALID_REQUEST, &refused.to_string()));
+    }
+    if look.length > MAX_HEAD {
+        let message = "the request's headers are longer than 64 KiB";
+        return Err(Failure::http(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, code::INVALID_REQUEST, message));
+    }
+    Ok(look.noted)
+}
+
+/// A request that has passed the guard.
+struct Arrived {
+    head: Parts,
+    noted: Noted,
+}
+
 /// Answers at an endpoint, or at another place that is as well guarded.
 async fn endpoint<B>(
     inner: Arc<Inner>,
     snapshot: Arc<Snapshot>,
     place: Place,
     peer: Peer,
-    head: Parts,
+    arrived: Arrived,
     body: B,
     slot: Arc<ReplySlot>,
 ) -> Response<Body>
@@ -158,14 +184,7 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    if let Err(refused) = snapshot.guard.check(&head.uri, &head.headers) {
-        return Failure::http(StatusCode::FORBIDDEN, code::INVALID_REQUEST, &refused.to_string()).into_response(None, Era::Legacy);
-    }
-    let length: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if length > MAX_HEAD {
-        let message = "the request's headers are longer than 64 KiB";
-        return Failure::http(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
-    }
+    let Arrived { head, noted } = arrived;
     if head.method == Method::OPTIONS {
         return cors::preflight(&head.headers);
     }
@@ -183,7 +202,7 @@ where
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer =
         if snapshot.authenticator.is_anonymous() { address(&snapshot, &head.headers, &peer).and_then(counted) } else { None };
-    let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, identity, counted_peer };
+    let mut incoming = Incoming { inner, snapshot, carrier: Carrier::Http, headers: head.headers, noted, identity, counted_peer };
     if place == Place::Events {
         let outcome = match head.method {
             // Boxed: the requests of other places must not become larger.

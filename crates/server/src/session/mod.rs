@@ -7,6 +7,7 @@ mod ear;
 mod endpoint;
 mod expiry;
 mod followed;
+mod hash;
 mod reader;
 mod replay;
 mod seal;

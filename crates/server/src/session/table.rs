@@ -4,6 +4,7 @@ use super::{
     EndpointId,
     client::{ClientSession, Made, Use},
     common::Common,
+    hash::IdHash,
     seal::{KeyError, MAX_ID_LEN, Sealer, Ticket, random},
 };
 use dashmap::DashMap;
@@ -76,7 +77,7 @@ pub(crate) struct SessionTable {
     issuer: [u8; 4],
     common: Arc<Common>,
     pub(super) clock: Arc<Clock>,
-    pub(super) sessions: DashMap<Box<str>, Arc<ClientSession>>,
+    pub(super) sessions: DashMap<Box<str>, Arc<ClientSession>, IdHash>,
     count: AtomicUsize,
     peers: DashMap<IpAddr, usize>,
     /// Ended sessions whose ids another process issued: their own ids end by not being in the table.
@@ -98,7 +99,7 @@ impl SessionTable {
             issuer,
             common: Common::new(issuer),
             clock: Clock::new(),
-            sessions: DashMap::new(),
+            sessions: DashMap::with_hasher(IdHash::new()),
             count: AtomicUsize::new(0),
             peers: DashMap::new(),
             tombstones: moka::sync::Cache::builder().max_capacity(1_000_000).time_to_live(settings.max_age).build(),

@@ -97,8 +97,9 @@ impl Listener {
 
     /// Ends it in order: with the request's result.
     fn end(&self) {
-        let mut result = frame::response_head(&self.id);
-        result.extend_from_slice(format!("{{\"resultType\":\"complete\",{}}}}}", self.meta()).as_bytes());
+        let text = format!("{{\"resultType\":\"complete\",{}}}}}", self.meta());
+        let mut result = frame::response_head(&self.id, text.len());
+        result.extend_from_slice(text.as_bytes());
         self.outbox.push(result.into());
         self.outbox.finish();
     }

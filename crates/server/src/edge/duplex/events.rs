@@ -161,7 +161,7 @@ where
         // A client that tries streamable HTTP first learns from this that it has to open a stream (2025-03-26, basic/transports).
         return Ok(not_allowed());
     };
-    check_content_type(&incoming.headers)?;
+    check_content_type(incoming.noted.json)?;
     let gone = || {
         let message = "there is no event stream with this id; open one with a GET and send its messages where its first event says";
         Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message)

@@ -2,6 +2,7 @@
 
 use crate::{
     edge::{
+        noted::Noted,
         post::{Carrier, Incoming},
         service::captured,
     },
@@ -28,6 +29,7 @@ impl Opener {
     /// Whoever sent this request over HTTP. The request has no headers of its own any more: what they say of a message is said.
     pub(super) fn of(incoming: &mut Incoming) -> Self {
         let headers = std::mem::take(&mut incoming.headers);
+        incoming.noted = Noted::default();
         incoming.carrier = Carrier::Pipe;
         Self { identity: incoming.identity.clone(), headers, counted_peer: incoming.counted_peer }
     }
@@ -44,6 +46,14 @@ impl Opener {
         let snapshot = inner.snapshot();
         let identity = self.identity.with_forwarded(captured(&snapshot, &self.headers)?);
         let (carrier, counted_peer) = (Carrier::Pipe, self.counted_peer);
-        Ok(Incoming { inner: Arc::clone(inner), snapshot, carrier, headers: HeaderMap::new(), identity, counted_peer })
+        Ok(Incoming {
+            inner: Arc::clone(inner),
+            snapshot,
+            carrier,
+            headers: HeaderMap::new(),
+            noted: Noted::default(),
+            identity,
+            counted_peer,
+        })
     }
 }

@@ -205,8 +205,7 @@ impl Peer {
         };
         Some(match outcome {
             Ok(result) => {
-                let mut message = response_head(id);
-                message.reserve_exact(result.len() + 1);
+                let mut message = response_head(id, result.len() + 1);
                 message.extend_from_slice(&result);
                 message.push(b'}');
                 message.into()

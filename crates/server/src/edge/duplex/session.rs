@@ -19,7 +19,7 @@ impl Peer {
         match self.begin(&incoming, request, sender) {
             Ok((session, result)) => {
                 let opened = self.open_stream(&session, &incoming);
-                let mut message = response_head(id);
+                let mut message = response_head(id, result.len() + 1);
                 message.extend_from_slice(&result);
                 message.push(b'}');
                 self.say(message).await;

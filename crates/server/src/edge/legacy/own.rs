@@ -12,8 +12,9 @@ use vmcp_core::{
 pub(super) async fn answer(caller: &Caller, incoming: &Incoming, session: &Use, request: &Request<'_>) -> Option<Result<Bytes, Failure>> {
     Some(match &*request.method {
         "logging/setLevel" => set_level(incoming, session, request),
-        "resources/subscribe" => subscribe(caller, incoming, request, true).await,
-        "resources/unsubscribe" => subscribe(caller, incoming, request, false).await,
+        // Boxed: what is rare must not make every request's future larger.
+        "resources/subscribe" => Box::pin(subscribe(caller, incoming, request, true)).await,
+        "resources/unsubscribe" => Box::pin(subscribe(caller, incoming, request, false)).await,
         _ => return None,
     })
 }

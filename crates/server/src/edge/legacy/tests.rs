@@ -4,6 +4,7 @@ use crate::{
     edge::{
         Reply, ReplySlot,
         negotiate::Accepts,
+        noted::Noted,
         post::{Carrier, Incoming},
         sse::KEEP_ALIVE,
     },
@@ -91,6 +92,7 @@ async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
         snapshot: gateway.inner.snapshot(),
         carrier: Carrier::Http,
         headers: http::HeaderMap::new(),
+        noted: Noted::default(),
         identity: Identity::anonymous(),
         counted_peer: None,
     };
