@@ -4,7 +4,7 @@ use crate::Ear;
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -21,13 +21,20 @@ pub(crate) struct Holder {
     ear: Option<Weak<dyn Ear>>,
     /// 0: none was set.
     level: AtomicU8,
+    /// Made when it is first needed: most holders follow nothing, and this is larger than all the rest of them.
+    following: OnceLock<Box<Following>>,
+    /// The backends that are listened to, each as often as it is.
+    listened: Mutex<Vec<u64>>,
+}
+
+/// What a holder wants to hear of, and what became of that.
+#[derive(Default)]
+struct Following {
     wishes: Mutex<Vec<(u64, Wish)>>,
     /// Counts changes of the wishes.
     changes: watch::Sender<u64>,
     /// What the stream at each backend has taken up.
     taken: watch::Sender<Vec<Taken>>,
-    /// The backends that are listened to, each as often as it is.
-    listened: Mutex<Vec<u64>>,
 }
 
 /// What the stream at one backend has taken up.
@@ -75,15 +82,11 @@ pub(crate) struct TooMany;
 
 impl Holder {
     pub(crate) fn new(capabilities: CapabilitySet, ear: Option<Weak<dyn Ear>>) -> Arc<Self> {
-        Arc::new(Self {
-            capabilities,
-            ear,
-            level: AtomicU8::new(0),
-            wishes: Mutex::default(),
-            changes: watch::Sender::new(0),
-            taken: watch::Sender::new(Vec::new()),
-            listened: Mutex::default(),
-        })
+        Arc::new(Self { capabilities, ear, level: AtomicU8::new(0), following: OnceLock::new(), listened: Mutex::default() })
+    }
+
+    fn following(&self) -> &Following {
+        self.following.get_or_init(Box::default)
     }
 
     pub(crate) fn ear(&self) -> Option<Arc<dyn Ear>> {
@@ -100,14 +103,16 @@ impl Holder {
 
     /// What is wanted of one backend.
     pub(crate) fn wishes(&self, backend: u64) -> Vec<Wish> {
-        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(following) = self.following.get() else { return Vec::new() };
+        let wishes = following.wishes.lock().unwrap_or_else(PoisonError::into_inner);
         wishes.iter().filter(|(of, _)| *of == backend).map(|(_, wish)| wish.clone()).collect()
     }
 
     /// Adds a wish, or takes it away. Gives the number of the change, or `None` where nothing changed.
     pub(crate) fn wish(&self, backend: u64, wish: Wish, on: bool) -> Result<Option<u64>, TooMany> {
+        let following = self.following();
         {
-            let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut wishes = following.wishes.lock().unwrap_or_else(PoisonError::into_inner);
             let known = wishes.iter().position(|(of, known)| *of == backend && *known == wish);
             match (known, on) {
                 (Some(_), true) | (None, false) => return Ok(None),
@@ -116,23 +121,23 @@ impl Holder {
                 (None, true) => wishes.push((backend, wish)),
             }
         }
-        self.changes.send_modify(|change| *change += 1);
-        Ok(Some(*self.changes.borrow()))
+        following.changes.send_modify(|change| *change += 1);
+        Ok(Some(*following.changes.borrow()))
     }
 
     /// Tells of changes of the wishes.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.following().changes.subscribe()
     }
 
     /// How many changes there were.
     pub(crate) fn change(&self) -> u64 {
-        *self.changes.borrow()
+        self.following.get().map_or(0, |following| *following.changes.borrow())
     }
 
     /// The stream at one backend has taken up this change, without those that the backend refused.
     pub(crate) fn take_up(&self, backend: u64, change: u64, refused: Vec<Wish>) {
-        self.taken.send_modify(|all| match all.iter_mut().find(|taken| taken.backend == backend) {
+        self.following().taken.send_modify(|all| match all.iter_mut().find(|taken| taken.backend == backend) {
             Some(taken) => (taken.change, taken.refused) = (taken.change.max(change), refused),
             None => all.push(Taken { backend, change, refused }),
         });
@@ -140,7 +145,7 @@ impl Holder {
 
     /// Waits until the stream at one backend has taken up this change.
     pub(crate) async fn taken_up(&self, backend: u64, change: u64) {
-        let mut taken = self.taken.subscribe();
+        let mut taken = self.following().taken.subscribe();
         let _ = taken.wait_for(|all| all.iter().any(|taken| taken.backend == backend && taken.change >= change)).await;
     }
 
@@ -157,7 +162,7 @@ impl Holder {
 
     /// Waits until something is wanted of one backend that it has not refused. What else changes meanwhile counts as taken up.
     pub(crate) async fn wants_more(&self, backend: u64) {
-        let mut changes = self.changes.subscribe();
+        let mut changes = self.changes();
         loop {
             let change = *changes.borrow_and_update();
             let refused = self.refused(backend);
@@ -172,7 +177,8 @@ impl Holder {
 
     /// What one backend has refused to tell of.
     pub(crate) fn refused(&self, backend: u64) -> Vec<Wish> {
-        let all = self.taken.borrow();
+        let Some(following) = self.following.get() else { return Vec::new() };
+        let all = following.taken.borrow();
         all.iter().find(|taken| taken.backend == backend).map_or_else(Vec::new, |taken| taken.refused.clone())
     }
 }
