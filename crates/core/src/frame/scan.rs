@@ -35,7 +35,13 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
             return at * 8 + special.trailing_zeros() as usize / 8;
         }
     }
-    words.len() * 8 + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).unwrap_or(rest.len())
+    let whole = words.len() * 8;
+    if let (Some(last), false) = (bytes.last_chunk::<8>(), rest.is_empty()) {
+        // The last eight bytes together: those that were looked at already stand for themselves.
+        let special = specials(u64::from_le_bytes(*last));
+        return if special == 0 { bytes.len() } else { bytes.len() - 8 + special.trailing_zeros() as usize / 8 };
+    }
+    whole + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).unwrap_or(rest.len())
 }
 
 /// The keys that an object has had so far.

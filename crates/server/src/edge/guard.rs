@@ -93,7 +93,7 @@ fn same_host(allowed: &str, host: &str) -> bool {
     }
     let Some((name, port)) = host.split_at_checked(allowed.len()) else { return false };
     let Some(port) = port.strip_prefix(':') else { return false };
-    !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && allowed.eq_ignore_ascii_case(name)
+    (allowed == name || allowed.eq_ignore_ascii_case(name)) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
