@@ -16,6 +16,12 @@ use error::Failure;
 use std::{env, ffi::OsString, process::ExitCode};
 use terminal::Terminal;
 
+// As Rust's allocator it is asked for memory of a certain alignment every time, which takes a longer way for most sizes. Where it can be
+// `malloc` itself it is asked only where a type is aligned more than all memory is, and libraries in C get their memory from it too.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use mimalloc as _;
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
