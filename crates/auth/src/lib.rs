@@ -1,15 +1,30 @@
 #![doc = include_str!("../README.md")]
 
 mod anonymous;
+mod client_credentials;
+mod credential_cache;
+mod credential_helper;
+mod exec;
 mod header_injection;
+mod header_passthrough;
 mod identity;
+mod oauth;
 mod registries;
+mod secret_value;
+mod token_exchange;
 mod unauthenticated;
 
 pub use anonymous::AnonymousFactory;
+pub use client_credentials::{ClientCredentialsConfig, ClientCredentialsFactory};
+pub use credential_cache::{CredentialCache, Found, Given, Outcome, Turn, Waiting};
+pub use exec::{ExecConfig, ExecFactory};
 pub use header_injection::{HeaderInjectionConfig, HeaderInjectionFactory};
+pub use header_passthrough::{HeaderPassthroughConfig, HeaderPassthroughFactory};
 pub use identity::Identity;
+pub use oauth::ClientAuthMethod;
 pub use registries::{NoSettings, process_secrets, registries};
+pub use secret_value::secret_value;
+pub use token_exchange::{SubjectTokenType, TokenExchangeConfig, TokenExchangeFactory};
 pub use unauthenticated::UnauthenticatedFactory;
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The built-in kinds.
 
-use crate::{AnonymousFactory, HeaderInjectionFactory, UnauthenticatedFactory};
+use crate::{
+    AnonymousFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, TokenExchangeFactory,
+    UnauthenticatedFactory,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use vmcp_core::plugin::{Registries, Secrets};
@@ -18,6 +21,10 @@ pub fn registries() -> Registries {
     let registered = [
         kinds.strategies.register(UnauthenticatedFactory),
         kinds.strategies.register(HeaderInjectionFactory),
+        kinds.strategies.register(HeaderPassthroughFactory),
+        kinds.strategies.register(ClientCredentialsFactory),
+        kinds.strategies.register(TokenExchangeFactory),
+        kinds.strategies.register(ExecFactory),
         kinds.authenticators.register(AnonymousFactory),
     ];
     debug_assert!(registered.iter().all(Result::is_ok), "no two built-in kinds share a word");
@@ -35,15 +42,17 @@ mod tests {
     use super::*;
     use crate::testing;
 
+    const KINDS: [&str; 6] = ["client_credentials", "exec", "header_injection", "header_passthrough", "token_exchange", "unauthenticated"];
+
     #[test]
     fn the_built_in_kinds_are_there() {
-        assert_eq!(registries().strategies.kinds().collect::<Vec<_>>(), ["header_injection", "unauthenticated"]);
+        assert_eq!(registries().strategies.kinds().collect::<Vec<_>>(), KINDS);
         assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous"]);
     }
 
     #[test]
     fn an_unknown_kind_names_the_known_ones() {
         let error = registries().strategies.build("header_injector", &testing::settings("{}"), &testing::deps()).err().unwrap();
-        assert_eq!(error.to_string(), "unknown outgoing strategy `header_injector`; known: header_injection, unauthenticated");
+        assert_eq!(error.to_string(), format!("unknown outgoing strategy `header_injector`; known: {}", KINDS.join(", ")));
     }
 }

@@ -1,5 +1,7 @@
 //! What the tests of several plugins need.
 
+pub(crate) mod provider;
+
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use std::{

@@ -13,7 +13,7 @@ use crate::{
     key::KeyMaker,
     learned::UNKNOWN_EXTENSIONS,
     options::process_secret,
-    outgoing::{Audience, Bases},
+    outgoing::{Audience, Bases, Keeping},
     process::Programs,
     seldom::Seldom,
     session::{OwnedSessions, SessionPool},
@@ -72,6 +72,7 @@ pub struct Backend {
     open_sessions: Arc<AtomicU32>,
     pub(crate) instructions: ArcSwapOption<Arc<str>>,
     admitted: ArcSwapOption<HeaderMap>,
+    keeping: Keeping,
     health: HealthCell,
     /// How often changing credentials are complained of.
     pub(crate) churn: Seldom,
@@ -97,7 +98,7 @@ impl Backend {
     /// # Errors
     /// When its URL or its certificates cannot be used.
     pub fn new(options: BackendOptions, shared: &Arc<Shared>) -> Result<Arc<Self>, Error> {
-        let BackendOptions { index, name, place, policy, strategy, timeout, max_duration, connect_timeout, .. } = options;
+        let BackendOptions { index, name, place, policy, strategy, on_error, timeout, max_duration, connect_timeout, .. } = options;
         let name: Arc<str> = name.into();
         let wrong = |why| Error::new(&name, Phase::Connect, ErrorKind::Settings(why));
         let closing = CancellationToken::new();
@@ -155,6 +156,7 @@ impl Backend {
             open_sessions: Arc::default(),
             instructions: ArcSwapOption::empty(),
             admitted: ArcSwapOption::empty(),
+            keeping: Keeping::new(on_error),
             health: HealthCell::new(move || comebacks.tell()),
             churn: Seldom::new(1, Duration::from_secs(60)),
             errands: Errands::new(),
@@ -252,8 +254,18 @@ impl Backend {
         &self.policy
     }
 
-    pub(crate) fn strategy(&self) -> &dyn OutgoingStrategy {
-        &*self.strategy
+    /// The same, to be held on to.
+    pub(crate) fn policy_arc(&self) -> &Arc<BackendPolicy> {
+        &self.policy
+    }
+
+    pub(crate) fn strategy(&self) -> &Arc<dyn OutgoingStrategy> {
+        &self.strategy
+    }
+
+    /// What is kept of what the strategy gave.
+    pub(crate) fn keeping(&self) -> &Keeping {
+        &self.keeping
     }
 
     pub(crate) fn wire(&self) -> &Wire {

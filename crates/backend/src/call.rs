@@ -151,7 +151,6 @@ impl Backend {
             || caller.principal() != Identity::anonymous().principal()
             // An empty value tells nobody apart.
             || self.policy().credential_material(caller.forwarded()).any(|(_, value)| !value.is_empty())
-            || self.strategy().subject_key(&caller.strategy_context(self.name())).is_some()
     }
 
     /// Has a session send the log messages that this call's caller wants. A backend that refuses sends what it likes.

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 use vmcp_core::{
     catalogue::ListKind,
-    config::{ListScope, ProtocolEra},
+    config::{ListScope, OnError, ProtocolEra},
     frame::json_string,
     header::BackendPolicy,
     plugin::OutgoingStrategy,
@@ -139,6 +139,8 @@ pub struct BackendOptions {
     pub policy: Arc<BackendPolicy>,
     /// Who gives credentials for it.
     pub strategy: Arc<dyn OutgoingStrategy>,
+    /// What becomes of a caller's request when there are no credentials for it.
+    pub on_error: OnError,
     /// How long it may be silent before a request fails.
     pub timeout: Duration,
     /// How long one call may take in all.

@@ -5,6 +5,7 @@ use crate::{
     http::{Reply, Target},
     outgoing::Outgoing,
 };
+use bytes::Bytes;
 use http::{Request, StatusCode, response::Parts};
 use http_body_util::Full;
 
@@ -38,11 +39,30 @@ impl Backend {
             // Its place is no address. Everything goes over its pipe, so nothing comes here.
             return Err(ErrorKind::Settings("is a process, and no request of HTTP reaches it".to_owned()));
         }
-        let headers = self.headers(outgoing, target).await?;
+        let (request, stamp) = self.request(target, outgoing).await?;
+        let (parts, reply) = self.client(outgoing.is_stream).send(request).await?;
+        match (parts.status, stamp) {
+            // Refused for its credentials alone, so it was not run (RFC 9110 §15.5.2).
+            (StatusCode::UNAUTHORIZED, Some(stamp)) if self.drops(outgoing.audience, stamp) => {
+                drop(reply);
+                Box::pin(self.transmit_anew(target, outgoing)).await
+            }
+            _ => Ok((parts, reply)),
+        }
+    }
+
+    /// Sends it once more, with credentials that have replaced those that were refused.
+    async fn transmit_anew(&self, target: &Target, outgoing: &Outgoing<'_>) -> Result<(Parts, Reply), ErrorKind> {
+        let (request, _) = self.request(target, outgoing).await?;
+        self.client(outgoing.is_stream).send(request).await
+    }
+
+    async fn request(&self, target: &Target, outgoing: &Outgoing<'_>) -> Result<(Request<Full<Bytes>>, Option<u64>), ErrorKind> {
+        let (headers, stamp) = self.headers(outgoing, target).await?;
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = outgoing.method.clone();
         *request.uri_mut() = target.path();
         *request.headers_mut() = headers;
-        self.client(outgoing.is_stream).send(request).await
+        Ok((request, stamp))
     }
 }

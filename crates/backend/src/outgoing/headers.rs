@@ -10,27 +10,17 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT},
 };
-use serde_json::{Map, Value};
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
-use tokio::time::timeout;
+use std::sync::Arc;
 use vmcp_auth::Identity;
 use vmcp_core::{
     Era, Revision,
     header::{BackendPolicy, normalise},
-    plugin::{Credentials, SignRequest, Signer, StrategyContext},
+    plugin::{Credentials, SignRequest, Signer},
 };
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// A strategy is not waited for longer than this.
-const RESOLVE: Duration = Duration::from_secs(30);
-
-static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 /// On whose behalf a request is made.
 #[derive(Clone, Copy)]
@@ -161,14 +151,11 @@ impl Protocol<'_> {
 }
 
 impl Backend {
-    /// The headers of a request, made anew for each.
-    pub(crate) async fn headers(&self, outgoing: &Outgoing<'_>, target: &Target) -> Result<HeaderMap, ErrorKind> {
-        let given = match self.strategy().fixed() {
-            Some(fixed) => fixed.clone(),
-            None => self.resolve(outgoing.audience).await?,
-        };
+    /// The headers of a request, made anew for each, and which credentials are among them where newer ones may do better.
+    pub(crate) async fn headers(&self, outgoing: &Outgoing<'_>, target: &Target) -> Result<(HeaderMap, Option<u64>), ErrorKind> {
+        let used = self.credentials(outgoing.audience).await?;
         // What signs a request is shown no more than it always was.
-        let mut headers = self.bases().of(outgoing, matches!(given, Credentials::Headers { .. }));
+        let mut headers = self.bases().of(outgoing, matches!(used.credentials, Credentials::Headers { .. }));
         if let Some(mut id) = outgoing.last_event_id.and_then(|id| HeaderValue::from_bytes(id).ok()) {
             id.set_sensitive(true);
             headers.insert(LAST_EVENT_ID, id);
@@ -180,27 +167,13 @@ impl Backend {
         if let Some(own) = &self.bases().user_agent {
             headers.entry(USER_AGENT).or_insert_with(|| own.clone());
         }
-        match given {
+        match used.credentials {
+            Credentials::Headers { headers: given, .. } if used.is_admitted => append(&given, &mut headers),
             Credentials::Headers { headers: given, .. } => self.admit_shared(&given, &mut headers)?,
             Credentials::Signer(signer) => self.sign(&*signer, outgoing, target, &mut headers)?,
             _ => return Err(ErrorKind::Credentials("the strategy gave credentials of an unknown form".to_owned())),
         }
-        Ok(headers)
-    }
-
-    async fn resolve(&self, audience: Audience<'_>) -> Result<Credentials, ErrorKind> {
-        let context = match audience {
-            Audience::Caller(caller) => caller.strategy_context(self.name()),
-            Audience::Gateway => StrategyContext::new(self.name(), None, &NO_CLAIMS),
-        };
-        let limit = self.silence().min(RESOLVE);
-        match (timeout(limit, self.strategy().resolve(&context)).await, audience) {
-            (Ok(Ok(credentials)), _) => Ok(credentials),
-            // The gateway's own requests go without what only a caller can be given.
-            (_, Audience::Gateway) => Ok(Credentials::none()),
-            (Ok(Err(error)), Audience::Caller(_)) => Err(ErrorKind::Credentials(error.to_string())),
-            (Err(_), Audience::Caller(_)) => Err(ErrorKind::Timeout(limit)),
-        }
+        Ok((headers, used.stamp))
     }
 
     fn sign(&self, signer: &dyn Signer, outgoing: &Outgoing<'_>, target: &Target, headers: &mut HeaderMap) -> Result<(), ErrorKind> {

@@ -14,7 +14,7 @@ use vmcp_auth::Identity;
 use vmcp_core::{
     CapabilitySet, Era,
     catalogue::ListKind,
-    config::{ListScope, PassthroughEntry, PassthroughHeader, ProtocolEra},
+    config::{ListScope, OnError, PassthroughEntry, PassthroughHeader, ProtocolEra},
     frame::{Edit, RawObject},
     header::{BackendSpec, HeaderPolicy, PolicySpec},
     plugin::{Authenticated, BoxFuture, Credentials, OutgoingStrategy, Principal, StrategyContext, StrategyError},
@@ -49,6 +49,7 @@ pub(crate) struct Setup {
     pub(crate) http2: bool,
     pub(crate) ca_bundle: Option<Vec<u8>>,
     pub(crate) strategy: Arc<dyn OutgoingStrategy>,
+    pub(crate) on_error: OnError,
     pub(crate) transport: HttpTransport,
 }
 
@@ -97,6 +98,7 @@ impl Setup {
             http2: false,
             ca_bundle: None,
             strategy: Arc::new(NoStrategy(Credentials::none())),
+            on_error: OnError::Deny,
             transport: HttpTransport::Detect,
         }
     }
@@ -140,6 +142,7 @@ impl Setup {
             place: crate::Place::Url { url, transport: self.transport },
             policy: Arc::clone(policy.backend(0)),
             strategy: self.strategy,
+            on_error: self.on_error,
             timeout: self.timeout,
             max_duration: self.max_duration,
             connect_timeout: Duration::from_secs(5),

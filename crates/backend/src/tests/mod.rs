@@ -6,6 +6,7 @@ mod calls;
 mod credentials;
 mod eras;
 mod hanging;
+mod keeping;
 mod lists;
 mod replies;
 mod runtimes;

@@ -7,6 +7,7 @@ use super::{
     normalise,
     outgoing::Outbound,
     problem::{Problems, Warnings},
+    spec::strategy_entries,
     table::Table,
     towards::Towards,
 };
@@ -39,7 +40,8 @@ impl HeaderPolicy {
         for (index, backend) in spec.backends.iter().enumerate() {
             let path = format!("backends[{index}].passthroughHeaders");
             let context = ListContext { path: &path, backend: Some(backend.name), consumed: &consumed };
-            let own = context.read(backend.passthrough, &mut problems);
+            let mut own = context.read(backend.passthrough, &mut problems);
+            own.extend(&context, &strategy_entries(index), backend.stood_for, &mut problems);
             let mut entries = effective(&global, own, backend.inherit);
             let allow_credential = spec.allow_credential || backend.allow_credential;
             let statics = Towards::new(index, backend, allow_credential, &mut problems, &mut warnings).check(&mut entries);

@@ -34,6 +34,23 @@ pub(super) struct List {
     pub(super) keys: Vec<HeaderName>,
 }
 
+impl List {
+    /// Adds the entries of another list of the same backend, which stands at `path`. What is in both is refused there.
+    pub(super) fn extend(&mut self, context: &ListContext<'_>, path: &str, more: &[PassthroughEntry], problems: &mut Problems) {
+        let read = ListContext { path, ..*context }.read(more, problems);
+        for entry in read.entries {
+            match self.keys.iter().position(|known| *known == entry.key) {
+                Some(first) => {
+                    let first = format!("{}[{first}]", context.path);
+                    problems.push(&entry.path, entry.inbound.as_str(), context.backend, Refusal::Duplicate { first });
+                }
+                None => self.entries.push(entry),
+            }
+        }
+        self.keys.extend(read.keys);
+    }
+}
+
 /// Where a list stands and what holds for all of it.
 pub(super) struct ListContext<'a> {
     pub(super) path: &'a str,

@@ -63,7 +63,7 @@ pub use name::{is_correlation_id, normalise};
 pub use outgoing::{HeaderOrigin, Outgoing, OutgoingName};
 pub use policy::HeaderPolicy;
 pub use problem::{PolicyProblem, PolicyWarning, Refusal, Taker};
-pub use spec::{BackendSpec, Place, PolicySpec, StartedSpec};
+pub use spec::{BackendSpec, Place, PolicySpec, StartedSpec, strategy_entries};
 pub use variable::{VariableGroup, closed_variable};
 
 #[cfg(test)]

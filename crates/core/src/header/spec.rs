@@ -27,6 +27,8 @@ pub struct BackendSpec<'a> {
     pub place: Place<'a>,
     /// Its own `passthroughHeaders`.
     pub passthrough: &'a [PassthroughEntry],
+    /// The entries that its outgoing strategy stands for. They count as its own, at the place [`strategy_entries`].
+    pub stood_for: &'a [PassthroughEntry],
     /// `inheritPassthroughHeaders`.
     pub inherit: bool,
     /// Its own `allowCredentialHeaderPassthrough`.
@@ -53,6 +55,7 @@ impl<'a> BackendSpec<'a> {
             name,
             place,
             passthrough: &[],
+            stood_for: &[],
             inherit: true,
             allow_credential: false,
             allow_plaintext: false,
@@ -60,6 +63,13 @@ impl<'a> BackendSpec<'a> {
             managed: &[],
         }
     }
+}
+
+/// The place, in problems, of the entries that the strategy of the backend with this index stands for. Where they really stand is the
+/// strategy's to know.
+#[must_use]
+pub fn strategy_entries(index: usize) -> String {
+    format!("backends[{index}].strategy")
 }
 
 /// Where a backend is, and so how it can be given anything of a caller's.

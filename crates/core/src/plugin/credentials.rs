@@ -32,6 +32,15 @@ impl Credentials {
     pub fn headers(headers: HeaderMap) -> Self {
         Self::Headers { headers: Arc::new(headers), expires_at: None }
     }
+
+    /// When they stop being valid; `None` when they do not say.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        match self {
+            Self::Headers { expires_at, .. } => *expires_at,
+            Self::Signer(signer) => signer.expires_at(),
+        }
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -53,6 +62,11 @@ pub trait Signer: Send + Sync + 'static {
     /// # Errors
     /// When the request cannot be signed.
     fn sign(&self, request: &SignRequest<'_>) -> Result<HeaderMap, StrategyError>;
+
+    /// When what it signs with stops being valid; `None` when it does not.
+    fn expires_at(&self) -> Option<SystemTime> {
+        None
+    }
 }
 
 /// The request that a [`Signer`] signs.

@@ -236,7 +236,9 @@ impl<'a> Planner<'a> {
         let mut strategies = Vec::with_capacity(self.config.backends.len());
         let mut unreached = Vec::new();
         for backend in &self.config.backends {
-            let writes = |strategy: &Option<Strategy>| strategy.as_ref().is_some_and(|own| !own.strategy.managed_headers().is_empty());
+            let writes = |strategy: &Option<Strategy>| {
+                strategy.as_ref().is_some_and(|own| !own.strategy.managed_headers().is_empty() || !own.strategy.passthrough().is_empty())
+            };
             strategies.push(match own(self, &backend.name) {
                 Some(own) => own,
                 // What holds for all backends is no mistake where it cannot be.
@@ -336,6 +338,7 @@ impl<'a> Planner<'a> {
         let config = self.config;
         let backends = config.backends.iter().zip(strategies).zip(statics).map(|((backend, strategy), statics)| BackendSpec {
             passthrough: &backend.passthrough_headers,
+            stood_for: strategy.as_ref().map_or(&[], |strategy| strategy.strategy.passthrough()),
             inherit: backend.inherit_passthrough_headers,
             allow_credential: backend.allow_credential_header_passthrough,
             allow_plaintext: backend.allow_plaintext,

@@ -243,6 +243,7 @@ fn options(
         place: place(backend, env),
         policy: Arc::clone(policy.backend(index)),
         strategy: Arc::clone(&strategy.strategy),
+        on_error: strategy.on_error,
         timeout: duration(silence, SILENCE),
         max_duration: duration(backend.max_duration, MAX_DURATION),
         connect_timeout: duration(backend.connect_timeout, CONNECT),

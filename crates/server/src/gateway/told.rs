@@ -3,7 +3,8 @@
 use vmcp_core::{
     catalogue::{RuleProblem, RuleReason},
     config::{Config, PassthroughEntry, Problem, index_path, key_path},
-    header::{PolicyProblem, PolicyWarning},
+    header::{PolicyProblem, PolicyWarning, strategy_entries},
+    plugin::config_key,
 };
 
 /// A problem whose text says what to do behind its last semicolon.
@@ -34,8 +35,17 @@ pub(super) fn at_strategies(config: &Config, problems: Vec<PolicyProblem>) -> Ve
     let mut told: Vec<PolicyProblem> = Vec::with_capacity(problems.len());
     for mut problem in problems {
         let backend = config.backends.iter().enumerate().find(|(index, _)| problem.path == index_path("backends", *index));
-        if let Some((_, backend)) = backend {
-            problem.path = strategy_path(config, &backend.name);
+        let entry = config.backends.iter().enumerate().find_map(|(index, backend)| {
+            let index = problem.path.strip_prefix(&strategy_entries(index)).filter(|index| index.starts_with('['))?;
+            Some((backend, index.to_owned()))
+        });
+        let path = match (backend, &entry) {
+            (Some((_, backend)), _) => Some(strategy_path(config, &backend.name)),
+            (None, Some((backend, index))) => Some(entries_path(config, &backend.name) + index),
+            (None, None) => None,
+        };
+        if let Some(path) = path {
+            problem.path = path;
             let same = |other: &&mut PolicyProblem| {
                 (&other.path, &other.header, &other.refusal) == (&problem.path, &problem.header, &problem.refusal)
             };
@@ -58,6 +68,13 @@ fn strategy_path(config: &Config, backend: &str) -> String {
     }
 }
 
+/// Where the entries stand that the strategy of a backend stands for.
+fn entries_path(config: &Config, backend: &str) -> String {
+    let outgoing = &config.outgoing_auth;
+    let kind = outgoing.backends.get(backend).or(outgoing.default.as_ref()).map_or("", |strategy| strategy.kind.as_str());
+    format!("{}.{}.headers", strategy_path(config, backend), config_key(kind))
+}
+
 /// The entry that a warning is about.
 pub(super) fn place_of(config: &Config, warning: &PolicyWarning) -> String {
     let index_of = |name: &String| config.backends.iter().position(|backend| backend.name == *name);
@@ -75,7 +92,9 @@ pub(super) fn place_of(config: &Config, warning: &PolicyWarning) -> String {
         let entry = entry(&config.backends[index].passthrough_headers)?;
         Some(index_path(&key_path(&index_path("backends", index), "passthroughHeaders"), entry))
     });
-    own.or_else(|| Some(index_path("passthroughHeaders", entry(&config.passthrough_headers)?))).unwrap_or_default()
+    let global = || Some(index_path("passthroughHeaders", entry(&config.passthrough_headers)?));
+    // What stands nowhere else is the strategy's.
+    own.or_else(global).or_else(|| Some(entries_path(config, backends.first()?))).unwrap_or_default()
 }
 
 #[cfg(test)]

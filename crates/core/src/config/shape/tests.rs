@@ -226,7 +226,7 @@ fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
             {"name": "b", "command": "npx", "type": "stdio"},
         ],
         "incomingAuth": {"type": "oidc", "oidc": {"issuer": "https://issuer"}},
-        "outgoingAuth": {"source": "discovered", "default": {"type": "xaa"}, "backends": {"a": {"type": "token_exchange", "tokenExchange": {}}}},
+        "outgoingAuth": {"source": "discovered", "default": {"type": "xaa"}, "backends": {"a": {"type": "obo", "obo": {}}}},
         "operational": {"failureHandling": {}},
         "sessionStorage": {"provider": "redis"},
         "aggregation": {"tools": [{"workload": "a", "toolConfigRef": {"name": "x"}}]},
@@ -239,13 +239,10 @@ fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
             format!("backends[1].type: `stdio` is {not}; write `transport: stdio`"),
             format!("incomingAuth.type: `oidc` is {not}; use `type: anonymous`, behind something that authenticates"),
             format!("outgoingAuth.source: `discovered` is {not}; write the strategies here and remove `source`"),
+            format!("outgoingAuth.default.type: `xaa` is {not}; use `type: exec` or `type: external`, which can make both exchanges"),
             format!(
-                "outgoingAuth.default.type: `xaa` is {not}; use `header_injection`, \
-                 or let callers bring their credential with `passthroughHeaders`"
-            ),
-            format!(
-                "outgoingAuth.backends.a.type: `token_exchange` is {not}; use `header_injection`, \
-                 or let callers bring their credential with `passthroughHeaders`"
+                "outgoingAuth.backends.a.type: `obo` is {not}; use `type: token_exchange` where the authorization server knows RFC 8693; \
+                 elsewhere `type: exec` or `type: external` can ask it"
             ),
             format!("operational.failureHandling: {not}; remove it; a failing backend never stops the others"),
             format!("sessionStorage: {not}; remove it; `sessions.keys` lets several replicas share sessions without a store"),

@@ -14,6 +14,8 @@ const KEYS: &[(&str, &str)] = &[
     ("incomingAuth.authz", REMOVE),
     ("incomingAuth.local", ANONYMOUS),
     ("incomingAuth.oidc", ANONYMOUS),
+    ("outgoingAuth.default.tokenExchange.subjectProviderName", CALLERS_TOKEN),
+    ("outgoingAuth.backends.*.tokenExchange.subjectProviderName", CALLERS_TOKEN),
     ("operational.failureHandling", "remove it; a failing backend never stops the others"),
     ("operational.listChanged", REMOVE),
     ("aggregation.tools.*.toolConfigRef", "write the tool's `filter` and `overrides` here"),
@@ -23,17 +25,28 @@ const KEYS: &[(&str, &str)] = &[
 const WORDS: &[(&str, &[&str], &str)] = &[
     ("incomingAuth.type", &["oidc", "local"], ANONYMOUS),
     ("outgoingAuth.source", &["discovered"], "write the strategies here and remove `source`"),
-    ("outgoingAuth.default.type", STRATEGIES, STRATEGY),
-    ("outgoingAuth.backends.*.type", STRATEGIES, STRATEGY),
+    ("outgoingAuth.default.type", &["upstream_inject"], UPSTREAM_INJECT),
+    ("outgoingAuth.backends.*.type", &["upstream_inject"], UPSTREAM_INJECT),
+    ("outgoingAuth.default.type", &["aws_sts"], AWS_STS),
+    ("outgoingAuth.backends.*.type", &["aws_sts"], AWS_STS),
+    ("outgoingAuth.default.type", &["obo"], OBO),
+    ("outgoingAuth.backends.*.type", &["obo"], OBO),
+    ("outgoingAuth.default.type", &["xaa"], XAA),
+    ("outgoingAuth.backends.*.type", &["xaa"], XAA),
     ("backends.*.type", &["container", "mcp", "remote", "vmcp"], "write `entry` or leave it out; a server has a `url` or a `command`"),
     ("backends.*.type", &["stdio"], "write `transport: stdio`"),
 ];
 
-const STRATEGIES: &[&str] = &["token_exchange", "upstream_inject", "aws_sts", "obo", "xaa"];
-
 const REMOVE: &str = "remove it";
 const ANONYMOUS: &str = "use `type: anonymous`, behind something that authenticates";
-const STRATEGY: &str = "use `header_injection`, or let callers bring their credential with `passthroughHeaders`";
+const UPSTREAM_INJECT: &str = "vmcp keeps no users' tokens of other providers: let callers bring theirs with `type: header_passthrough`, \
+    or have them fetched with `type: exec` or `type: external`";
+const AWS_STS: &str = "put a proxy that signs requests for AWS in front of the server; where a header is enough, `type: exec` or \
+    `type: external` fetches it";
+const OBO: &str = "use `type: token_exchange` where the authorization server knows RFC 8693; elsewhere `type: exec` or `type: external` can \
+    ask it";
+const XAA: &str = "use `type: exec` or `type: external`, which can make both exchanges";
+const CALLERS_TOKEN: &str = "remove it; what is exchanged is the token that the caller brings";
 
 /// What to do about a key that this version does not have, by its path with `*` for a list index or a free key.
 #[must_use]

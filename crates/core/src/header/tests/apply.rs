@@ -1,7 +1,7 @@
 //! What goes out.
 
 use super::support::{Gateway, backend, entries, headers, name, sent};
-use crate::header::{Forwarded, HeaderOrigin, PolicyWarning};
+use crate::header::{Forwarded, HeaderOrigin, PolicyWarning, Refusal, strategy_entries};
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
@@ -163,4 +163,25 @@ fn the_policy_can_be_read_row_by_row() {
         ]
     );
     assert_eq!((rows[3].format, rows[3].required, rows[3].credential, rows[2].credential), (Some("t={}"), true, false, true));
+}
+
+#[test]
+fn what_a_strategy_stands_for_is_sent_as_if_the_backend_had_listed_it() {
+    let mut gateway = Gateway { global: entries(json!(["x-tenant", "x-other"])), ..Gateway::with_list(json!(["x-own"])) };
+    gateway.backends[0].stood_for = entries(json!(["x-key", {"name": "x-tenant", "as": "x-workspace"}]));
+    let policy = gateway.policy();
+    let lines = [("x-tenant", "blue"), ("x-own", "1"), ("x-key", "2"), ("x-other", "3"), ("x-more", "4")];
+    assert_eq!(sent(&policy, 0, &lines), ["x-other: 3", "x-own: 1", "x-key: 2", "x-workspace: blue"]);
+    assert!(policy.backend(0).is_caller_dependent());
+}
+
+#[test]
+fn what_a_strategy_stands_for_is_refused_like_what_the_backend_lists() {
+    let mut gateway = Gateway::with_list(json!(["x-own"]));
+    gateway.backends[0].stood_for = entries(json!(["x_own", "host", "authorization"]));
+    let places: Vec<_> = gateway.compile().unwrap_err().into_iter().map(|problem| (problem.path, problem.header)).collect();
+    let at = |index, header: &str| (format!("{}[{index}]", strategy_entries(0)), header.to_owned());
+    assert_eq!(places, [at(1, "host"), at(0, "x_own"), at(2, "authorization")]);
+    let first = "backends[0].passthroughHeaders[0]".to_owned();
+    assert!(gateway.compile().unwrap_err().iter().any(|problem| problem.refusal == Refusal::Duplicate { first: first.clone() }));
 }

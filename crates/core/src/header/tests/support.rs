@@ -28,6 +28,7 @@ pub(super) struct Backend {
     pub(super) plaintext: bool,
     pub(super) statics: Vec<(String, Option<String>)>,
     pub(super) managed: Vec<HeaderName>,
+    pub(super) stood_for: Vec<PassthroughEntry>,
 }
 
 impl Gateway {
@@ -41,6 +42,7 @@ impl Gateway {
             name: &backend.name,
             place: Place::Url(&backend.url),
             passthrough: &backend.list,
+            stood_for: &backend.stood_for,
             inherit: backend.inherit,
             allow_credential: backend.allow,
             allow_plaintext: backend.plaintext,
@@ -83,6 +85,7 @@ pub(super) fn backend(name: &str, list: Value) -> Backend {
         plaintext: false,
         statics: Vec::new(),
         managed: Vec::new(),
+        stood_for: Vec::new(),
     }
 }
 

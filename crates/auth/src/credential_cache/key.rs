@@ -1,0 +1,53 @@
+//! For whom credentials are.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    time::SystemTime,
+};
+use vmcp_core::plugin::{Keep, Principal, StrategyContext};
+
+/// For whom credentials are. One cache belongs to one backend and its strategy, so these are no part of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// For everybody.
+    Shared,
+    /// For whoever brings the token with this digest.
+    Token([u8; 32]),
+    /// For the caller, whatever token it brings.
+    Principal(Principal),
+}
+
+impl Key {
+    /// The key that a strategy asks for; `None` where nothing is to be kept.
+    pub(super) fn of(keep: Keep<'_>, context: &StrategyContext<'_>) -> Option<Self> {
+        match keep {
+            Keep::Shared => Some(Self::Shared),
+            Keep::ForToken(token) => Some(Self::Token(*token.digest())),
+            Keep::ForPrincipal => context.principal.cloned().map(Self::Principal),
+            _ => None,
+        }
+    }
+
+    /// When the caller's own credential is over, and with it what was got for it. What is everybody's does not depend on it.
+    pub(super) fn limit(&self, context: &StrategyContext<'_>) -> Option<SystemTime> {
+        match self {
+            Self::Shared => None,
+            Self::Token(_) | Self::Principal(_) => context.expires_at,
+        }
+    }
+
+    /// A number that is another one for most other keys.
+    pub(super) fn spread(&self) -> usize {
+        match self {
+            Self::Shared => 0,
+            // A digest is as good as a hash.
+            Self::Token(digest) => usize::from(digest[0]),
+            Self::Principal(principal) => {
+                let mut hasher = DefaultHasher::new();
+                principal.hash(&mut hasher);
+                hasher.finish() as usize
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The client that vmcp is towards an authorization server, and how it proves that (RFC 6749 §2.3, RFC 7523 §2.2).
+
+use super::{Form, assertion::Signer, refused};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, header::AUTHORIZATION};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::path::PathBuf;
+use url::form_urlencoded::byte_serialize;
+use vmcp_core::{
+    config::SecretSource,
+    plugin::{Secrets, StrategyError},
+};
+
+/// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "How a client proves who it is")]
+pub enum ClientAuthMethod {
+    /// Identifier and secret in `Authorization: Basic`.
+    ClientSecretBasic,
+    /// Identifier and secret in the form.
+    ClientSecretPost,
+    /// A JWT that is signed with the client's private key.
+    PrivateKeyJwt,
+}
+
+/// What the settings say of a client.
+pub(crate) struct ClientSettings<'a> {
+    /// The key that the strategy's settings stand under, for messages.
+    pub(crate) key: &'a str,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) secret: Option<&'a SecretSource>,
+    pub(crate) secret_env: Option<&'a str>,
+    pub(crate) secret_file: Option<&'a PathBuf>,
+    pub(crate) method: Option<ClientAuthMethod>,
+    pub(crate) private_key: Option<&'a SecretSource>,
+    pub(crate) private_key_id: Option<&'a str>,
+}
+
+/// A client, ready to ask.
+pub(crate) enum Client {
+    /// Nobody says who asks.
+    Nobody,
+    /// One that has no secret.
+    Public { id: String },
+    /// One that has one.
+    Secret { id: String, secret: SecretString, in_form: bool },
+    /// One that signs.
+    Key { id: String, signer: Signer },
+    /// Its secret is not at hand, since settings are only checked.
+    Unknown,
+}
+
+impl ClientSettings<'_> {
+    /// The client that the settings describe.
+    ///
+    /// # Errors
+    /// When they contradict each other, or a secret is missing.
+    pub(crate) fn build(&self, secrets: &Secrets) -> Result<Client, StrategyError> {
+        let refused = |what: &str| refused(self.key, what);
+        let given = [self.secret.is_some(), self.secret_env.is_some(), self.secret_file.is_some()];
+        let sources = given.into_iter().filter(|given| *given).count();
+        if sources > 1 {
+            return Err(refused("has several of `clientSecret`, `clientSecretEnv` and `clientSecretFile`; keep one"));
+        }
+        let signs = self.method == Some(ClientAuthMethod::PrivateKeyJwt);
+        let Some(id) = self.id.filter(|id| !id.is_empty()).map(str::to_owned) else {
+            if sources > 0 || self.private_key.is_some() || self.method.is_some() {
+                return Err(refused("has a client's secret and no `clientId`; add it"));
+            }
+            return Ok(Client::Nobody);
+        };
+        if signs != self.private_key.is_some() {
+            return Err(refused(if signs {
+                "has `clientAuthMethod: private_key_jwt` and no `privateKey`; give a PEM file with `privateKey: { fromFile: PATH }`"
+            } else {
+                "has a `privateKey`, which nothing uses; add `clientAuthMethod: private_key_jwt`, or remove it"
+            }));
+        }
+        if let Some(source) = self.private_key {
+            if sources > 0 {
+                return Err(refused("has a secret and `clientAuthMethod: private_key_jwt`; remove one"));
+            }
+            let Some(pem) = self.look_up(source, secrets)? else { return Ok(Client::Unknown) };
+            let signer = Signer::new(&pem, self.private_key_id).map_err(|why| refused(&format!("has a `privateKey` that {why}")))?;
+            return Ok(Client::Key { id, signer });
+        }
+        if self.private_key_id.is_some() {
+            return Err(refused("has a `privateKeyId`, which goes with `privateKey`; remove it"));
+        }
+        let source = match (self.secret, self.secret_env, self.secret_file) {
+            (Some(secret), ..) => secret.clone(),
+            (None, Some(name), _) => SecretSource::Env { from_env: name.to_owned() },
+            (None, None, Some(path)) => SecretSource::File { from_file: path.clone() },
+            (None, None, None) if self.method.is_some() => {
+                return Err(refused("has a `clientAuthMethod` and no `clientSecret`; give one, or `clientSecretEnv`"));
+            }
+            (None, None, None) => return Ok(Client::Public { id }),
+        };
+        let Some(secret) = self.look_up(&source, secrets)? else { return Ok(Client::Unknown) };
+        if secret.expose_secret().is_empty() {
+            return Err(refused("has an empty client secret; set it"));
+        }
+        Ok(Client::Secret { id, secret, in_form: self.method == Some(ClientAuthMethod::ClientSecretPost) })
+    }
+
+    fn look_up(&self, source: &SecretSource, secrets: &Secrets) -> Result<Option<SecretString>, StrategyError> {
+        secrets.get(source).map_err(|error| refused(self.key, format!("lacks a secret: {error}; {}", error.advice())))
+    }
+}
+
+impl Client {
+    /// Whether it could be given a token of its own.
+    pub(crate) fn is_confidential(&self) -> bool {
+        matches!(self, Self::Secret { .. } | Self::Key { .. } | Self::Unknown)
+    }
+
+    /// Writes into a request to the token endpoint who asks. `audience` is who a signed statement is for.
+    pub(super) fn write(&self, form: &mut Form, headers: &mut HeaderMap, audience: &str) -> Result<(), StrategyError> {
+        match self {
+            Self::Nobody => {}
+            Self::Public { id } => form.add("client_id", id),
+            Self::Secret { id, secret, in_form: true } => {
+                form.add("client_id", id);
+                form.add("client_secret", secret.expose_secret());
+            }
+            Self::Secret { id, secret, in_form: false } => {
+                // Both are encoded first (RFC 6749 §2.3.1), so that a colon in one of them is none between them.
+                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = zeroize::Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
+                let basic = crate::secret_value(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
+                headers.extend(basic.map(|basic| (AUTHORIZATION, basic)));
+            }
+            Self::Key { id, signer } => {
+                form.add("client_id", id);
+                form.add("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+                form.add("client_assertion", &signer.statement(id, audience)?);
+            }
+            Self::Unknown => return Err(StrategyError::Config("the client's secret is not at hand".to_owned())),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! Finding an issuer's token endpoint in its metadata (RFC 8414, OpenID Connect Discovery).
+
+use super::endpoint::{LIMIT, LONGEST, may_be_told};
+use http::{HeaderValue, Method, StatusCode, header::ACCEPT};
+use serde::Deserialize;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use url::Url;
+use vmcp_core::plugin::{Fetch, FetchRequest, StrategyError};
+
+/// How long what was found is taken to be true.
+const TRUE_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// An issuer, and what was found of it last.
+pub(crate) struct Discovery {
+    issuer: String,
+    url: Url,
+    allow_plaintext: bool,
+    found: Mutex<Option<(Url, Instant)>>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: Option<Url>,
+}
+
+impl Discovery {
+    pub(super) fn new(issuer: &str, url: Url, allow_plaintext: bool) -> Self {
+        Self { issuer: issuer.to_owned(), url, allow_plaintext, found: Mutex::default() }
+    }
+
+    /// The endpoint: as it was found within the last hour, or asked for now. What was found before is better than nothing.
+    pub(super) async fn token_endpoint(&self, fetch: &dyn Fetch) -> Result<Url, StrategyError> {
+        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some((url, since)) if since.elapsed() < TRUE_FOR => Ok(url),
+            known => match self.ask(fetch).await {
+                Ok(url) => {
+                    *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((url.clone(), Instant::now()));
+                    Ok(url)
+                }
+                Err(error) => known.map(|(url, _)| url).ok_or(error),
+            },
+        }
+    }
+
+    async fn ask(&self, fetch: &dyn Fetch) -> Result<Url, StrategyError> {
+        let wrong = |what: &str| StrategyError::Issuer(format!("the metadata of the issuer at {} {what}", self.url.authority()));
+        let mut unread = wrong("were not found");
+        for place in self.places() {
+            let mut request = FetchRequest::new(Method::GET, place);
+            request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            (request.timeout, request.max_body) = (LIMIT, LONGEST);
+            let response = match fetch.fetch(request).await {
+                Ok(response) if response.status == StatusCode::OK => response,
+                Ok(_) => continue,
+                Err(error) => {
+                    unread = wrong(&format!("cannot be read: {error}"));
+                    continue;
+                }
+            };
+            let metadata: Metadata = serde_json::from_slice(&response.body).map_err(|_| wrong("are none"))?;
+            // Otherwise one issuer could speak for another (RFC 8414 §3.3).
+            if metadata.issuer != self.issuer {
+                return Err(wrong("are of another issuer than the one configured; write `issuer` exactly as they have it"));
+            }
+            let endpoint = metadata.token_endpoint.ok_or_else(|| wrong("name no token_endpoint"))?;
+            if !may_be_told(&endpoint, self.allow_plaintext) {
+                return Err(wrong("name a token_endpoint without TLS"));
+            }
+            return Ok(endpoint);
+        }
+        Err(unread)
+    }
+
+    /// Where the metadata may be, in the order in which clients look (2025-11-25, basic/authorization).
+    fn places(&self) -> impl Iterator<Item = Url> {
+        let path = self.url.path().trim_end_matches('/').to_owned();
+        let inserted = |word: &str| format!("/.well-known/{word}{path}");
+        let appended = format!("{path}/.well-known/openid-configuration");
+        let mut paths = vec![inserted("oauth-authorization-server"), inserted("openid-configuration")];
+        if !path.is_empty() {
+            paths.push(appended);
+        }
+        let url = self.url.clone();
+        paths.into_iter().map(move |path| {
+            let mut place = url.clone();
+            place.set_path(&path);
+            place.set_query(None);
+            place.set_fragment(None);
+            place
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_are_looked_for_where_clients_look() {
+        let places = |issuer: &str| -> Vec<String> {
+            Discovery::new(issuer, Url::parse(issuer).unwrap(), false).places().map(|place| place.to_string()).collect()
+        };
+        assert_eq!(
+            places("https://id.example.com"),
+            ["https://id.example.com/.well-known/oauth-authorization-server", "https://id.example.com/.well-known/openid-configuration"]
+        );
+        assert_eq!(
+            places("https://id.example.com/realms/a/"),
+            [
+                "https://id.example.com/.well-known/oauth-authorization-server/realms/a",
+                "https://id.example.com/.well-known/openid-configuration/realms/a",
+                "https://id.example.com/realms/a/.well-known/openid-configuration",
+            ]
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! One request to a token endpoint.
+
+use super::{Client, answer, discovery::Discovery, refused};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use url::{Host, Url, form_urlencoded::byte_serialize};
+use vmcp_core::plugin::{Credentials, Fetch, FetchRequest, StrategyError};
+use zeroize::Zeroizing;
+
+/// How long a token endpoint may take.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest answer that is read, in bytes.
+pub(super) const LONGEST: usize = 64 * 1024;
+
+/// Where tokens are given out.
+pub(crate) struct TokenEndpoint {
+    fetch: Arc<dyn Fetch>,
+    place: Place,
+    client: Client,
+}
+
+/// How the endpoint's address is known.
+pub(crate) enum Place {
+    /// It is said.
+    Known(Url),
+    /// It is found out from the issuer's metadata.
+    Discovered(Discovery),
+}
+
+/// The parameters of a request. They are wiped when the request is over.
+#[derive(Default)]
+pub(crate) struct Form(Zeroizing<String>);
+
+impl Form {
+    /// The parameters of a grant.
+    pub(crate) fn of_grant(grant: &str) -> Self {
+        // Room for a token, so that no part of one is left behind where the text grew.
+        let mut form = Self(Zeroizing::new(String::with_capacity(16 * 1024)));
+        form.add("grant_type", grant);
+        form
+    }
+
+    /// Adds a parameter.
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(name);
+        self.0.push('=');
+        self.0.extend(byte_serialize(value.as_bytes()));
+    }
+
+    fn into_body(self) -> Bytes {
+        // The bytes stay where they are.
+        Bytes::from_owner(Whole(self.0))
+    }
+}
+
+struct Whole(Zeroizing<String>);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Place {
+    /// A place that is said. Secrets go there, so it has to be HTTPS or on this machine.
+    ///
+    /// # Errors
+    /// When it is neither, and nobody says that this is well.
+    pub(crate) fn known(key: &str, url: &Url, allow_plaintext: bool) -> Result<Self, StrategyError> {
+        check(key, "tokenUrl", url, allow_plaintext)?;
+        Ok(Self::Known(url.clone()))
+    }
+
+    /// A place that the issuer's metadata name.
+    ///
+    /// # Errors
+    /// When the issuer is no URL, or one that secrets must not be sent to.
+    pub(crate) fn of_issuer(key: &str, issuer: &str, allow_plaintext: bool) -> Result<Self, StrategyError> {
+        let url =
+            Url::parse(issuer).map_err(|_| refused(key, "has an `issuer` that is no URL; write it as the issuer's metadata have it"))?;
+        check(key, "issuer", &url, allow_plaintext)?;
+        Ok(Self::Discovered(Discovery::new(issuer, url, allow_plaintext)))
+    }
+}
+
+fn check(key: &str, name: &str, url: &Url, allow_plaintext: bool) -> Result<(), StrategyError> {
+    if !url.has_host() || !matches!(url.scheme(), "http" | "https") {
+        return Err(refused(key, format!("has a `{name}` that is no http or https URL; correct it")));
+    }
+    if !may_be_told(url, allow_plaintext) {
+        return Err(refused(key, format!("sends secrets to a `{name}` without TLS; use https, or add `allowPlaintext: true`")));
+    }
+    Ok(())
+}
+
+/// Whether secrets may be sent to a URL.
+pub(super) fn may_be_told(url: &Url, allow_plaintext: bool) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && (is_loopback || allow_plaintext))
+}
+
+impl TokenEndpoint {
+    pub(crate) fn new(fetch: Arc<dyn Fetch>, place: Place, client: Client) -> Self {
+        Self { fetch, place, client }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks for a token, and makes an `Authorization: Bearer` of it.
+    ///
+    /// # Errors
+    /// [`StrategyError::Caller`] when the caller's token is refused, [`StrategyError::Issuer`] for all else.
+    pub(crate) async fn ask(&self, mut form: Form) -> Result<Credentials, StrategyError> {
+        let url = match &self.place {
+            Place::Known(url) => url.clone(),
+            Place::Discovered(discovery) => discovery.token_endpoint(&*self.fetch).await?,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.client.write(&mut form, &mut headers, url.as_str())?;
+        let host = url.authority().to_owned();
+        let mut request = FetchRequest::new(Method::POST, url);
+        request.headers = headers;
+        request.body = form.into_body();
+        request.timeout = LIMIT;
+        request.max_body = LONGEST;
+        // Its life is counted from before it was given, so that it is never taken for longer than it is.
+        let asked = SystemTime::now();
+        let response = self.fetch.fetch(request).await;
+        let response = response.map_err(|error| StrategyError::Issuer(format!("the token endpoint failed: {error}")))?;
+        answer::read(&host, &response, asked)
+    }
+}

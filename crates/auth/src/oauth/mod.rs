@@ -1,0 +1,18 @@
+//! Asking the token endpoint of an OAuth authorization server: what several strategies have in common.
+
+mod answer;
+mod assertion;
+mod client;
+mod discovery;
+mod endpoint;
+
+pub use client::ClientAuthMethod;
+pub(crate) use client::{Client, ClientSettings};
+pub(crate) use endpoint::{Form, Place, TokenEndpoint};
+
+use vmcp_core::plugin::StrategyError;
+
+/// Settings that cannot work, with the key that a strategy's settings stand under.
+pub(crate) fn refused(key: &str, what: impl std::fmt::Display) -> StrategyError {
+    StrategyError::Config(format!("{key} {what}"))
+}
