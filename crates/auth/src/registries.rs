@@ -1,7 +1,8 @@
 //! The built-in kinds.
 
 use crate::{
-    AnonymousFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, TokenExchangeFactory,
+    AnonymousFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, OidcFactory,
+    TokenExchangeFactory,
     UnauthenticatedFactory,
 };
 use schemars::JsonSchema;
@@ -26,6 +27,7 @@ pub fn registries() -> Registries {
         kinds.strategies.register(TokenExchangeFactory),
         kinds.strategies.register(ExecFactory),
         kinds.authenticators.register(AnonymousFactory),
+        kinds.authenticators.register(OidcFactory),
     ];
     debug_assert!(registered.iter().all(Result::is_ok), "no two built-in kinds share a word");
     kinds
@@ -47,7 +49,7 @@ mod tests {
     #[test]
     fn the_built_in_kinds_are_there() {
         assert_eq!(registries().strategies.kinds().collect::<Vec<_>>(), KINDS);
-        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous"]);
+        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous", "oidc"]);
     }
 
     #[test]

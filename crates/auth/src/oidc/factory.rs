@@ -1,0 +1,152 @@
+//! From settings to an authenticator, with every refusal in words.
+
+use super::{
+    ask::Asker,
+    authenticator::Oidc,
+    claims::Rules,
+    config::{IssuerConfig, OidcConfig},
+    introspection::Introspection,
+    issuer::Issuer,
+    keys::Keys,
+    rounds::Rounds,
+    seen::Seen,
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
+use url::Url;
+use vmcp_core::plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, ProtectedResource, Reach, StrategyError};
+
+/// The most that the issuer's clock may be ahead.
+const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
+/// `incomingAuth: { type: oidc }`: callers bring access tokens of issuers that are configured.
+///
+/// A JWT is checked with the issuer's published keys; one that only its issuer can read is asked about there (RFC 7662).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OidcFactory;
+
+impl AuthenticatorFactory for OidcFactory {
+    const KIND: &'static str = "oidc";
+    type Config = OidcConfig;
+
+    fn build(&self, config: OidcConfig, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
+        if let Some(name) = config.unknown.keys().next() {
+            return Err(refused("", format!("`{name}` is no key of it; remove it, or correct its name")));
+        }
+        let mut issuers = HashMap::new();
+        let mut asked = None;
+        let mut required: Vec<String> = Vec::new();
+        let mut names = Vec::new();
+        let all = std::iter::once((String::new(), &config.issuer));
+        let further = config.issuers.iter().enumerate().map(|(n, issuer)| (format!(".issuers[{n}]"), issuer));
+        for (place, settings) in all.chain(further) {
+            let issuer = Arc::new(issuer(&place, settings, deps)?);
+            if issuer.introspection.is_some() && asked.replace(Arc::clone(&issuer)).is_some() {
+                // Nothing in such a token says whose it is, and one issuer's tokens are nothing for another's eyes.
+                return Err(refused(
+                    &place,
+                    "has a client secret, as another issuer has; only one can be asked about tokens that are no JWTs",
+                ));
+            }
+            let name = Arc::clone(&issuer.rules.issuer);
+            names.push(name.to_string());
+            required.extend(settings.required_scopes.iter().filter(|scope| !required.contains(scope)).cloned().collect::<Vec<_>>());
+            if issuers.insert(name, issuer).is_some() {
+                return Err(refused(&place, "has an `issuer` that is configured twice; keep one, with a list as `audience`"));
+            }
+        }
+        let scope = (!required.is_empty()).then(|| required.join(" "));
+        let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
+        let mut resource = ProtectedResource::default();
+        (resource.resource, resource.authorization_servers, resource.scopes_supported) = (config.resource, names, advertised);
+        Ok(Arc::new(Oidc { issuers, asked, resource, scope, seen: Seen::default(), asking: Rounds::default() }))
+    }
+}
+
+fn refused(place: &str, what: impl Display) -> StrategyError {
+    StrategyError::Config(format!("oidc{place}: {what}"))
+}
+
+fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, StrategyError> {
+    let refused = |what: &str| refused(place, what);
+    let url = Url::parse(&settings.issuer).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
+    let url = url.ok_or_else(|| refused("`issuer` must be a URL without query and fragment, such as https://id.example.com"))?;
+    let own = [("issuer", Some(&url)), ("jwksUrl", settings.jwks_url.as_ref()), ("introspectionUrl", settings.introspection_url.as_ref())];
+    for (name, url) in own {
+        match url.map(Url::scheme) {
+            None | Some("https") => {}
+            Some("http") if settings.insecure_allow_http => {}
+            Some("http") => return Err(refused(&format!("`{name}` is not https; `insecureAllowHttp: true` would allow it for tests"))),
+            Some(_) => return Err(refused(&format!("`{name}` must be an https URL"))),
+        }
+    }
+    let audiences = settings.audience.names();
+    if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+        return Err(refused("`audience` must name at least one audience: what the issuer writes into `aud` of tokens for this gateway"));
+    }
+    if settings.required_scopes.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope)) {
+        return Err(refused("`requiredScopes` has a scope with a space, a quote or another character that no scope has"));
+    }
+    if settings.leeway.0 > MOST_LEEWAY {
+        return Err(refused("`leeway` is longer than 5m; set the clocks instead"));
+    }
+    let ca_bundle = match &settings.ca_bundle_path {
+        Some(path) => match deps.secrets.read(path) {
+            Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Some(CaBundle::new(pem.into_bytes())),
+            Ok(_) => return Err(refused("`caBundlePath` names a file without a certificate in PEM")),
+            Err(_) if deps.secrets.may_be_missing() => None,
+            Err(error) => return Err(refused(&format!("`caBundlePath` names a file that cannot be read: {error}"))),
+        },
+        None => None,
+    };
+    let reaches_private = settings.jwks_allow_private_ip || settings.protected_resource_allow_private_ip;
+    let name: Arc<str> = settings.issuer.as_str().into();
+    let asker = Asker {
+        fetch: Arc::clone(&deps.fetch),
+        issuer: Arc::clone(&name),
+        reach: if reaches_private { Reach::Anywhere } else { Reach::Public },
+        ca_bundle,
+        allows_http: settings.insecure_allow_http,
+    };
+    let group_claims = std::iter::once(&settings.groups_claim).chain(&settings.roles_claim).filter(|name| !name.is_empty());
+    let rules = Rules {
+        issuer: name,
+        audiences: audiences.to_vec(),
+        required_scopes: settings.required_scopes.clone(),
+        leeway: settings.leeway.0,
+        group_claims: group_claims.cloned().collect(),
+    };
+    let introspection = introspection(settings, deps).map_err(|what| refused(&what))?;
+    Ok(Issuer { rules, keys: Keys::new(asker, url, settings.jwks_url.clone()), introspection })
+}
+
+/// RFC 6749 §3.3.
+fn is_scope(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+}
+
+fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspection>, String> {
+    if settings.client_secret.is_some() && settings.client_secret_env.is_some() {
+        return Err("has both `clientSecret` and `clientSecretEnv`; remove one".to_owned());
+    }
+    let has_secret = settings.client_secret.is_some() || settings.client_secret_env.is_some();
+    let Some(client) = settings.client_id.clone().filter(|client| !client.is_empty() && has_secret) else {
+        if has_secret {
+            return Err("has a client's secret and no `clientId`; add it".to_owned());
+        }
+        if settings.introspection_url.is_some() {
+            return Err(
+                "`introspectionUrl` needs `clientId` and `clientSecretEnv`: issuers tell about tokens only to clients they know".to_owned()
+            );
+        }
+        return Ok(None);
+    };
+    let secret = deps.secrets.get_either(settings.client_secret.as_ref(), settings.client_secret_env.as_deref());
+    // None: only the settings are checked, and nobody is asked.
+    let secret =
+        secret.map_err(|error| format!("has no client secret: {error}; {}", error.advice()))?.unwrap_or_else(SecretString::default);
+    if secret.expose_secret().is_empty() && !deps.secrets.may_be_missing() {
+        return Err("has an empty client secret; set it".to_owned());
+    }
+    Ok(Some(Introspection { url: settings.introspection_url.clone(), client, secret }))
+}

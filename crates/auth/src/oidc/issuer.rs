@@ -1,0 +1,68 @@
+//! One issuer whose tokens are taken.
+
+use super::{
+    claims::{Denied, Rules},
+    introspection::Introspection,
+    jwk::Key,
+    jwt::Jwt,
+    kept::Unavailable,
+    keys::{Found, Keys},
+};
+use std::{sync::Arc, time::SystemTime};
+use vmcp_core::plugin::{Authenticated, SubjectToken, TokenKind};
+
+/// An issuer: what its tokens have to say, its keys, and how it is asked.
+pub(super) struct Issuer {
+    pub(super) rules: Rules,
+    pub(super) keys: Keys,
+    pub(super) introspection: Option<Introspection>,
+}
+
+/// Why a token lets nobody in.
+pub(super) enum Refusal {
+    /// It is no good, or not enough.
+    Denied(Denied),
+    /// Whether it is good cannot be told now.
+    Unavailable(Unavailable),
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<&'static str> for Refusal {
+    fn from(flaw: &'static str) -> Self {
+        Self::Denied(Denied::Flaw(flaw))
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl Issuer {
+    /// The caller of a JWT that says it is this issuer's, and the key that proves it.
+    pub(super) async fn verify(&self, token: &str, jwt: Jwt<'_>) -> Result<(Authenticated, Arc<Key>), Refusal> {
+        // Before the keys: a token that is over needs none, and there may be many after a key has changed.
+        self.rules.check(&jwt.claims, SystemTime::now(), true)?;
+        let Found::Signed(key) = self.keys.signer(&jwt).await? else {
+            return Err("the token's signature is not the issuer's".into());
+        };
+        let mut caller = self.rules.caller(jwt.claims)?;
+        caller.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Jwt));
+        Ok((caller, key))
+    }
+
+    /// The caller of a token that the issuer is asked about.
+    pub(super) async fn ask(&self, introspection: &Introspection, token: &str) -> Result<Authenticated, Refusal> {
+        let said = introspection.ask(&self.keys, token).await?.ok_or("the token is not active")?;
+        self.rules.check(&said, SystemTime::now(), false)?;
+        let mut caller = self.rules.caller(said)?;
+        caller.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Opaque));
+        Ok(caller)
+    }
+}

@@ -1,0 +1,26 @@
+//! Access tokens of OpenID Connect and OAuth issuers.
+//!
+//! A token is taken apart (`jwt`), its issuer found by what it says, its dates and audience checked (`claims`), and its signature with the
+//! issuer's keys (`keys`, `jwk`, `algorithm`), which are found by `discovery` and asked for once for all who wait (`kept`). One that is no
+//! JWT is asked about (`introspection`). Who was seen once is known without any of that until the token ends (`seen`).
+
+mod algorithm;
+mod ask;
+mod authenticator;
+mod bucket;
+mod claims;
+mod config;
+mod discovery;
+mod factory;
+mod introspection;
+mod issuer;
+mod jwk;
+mod jwt;
+mod kept;
+mod keys;
+mod rounds;
+mod seen;
+mod strict;
+
+pub use config::{Audience, IssuerConfig, OidcConfig};
+pub use factory::OidcFactory;
