@@ -75,7 +75,7 @@ impl<'a> Page<'a> {
             for alternative in self.alternatives(settings) {
                 if self.first_time(key, alternative) {
                     self.section(key, alternative);
-                    let _ = write!(self.text, "\nStands beside `type: {kind}`, wherever a strategy is written.\n");
+                    let _ = write!(self.text, "\nStands beside `type: {kind}`.\n");
                 }
             }
         }
