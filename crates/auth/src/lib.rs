@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod anonymous;
+mod api_key;
+mod bearer;
 mod client_credentials;
 mod credential_cache;
 mod credential_helper;
 mod exec;
-mod bearer;
 mod header_injection;
 mod header_passthrough;
 mod identity;
+mod local;
 mod oauth;
 mod oidc;
 mod registries;
@@ -17,12 +19,14 @@ mod token_exchange;
 mod unauthenticated;
 
 pub use anonymous::AnonymousFactory;
+pub use api_key::{ApiKeyConfig, ApiKeyEntry, ApiKeyFactory, NewApiKey};
 pub use client_credentials::{ClientCredentialsConfig, ClientCredentialsFactory};
 pub use credential_cache::{CredentialCache, Found, Given, Outcome, Turn, Waiting};
 pub use exec::{ExecConfig, ExecFactory};
 pub use header_injection::{HeaderInjectionConfig, HeaderInjectionFactory};
 pub use header_passthrough::{HeaderPassthroughConfig, HeaderPassthroughFactory};
 pub use identity::Identity;
+pub use local::LocalFactory;
 pub use oauth::ClientAuthMethod;
 pub use oidc::{Audience, IssuerConfig, OidcConfig, OidcFactory};
 pub use registries::{NoSettings, process_secrets, registries};

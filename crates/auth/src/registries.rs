@@ -1,9 +1,8 @@
 //! The built-in kinds.
 
 use crate::{
-    AnonymousFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, OidcFactory,
-    TokenExchangeFactory,
-    UnauthenticatedFactory,
+    AnonymousFactory, ApiKeyFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, LocalFactory,
+    OidcFactory, TokenExchangeFactory, UnauthenticatedFactory,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +26,8 @@ pub fn registries() -> Registries {
         kinds.strategies.register(TokenExchangeFactory),
         kinds.strategies.register(ExecFactory),
         kinds.authenticators.register(AnonymousFactory),
+        kinds.authenticators.register(ApiKeyFactory),
+        kinds.authenticators.register(LocalFactory),
         kinds.authenticators.register(OidcFactory),
     ];
     debug_assert!(registered.iter().all(Result::is_ok), "no two built-in kinds share a word");
@@ -49,7 +50,7 @@ mod tests {
     #[test]
     fn the_built_in_kinds_are_there() {
         assert_eq!(registries().strategies.kinds().collect::<Vec<_>>(), KINDS);
-        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous", "oidc"]);
+        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous", "apiKey", "local", "oidc"]);
     }
 
     #[test]

@@ -1,0 +1,109 @@
+//! The authenticator for callers of this machine.
+
+use crate::NoSettings;
+use http::HeaderName;
+use std::sync::Arc;
+use vmcp_core::plugin::{
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError,
+};
+
+/// The issuer of callers of this machine.
+const ISSUER: &str = "local";
+
+/// `incomingAuth: { type: local }`: everybody on this machine, under the name of an operating-system user.
+///
+/// At the other end of a Unix socket the system says who that is. A loopback port tells nobody apart: whoever connects is the user that vmcp
+/// runs as. Callers from elsewhere are refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalFactory;
+
+impl AuthenticatorFactory for LocalFactory {
+    const KIND: &'static str = "local";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
+        // As shells and services set them; vmcp's own user is only a name here, nobody's rights hang on it.
+        let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| deps.secrets.variable(name).filter(|name| !name.is_empty()));
+        Ok(Arc::new(Local(user(name.as_deref().unwrap_or("local")))))
+    }
+}
+
+struct Local(Arc<Authenticated>);
+
+fn user(name: &str) -> Arc<Authenticated> {
+    Arc::new(Authenticated::new(Principal { issuer: ISSUER.into(), subject: name.into() }))
+}
+
+impl Local {
+    fn caller(&self, head: &RequestHead<'_>) -> Result<Arc<Authenticated>, Rejected> {
+        match (head.local_user, head.peer) {
+            (Some(name), _) if *name == *self.0.principal.subject => Ok(Arc::clone(&self.0)),
+            (Some(name), _) => Ok(user(name)),
+            (None, Some(peer)) if !peer.to_canonical().is_loopback() => {
+                Err(Rejected::unauthorized("only callers of this machine are let in", None))
+            }
+            (None, _) => Ok(Arc::clone(&self.0)),
+        }
+    }
+}
+
+impl Authenticator for Local {
+    fn consumed_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
+        self.caller(head).ok()
+    }
+
+    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
+        Box::pin(std::future::ready(self.caller(head)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use http::HeaderMap;
+    use std::{io, net::IpAddr};
+    use vmcp_core::plugin::Secrets;
+
+    fn local(user: Option<&'static str>) -> Arc<dyn Authenticator> {
+        let secrets =
+            Secrets::new(move |name| if name == "USER" { user.map(str::to_owned) } else { None }, |_| Err(io::ErrorKind::NotFound.into()));
+        LocalFactory.build(NoSettings {}, &Deps::new(testing::deps().fetch, secrets)).unwrap()
+    }
+
+    fn asked(authenticator: &dyn Authenticator, peer: Option<&str>, name: Option<&str>) -> Option<String> {
+        let headers = HeaderMap::new();
+        let mut head = RequestHead::new(&headers, peer.map(|peer| peer.parse::<IpAddr>().unwrap()));
+        head.local_user = name;
+        let answer = testing::now(authenticator.authenticate(&head)).ok();
+        assert_eq!(authenticator.known(&head).is_some(), answer.is_some());
+        answer.map(|who| format!("{}/{}", who.principal.issuer, who.principal.subject))
+    }
+
+    #[test]
+    fn callers_of_this_machine_are_users_of_it_and_others_are_nobody() {
+        let authenticator = local(Some("ada"));
+        assert!(authenticator.is_local() && !authenticator.is_anonymous() && authenticator.consumed_headers().is_empty());
+        for (peer, name, who) in [
+            (None, None, Some("local/ada")),
+            (Some("127.0.0.1"), None, Some("local/ada")),
+            (Some("::1"), None, Some("local/ada")),
+            (Some("::ffff:127.0.0.1"), None, Some("local/ada")),
+            (None, Some("ada"), Some("local/ada")),
+            (None, Some("root"), Some("local/root")),
+            (Some("192.168.0.7"), None, None),
+            (Some("::ffff:10.0.0.1"), None, None),
+        ] {
+            assert_eq!(asked(&*authenticator, peer, name).as_deref(), who, "{peer:?} {name:?}");
+        }
+        assert_eq!(asked(&*local(None), None, None).as_deref(), Some("local/local"));
+    }
+}
