@@ -1,0 +1,56 @@
+//! The strategy inside a gateway, in front of a real MCP server.
+
+use anyhow::{Context, Result};
+use serde_json::{json, value::to_raw_value};
+use vmcp_auth::Identity;
+use vmcp_core::{
+    config::Config,
+    plugin::{Authenticated, Principal},
+};
+use vmcp_plugin_tenant::TenantKeyFactory;
+use vmcp_server::Gateway;
+use vmcp_tests::fixture::{Fixture, Spec};
+
+fn config(fixture: &Fixture, keys: &serde_json::Value) -> Result<Config> {
+    Ok(serde_json::from_value(json!({
+        "backends": [fixture.entry(json!({}))],
+        "outgoingAuth": { "default": { "type": "tenant_key", "tenantKey": { "keys": keys } } },
+    }))?)
+}
+
+fn caller(tenant: Option<&str>) -> Identity {
+    let mut who = Authenticated::new(Principal { issuer: "test".into(), subject: "ann".into() });
+    who.claims.extend(tenant.map(|tenant| ("tenant".to_owned(), json!(tenant))));
+    Identity::new(who)
+}
+
+#[tokio::test]
+async fn each_tenants_calls_carry_its_own_key() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    // Two variables that every build has.
+    let config = config(&fixture, &json!({ "red": "CARGO_PKG_NAME", "blue": "CARGO_PKG_VERSION" }))?;
+    let gateway = Gateway::builder(config).outgoing_strategy(TenantKeyFactory).build()?;
+    let call = async |tenant| gateway.direct(caller(tenant)).call_tool("b_echo", &to_raw_value(&json!({}))?).await.context("refused");
+    for (tenant, key) in [("red", env!("CARGO_PKG_NAME")), ("blue", env!("CARGO_PKG_VERSION"))] {
+        call(Some(tenant)).await?;
+        assert_eq!(fixture.calls().last().and_then(|call| call.value("x-api-key")), Some(key), "{tenant}");
+    }
+    for nobody in [None, Some("green")] {
+        assert!(call(nobody).await.is_err());
+    }
+    assert_eq!(fixture.calls().len(), 2, "who has no key reaches nobody");
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[test]
+fn a_missing_key_and_a_misspelt_setting_are_told_when_the_gateway_is_built() -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let fixture = Fixture::start(Spec::modern("b")).await?;
+        let gateway = Gateway::builder(config(&fixture, &json!({ "red": "NO_SUCH_VARIABLE" }))?).outgoing_strategy(TenantKeyFactory);
+        let told = gateway.build().err().context("built")?.to_string();
+        assert!(told.contains("outgoingAuth.default") && told.contains("NO_SUCH_VARIABLE"), "{told}");
+        Ok(())
+    })
+}
