@@ -1,6 +1,6 @@
 //! `/health`, `/ping`, `/readyz` and `/status`, in the original's shapes.
 
-use super::{Body, Peer, noted::Look, service::identify};
+use super::{Body, Peer, identify::identify, noted::Look};
 use crate::gateway::{Inner, Snapshot};
 use axum::{
     Json, Router,
@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
-use http::{Response, StatusCode, Uri, request::Parts};
+use http::{HeaderValue, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -57,9 +57,11 @@ async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
         return (StatusCode::FORBIDDEN, Json(json!({ "error": refused.to_string() }))).into_response();
     }
     if !admin.snapshot.authenticator.is_anonymous()
-        && let Err(failure) = identify(&admin.snapshot, &head, &admin.peer).await
+        && let Err(failure) = identify(&admin.snapshot, &admin.snapshot.config.path, &head, &admin.peer).await
     {
-        return failure.into_response(None, Era::Legacy).map(axum::body::Body::new).into_response();
+        let mut refused = failure.into_response(None, Era::Legacy);
+        refused.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return refused.map(axum::body::Body::new).into_response();
     }
     Json(admin.inner.status()).into_response()
 }

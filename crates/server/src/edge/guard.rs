@@ -54,6 +54,16 @@ impl Guard {
     }
 
     pub(crate) fn check(&self, uri: &Uri, headers: &Look<'_>) -> Result<(), Refused> {
+        self.check_host(uri, headers)?;
+        match headers.origin {
+            Once::Absent => Ok(()),
+            Once::One(origin) if origin.to_str().is_ok_and(|origin| self.allows_origin(origin)) => Ok(()),
+            _ => Err(Refused::Origin),
+        }
+    }
+
+    /// For what every page may read.
+    pub(crate) fn check_host(&self, uri: &Uri, headers: &Look<'_>) -> Result<(), Refused> {
         if let Some(hosts) = &self.hosts {
             let host = match headers.host {
                 Once::Absent => None,
@@ -68,11 +78,7 @@ impl Guard {
                 return Err(Refused::Host);
             }
         }
-        match headers.origin {
-            Once::Absent => Ok(()),
-            Once::One(origin) if origin.to_str().is_ok_and(|origin| self.allows_origin(origin)) => Ok(()),
-            _ => Err(Refused::Origin),
-        }
+        Ok(())
     }
 
     fn allows_origin(&self, origin: &str) -> bool {

@@ -1,11 +1,13 @@
 //! The gateway as a tower service.
 
 use super::{
-    Attended, Attending, Body, Peer, ReplySlot, admin, cors, duplex, legacy,
+    Attended, Attending, Body, Peer, ReplySlot, admin, cors, duplex,
+    identify::{address, identify},
+    legacy,
     modern::status,
     noted::{Look, Noted, Once},
     post::{Carrier, Incoming, post},
-    proxies,
+    public,
     reply::PostFuture,
 };
 use crate::{
@@ -24,12 +26,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tower::Service;
-use vmcp_auth::Identity;
-use vmcp_core::{
-    Era,
-    header::Forwarded,
-    plugin::{Challenge, Rejected, RequestHead},
-};
+use vmcp_core::Era;
 
 /// The longest request head. The connection's buffer has the same size, and may take in a little more at once.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -125,13 +122,23 @@ where
         Found::Endpoint(snapshot) => (snapshot, Place::Endpoint),
         Found::NoBackend(snapshot) => (snapshot, Place::NoBackend),
         Found::Events(snapshot) => (snapshot, Place::Events),
-        Found::Elsewhere(snapshot) => return admin::respond(inner, snapshot, peer, head).await,
+        Found::Elsewhere(snapshot) => {
+            // Boxed: the requests of other places must not become larger.
+            return match Box::pin(public::respond(&inner, &snapshot, &peer, &head, body)).await {
+                Some(response) => response,
+                None => admin::respond(inner, snapshot, peer, head).await,
+            };
+        }
     };
     let look = Look::at(&head.headers);
-    let origin = if let Once::One(origin) = look.origin { Some(origin.clone()) } else { None };
+    let mut origin = if let Once::One(origin) = look.origin { Some(origin.clone()) } else { None };
     let mut response = match guarded(&snapshot, &head.uri, look) {
         Ok(noted) => endpoint(inner, snapshot, place, peer, Arrived { head, noted }, body, slot).await,
-        Err(failure) => failure.into_response(None, Era::Legacy),
+        Err(failure) => {
+            // A page that is not let in reads nothing, not even why.
+            origin = None;
+            failure.into_response(None, Era::Legacy)
+        }
     };
     if response.body().is_json() {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -191,7 +198,7 @@ where
     let Some(_in_flight) = inner.enter(snapshot.limits.max_in_flight) else {
         return Failure::busy("too many requests in flight (limits.maxRequestsInFlight); try again").into_response(None, Era::Legacy);
     };
-    let identity = match identify(&snapshot, &head, &peer).await {
+    let identity = match identify(&snapshot, head.uri.path(), &head, &peer).await {
         Ok(identity) => identity,
         Err(failure) => return failure.into_response(None, Era::Legacy),
     };
@@ -224,12 +231,6 @@ where
     outcome.unwrap_or_else(|failure| failure.into_response(None, Era::Legacy))
 }
 
-/// The address that a request comes from.
-fn address(snapshot: &Snapshot, headers: &HeaderMap, peer: &Peer) -> Option<IpAddr> {
-    let trusted = snapshot.config.listen.trusted_proxies.as_slice();
-    peer.ip().map(|ip| if trusted.is_empty() { ip } else { proxies::caller(ip, headers, trusted) })
-}
-
 /// Under which address somebody's sessions are counted; `None` on loopback. One who has an IPv6 address mostly has a whole /64 of them
 /// (RFC 6177), and an IPv4 address may come dressed as IPv6 (RFC 4291 §2.5.5.2).
 fn counted(ip: IpAddr) -> Option<IpAddr> {
@@ -254,49 +255,6 @@ fn not_allowed() -> Response<Body> {
     let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     response
-}
-
-/// Authenticates a request and clones the identity with the headers that may be forwarded.
-pub(super) async fn identify(snapshot: &Snapshot, head: &Parts, peer: &Peer) -> Result<Identity, Failure> {
-    let authenticator = &snapshot.authenticator;
-    let authenticated = match authenticator.fixed() {
-        Some(fixed) => Arc::clone(fixed),
-        None => {
-            let mut request = RequestHead::new(&head.headers, address(snapshot, &head.headers, peer));
-            (request.client_certificate, request.local_user) = (peer.certificate(), peer.local_user());
-            request.query = head.uri.query();
-            match authenticator.known(&request) {
-                Some(known) => known,
-                None => authenticator.authenticate(&request).await.map_err(|error| rejected(&error))?,
-            }
-        }
-    };
-    Ok(Identity::new(authenticated).with_forwarded(captured(snapshot, &head.headers)?))
-}
-
-/// The headers that may be forwarded.
-pub(super) fn captured(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Forwarded, Failure> {
-    snapshot.policy.capture(headers).map_err(|error| Failure::http(error.status, code::INVALID_REQUEST, &error.to_string()))
-}
-
-fn rejected(rejected: &Rejected) -> Failure {
-    let failure = Failure::http(rejected.status, code::INVALID_REQUEST, &rejected.message);
-    let failure = match rejected.retry_after {
-        Some(after) => failure.with_header(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
-        None => failure,
-    };
-    match rejected.challenge.as_ref().and_then(|challenge| HeaderValue::from_str(&challenged(challenge)).ok()) {
-        Some(challenge) => failure.with_header(header::WWW_AUTHENTICATE, challenge),
-        None => failure,
-    }
-}
-
-/// A challenge as text (RFC 9110 §11.6.1).
-fn challenged(challenge: &Challenge) -> String {
-    let error = challenge.error.map(|error| format!("error=\"{error}\""));
-    let scope = challenge.scope.as_ref().map(|scope| format!("scope=\"{scope}\""));
-    let parameters: Vec<String> = error.into_iter().chain(scope).collect();
-    format!("{} {}", challenge.scheme, parameters.join(", ")).trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -115,14 +115,15 @@ impl<S: Source, G: Send + Unpin> http_body::Body for EventBody<S, G> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        if let Poll::Ready(event) = this.events.poll_event(cx) {
-            this.keep_alive.reset();
-            return Poll::Ready(event.map(|event| Ok(Frame::data(event))));
-        }
+        // First, so that it ends however much there is to say.
         if let Some(until) = &mut this.until
             && until.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(None);
+        }
+        if let Poll::Ready(event) = this.events.poll_event(cx) {
+            this.keep_alive.reset();
+            return Poll::Ready(event.map(|event| Ok(Frame::data(event))));
         }
         if this.keep_alive.poll_tick(cx).is_ready() {
             // Registers for the next tick as well.
@@ -168,5 +169,23 @@ mod tests {
         let body = response(receiver, Some(KEEP_ALIVE + Duration::from_secs(5)), ()).into_body();
         let all = tokio::time::timeout(4 * KEEP_ALIVE, body.collect()).await.expect("it goes on");
         assert_eq!((all.as_ref(), start.elapsed().as_secs()), (&b":\n\n"[..], 20));
+    }
+
+    /// Says something whenever it is asked.
+    struct Chatter;
+
+    impl Source for Chatter {
+        fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+            Poll::Ready(Some(Bytes::from_static(b":")))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_in_time_though_there_is_always_more_to_say() {
+        let mut body = std::pin::pin!(response(Chatter, Some(Duration::from_secs(5)), ()).into_body());
+        let mut next = async || std::future::poll_fn(|cx| http_body::Body::poll_frame(body.as_mut(), cx)).await;
+        assert!(next().await.is_some());
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert!(next().await.is_none(), "it goes on");
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     edge::{
+        identify::captured,
         noted::Noted,
         post::{Carrier, Incoming},
-        service::captured,
     },
     failure::Failure,
     gateway::Inner,
