@@ -1,8 +1,8 @@
 //! The built-in kinds.
 
 use crate::{
-    AnonymousFactory, ApiKeyFactory, ClientCredentialsFactory, ExecFactory, HeaderInjectionFactory, HeaderPassthroughFactory, LocalFactory,
-    OidcFactory, TokenExchangeFactory, UnauthenticatedFactory,
+    AnonymousFactory, ApiKeyFactory, ClientCredentialsFactory, ExecFactory, ExternalFactory, HeaderInjectionFactory,
+    HeaderPassthroughFactory, LocalFactory, OidcFactory, TokenExchangeFactory, UnauthenticatedFactory,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,6 +25,7 @@ pub fn registries() -> Registries {
         kinds.strategies.register(ClientCredentialsFactory),
         kinds.strategies.register(TokenExchangeFactory),
         kinds.strategies.register(ExecFactory),
+        kinds.strategies.register(ExternalFactory),
         kinds.authenticators.register(AnonymousFactory),
         kinds.authenticators.register(ApiKeyFactory),
         kinds.authenticators.register(LocalFactory),
@@ -45,7 +46,8 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    const KINDS: [&str; 6] = ["client_credentials", "exec", "header_injection", "header_passthrough", "token_exchange", "unauthenticated"];
+    const KINDS: [&str; 7] =
+        ["client_credentials", "exec", "external", "header_injection", "header_passthrough", "token_exchange", "unauthenticated"];
 
     #[test]
     fn the_built_in_kinds_are_there() {

@@ -34,6 +34,8 @@ impl Backend {
             if let Some(era) = self.eras().choose(seat.era) {
                 return Ok(era);
             }
+            // Before others wait for this one, and apart from the backend's own time.
+            self.have_credentials(seat.audience).await.map_err(|kind| self.error(Phase::Credentials, kind))?;
             match self.probing.run(|| self.probe(seat)).await {
                 Outcome::Own(Ok(())) => own += 1,
                 Outcome::Own(Err(error)) => return Err(error),

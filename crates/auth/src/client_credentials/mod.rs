@@ -1,6 +1,6 @@
 //! The strategy that gives the gateway's own token (RFC 6749 §4.4).
 
-use crate::oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, refused};
+use crate::oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle, refused};
 use http::{HeaderName, header::AUTHORIZATION};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +24,7 @@ pub struct ClientCredentialsConfig {
     /// The token endpoint.
     pub token_url: Option<Url>,
     /// The authorization server, exactly as its metadata call it; the token endpoint is found there (RFC 8414).
+    /// One that they name on another host has to be at a public address; otherwise write `tokenUrl`.
     pub issuer: Option<String>,
     /// The client that vmcp is registered as.
     pub client_id: String,
@@ -47,6 +48,9 @@ pub struct ClientCredentialsConfig {
     pub audience: Option<String>,
     /// For which server the token is to be (RFC 8707).
     pub resource: Option<String>,
+    /// The authorities to trust instead of the platform's, as PEM.
+    #[schemars(extend("format" = "path"))]
+    pub ca_bundle_path: Option<PathBuf>,
     /// Allows `http` to another machine, over which the client's secret can be read on the way.
     #[serde(default)]
     pub allow_plaintext: bool,
@@ -95,7 +99,7 @@ impl StrategyFactory for ClientCredentialsFactory {
             ));
         }
         Ok(Arc::new(ClientCredentials {
-            endpoint: TokenEndpoint::new(Arc::clone(&deps.fetch), place, client),
+            endpoint: TokenEndpoint::new(deps, place, client, ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?),
             scopes: config.scopes.join(" "),
             audience: config.audience,
             resource: config.resource,

@@ -4,7 +4,7 @@ use crate::{
 };
 use serde_json::{Map, json};
 use std::sync::Arc;
-use vmcp_core::plugin::{Keep, OutgoingStrategy, StrategyContext};
+use vmcp_core::plugin::{Keep, OutgoingStrategy, Reach, StrategyContext};
 
 const TOKEN_URL: &str = "https://id.example.com/token";
 
@@ -176,4 +176,18 @@ fn settings_are_checked_where_their_secrets_are_not() {
     deps.secrets = deps.secrets.that_may_be_missing();
     let settings = json!({ "clientCredentials": { "tokenUrl": TOKEN_URL, "clientId": "gw", "clientSecretEnv": "MISSING" } });
     assert!(registries().strategies.build("client_credentials", &testing::settings(&settings.to_string()), &deps).is_ok());
+}
+
+#[test]
+fn a_token_endpoint_on_another_host_than_its_issuer_has_to_be_a_public_place() {
+    for (named, reach) in [("https://id.example.com:8443/t", Reach::Anywhere), ("https://10.0.0.1/t", Reach::Public)] {
+        let metadata = json!({ "issuer": "https://id.example.com", "token_endpoint": named });
+        let provider = Provider::new(move |url| match url.path() {
+            "/t" => (200, json!({ "access_token": "found" }).to_string()),
+            _ => (200, metadata.to_string()),
+        });
+        let settings = json!({ "issuer": "https://id.example.com", "clientId": "gw", "clientSecretEnv": "SECRET" });
+        token(&*build(&provider, &settings).unwrap()).unwrap();
+        assert_eq!(provider.asked().last().unwrap().reach, reach, "{named}");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 use url::Url;
-use vmcp_core::plugin::{Fetch, FetchRequest, StrategyError};
+use vmcp_core::plugin::{CaBundle, Fetch, FetchRequest, Reach, StrategyError};
 
 /// How long what was found is taken to be true.
 const TRUE_FOR: Duration = Duration::from_secs(60 * 60);
@@ -33,11 +33,19 @@ impl Discovery {
     }
 
     /// The endpoint: as it was found within the last hour, or asked for now. What was found before is better than nothing.
-    pub(super) async fn token_endpoint(&self, fetch: &dyn Fetch) -> Result<Url, StrategyError> {
+    /// Comes with where it may be: what is named on another host than the issuer's has to be a public place, so that no metadata lead into the
+    /// network behind the gateway.
+    pub(super) async fn token_endpoint(&self, fetch: &dyn Fetch, ca_bundle: Option<&CaBundle>) -> Result<(Url, Reach), StrategyError> {
+        let url = self.known_or_asked(fetch, ca_bundle).await?;
+        let reach = if url.host() == self.url.host() { Reach::Anywhere } else { Reach::Public };
+        Ok((url, reach))
+    }
+
+    async fn known_or_asked(&self, fetch: &dyn Fetch, ca_bundle: Option<&CaBundle>) -> Result<Url, StrategyError> {
         let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some((url, since)) if since.elapsed() < TRUE_FOR => Ok(url),
-            known => match self.ask(fetch).await {
+            known => match self.ask(fetch, ca_bundle).await {
                 Ok(url) => {
                     *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((url.clone(), Instant::now()));
                     Ok(url)
@@ -47,13 +55,13 @@ impl Discovery {
         }
     }
 
-    async fn ask(&self, fetch: &dyn Fetch) -> Result<Url, StrategyError> {
+    async fn ask(&self, fetch: &dyn Fetch, ca_bundle: Option<&CaBundle>) -> Result<Url, StrategyError> {
         let wrong = |what: &str| StrategyError::Issuer(format!("the metadata of the issuer at {} {what}", self.url.authority()));
         let mut unread = wrong("were not found");
         for place in self.places() {
             let mut request = FetchRequest::new(Method::GET, place);
             request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            (request.timeout, request.max_body) = (LIMIT, LONGEST);
+            (request.timeout, request.max_body, request.ca_bundle) = (LIMIT, LONGEST, ca_bundle.cloned());
             let response = match fetch.fetch(request).await {
                 Ok(response) if response.status == StatusCode::OK => response,
                 Ok(_) => continue,

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use url::{Host, Url, form_urlencoded::byte_serialize};
-use vmcp_core::plugin::{Credentials, Fetch, FetchRequest, StrategyError};
+use vmcp_core::plugin::{CaBundle, Credentials, Deps, Fetch, FetchRequest, Reach, StrategyError};
 use zeroize::Zeroizing;
 
 /// How long a token endpoint may take.
@@ -25,6 +25,7 @@ pub(crate) struct TokenEndpoint {
     fetch: Arc<dyn Fetch>,
     place: Place,
     client: Client,
+    ca_bundle: Option<CaBundle>,
 }
 
 /// How the endpoint's address is known.
@@ -78,7 +79,7 @@ impl Place {
     /// # Errors
     /// When it is neither, and nobody says that this is well.
     pub(crate) fn known(key: &str, url: &Url, allow_plaintext: bool) -> Result<Self, StrategyError> {
-        check(key, "tokenUrl", url, allow_plaintext)?;
+        check_url(key, "tokenUrl", url, allow_plaintext)?;
         Ok(Self::Known(url.clone()))
     }
 
@@ -89,12 +90,16 @@ impl Place {
     pub(crate) fn of_issuer(key: &str, issuer: &str, allow_plaintext: bool) -> Result<Self, StrategyError> {
         let url =
             Url::parse(issuer).map_err(|_| refused(key, "has an `issuer` that is no URL; write it as the issuer's metadata have it"))?;
-        check(key, "issuer", &url, allow_plaintext)?;
+        check_url(key, "issuer", &url, allow_plaintext)?;
         Ok(Self::Discovered(Discovery::new(issuer, url, allow_plaintext)))
     }
 }
 
-fn check(key: &str, name: &str, url: &Url, allow_plaintext: bool) -> Result<(), StrategyError> {
+/// Whether a URL of the settings is one that secrets may be sent to.
+///
+/// # Errors
+/// What is wrong with it, and what to do.
+pub(crate) fn check_url(key: &str, name: &str, url: &Url, allow_plaintext: bool) -> Result<(), StrategyError> {
     if !url.has_host() || !matches!(url.scheme(), "http" | "https") {
         return Err(refused(key, format!("has a `{name}` that is no http or https URL; correct it")));
     }
@@ -116,8 +121,9 @@ pub(super) fn may_be_told(url: &Url, allow_plaintext: bool) -> bool {
 }
 
 impl TokenEndpoint {
-    pub(crate) fn new(fetch: Arc<dyn Fetch>, place: Place, client: Client) -> Self {
-        Self { fetch, place, client }
+    /// Asked for with `client`, at a server whose certificate one of `ca_bundle` has signed, or one that the platform trusts.
+    pub(crate) fn new(deps: &Deps, place: Place, client: Client, ca_bundle: Option<CaBundle>) -> Self {
+        Self { fetch: Arc::clone(&deps.fetch), place, client, ca_bundle }
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -129,9 +135,9 @@ impl TokenEndpoint {
     /// # Errors
     /// [`StrategyError::Caller`] when the caller's token is refused, [`StrategyError::Issuer`] for all else.
     pub(crate) async fn ask(&self, mut form: Form) -> Result<Credentials, StrategyError> {
-        let url = match &self.place {
-            Place::Known(url) => url.clone(),
-            Place::Discovered(discovery) => discovery.token_endpoint(&*self.fetch).await?,
+        let (url, reach) = match &self.place {
+            Place::Known(url) => (url.clone(), Reach::Anywhere),
+            Place::Discovered(discovery) => discovery.token_endpoint(&*self.fetch, self.ca_bundle.as_ref()).await?,
         };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -143,6 +149,7 @@ impl TokenEndpoint {
         request.body = form.into_body();
         request.timeout = LIMIT;
         request.max_body = LONGEST;
+        (request.reach, request.ca_bundle) = (reach, self.ca_bundle.clone());
         // Its life is counted from before it was given, so that it is never taken for longer than it is.
         let asked = SystemTime::now();
         let response = self.fetch.fetch(request).await;

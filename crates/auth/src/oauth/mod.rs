@@ -5,10 +5,12 @@ mod assertion;
 mod client;
 mod discovery;
 mod endpoint;
+mod files;
 
 pub use client::ClientAuthMethod;
 pub(crate) use client::{Client, ClientSettings};
-pub(crate) use endpoint::{Form, Place, TokenEndpoint};
+pub(crate) use endpoint::{Form, Place, TokenEndpoint, check_url};
+pub(crate) use files::{ca_bundle, read_file};
 
 use vmcp_core::plugin::StrategyError;
 

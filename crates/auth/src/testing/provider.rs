@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use url::{Url, form_urlencoded};
-use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets};
+use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach, Secrets};
 
 /// Answers what the test says, and remembers what it was asked.
 pub(crate) struct Provider {
@@ -22,6 +22,7 @@ pub(crate) struct Asked {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) reach: Reach,
 }
 
 impl Asked {
@@ -62,7 +63,7 @@ impl Provider {
 impl Fetch for Provider {
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
         let (status, body) = (self.answer)(&request.url);
-        self.asked.lock().unwrap().push(Asked { url: request.url, headers: request.headers, body: request.body });
+        self.asked.lock().unwrap().push(Asked { url: request.url, headers: request.headers, body: request.body, reach: request.reach });
         let response = FetchResponse::new(StatusCode::from_u16(status).unwrap(), HeaderMap::new(), Bytes::from(body));
         Box::pin(std::future::ready(Ok(response)))
     }

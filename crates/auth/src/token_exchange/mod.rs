@@ -2,7 +2,7 @@
 
 use crate::{
     client_credentials::{own_token, towards},
-    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint},
+    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle},
 };
 use http::{HeaderName, header::AUTHORIZATION};
 use schemars::JsonSchema;
@@ -51,6 +51,9 @@ pub struct TokenExchangeConfig {
     /// What the caller's token is.
     #[serde(default)]
     pub subject_token_type: SubjectTokenType,
+    /// The authorities to trust instead of the platform's, as PEM.
+    #[schemars(extend("format" = "path"))]
+    pub ca_bundle_path: Option<PathBuf>,
     /// Allows `http` to another machine, over which tokens can be read on the way.
     #[serde(default)]
     pub allow_plaintext: bool,
@@ -113,7 +116,7 @@ impl StrategyFactory for TokenExchangeFactory {
         }
         .build(&deps.secrets)?;
         Ok(Arc::new(TokenExchange {
-            endpoint: TokenEndpoint::new(Arc::clone(&deps.fetch), place, client),
+            endpoint: TokenEndpoint::new(deps, place, client, ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?),
             audience: config.audience,
             resource: config.resource,
             scopes: config.scopes.join(" "),

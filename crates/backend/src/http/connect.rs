@@ -9,14 +9,16 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use secrecy::ExposeSecret;
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tower::ServiceExt;
-use vmcp_core::config::Span;
+use vmcp_core::{config::Span, plugin::ClientIdentity};
 
 /// A connection, plain or TLS.
 pub(crate) type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -44,6 +46,18 @@ impl Connector {
     pub(crate) fn tls(ca_bundle: Option<&[u8]>, http2: bool, limit: Duration) -> Result<Self, String> {
         let builder = HttpsConnectorBuilder::new().with_tls_config(trusting(ca_bundle)?).https_or_http().enable_http1();
         Ok(Self::Tls(if http2 { builder.enable_http2().wrap_connector(tcp(limit)) } else { builder.wrap_connector(tcp(limit)) }))
+    }
+
+    /// As [`Self::tls`] with HTTP/1.1, showing a certificate to servers that ask for one.
+    ///
+    /// # Errors
+    /// What is wrong with the bundle, the platform's certificates, or the identity.
+    pub(crate) fn tls_as(identity: &ClientIdentity, ca_bundle: Option<&[u8]>, limit: Duration) -> Result<Self, String> {
+        let (certificates, key) = pair(identity)?;
+        let wrong = |error: rustls::Error| format!("the client certificate and its key do not fit: {error}");
+        let config = verifying(ca_bundle)?.with_client_auth_cert(certificates, key).map_err(wrong)?;
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_http1();
+        Ok(Self::Tls(builder.wrap_connector(tcp(limit))))
     }
 
     /// As [`Self::plain`], for names that somebody else chose.
@@ -93,14 +107,26 @@ fn set_up<R>(mut connector: HttpConnector<R>, limit: Duration) -> HttpConnector<
 
 /// TLS that trusts a bundle, or what the platform trusts.
 fn trusting(ca_bundle: Option<&[u8]>) -> Result<ClientConfig, String> {
+    Ok(verifying(ca_bundle)?.with_no_client_auth())
+}
+
+fn verifying(ca_bundle: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     let wrong = |error: rustls::Error| format!("TLS cannot be set up: {error}");
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
-    let config = match ca_bundle {
-        Some(pem) => config.with_root_certificates(roots(pem)?),
-        None => config.try_with_platform_verifier().map_err(wrong)?,
-    };
-    Ok(config.with_no_client_auth())
+    match ca_bundle {
+        Some(pem) => Ok(config.with_root_certificates(roots(pem)?)),
+        None => config.try_with_platform_verifier().map_err(wrong),
+    }
+}
+
+/// The certificates and the key of an identity.
+fn pair(identity: &ClientIdentity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    let certificates = CertificateDer::pem_slice_iter(identity.certificates()).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.ok().filter(|list| !list.is_empty()).ok_or("the client certificate is no certificate in PEM")?;
+    // What is said of a key may quote it.
+    let key = PrivateKeyDer::from_pem_slice(identity.key().expose_secret().as_bytes());
+    Ok((certificates, key.map_err(|_| "the client's key is no private key in PEM")?))
 }
 
 fn roots(pem: &[u8]) -> Result<RootCertStore, String> {

@@ -5,17 +5,18 @@ use super::{
     line::{Line, SendError},
     public::{self, NotPublic},
     reply::Reply,
+    socket,
 };
 use crate::ErrorKind;
-use bytes::BytesMut;
-use http::{HeaderMap, Request, header::HOST};
+use bytes::{Bytes, BytesMut};
+use http::{Request, header::HOST};
 use http_body_util::Full;
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
-use vmcp_core::plugin::{BoxFuture, CaBundle, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+use vmcp_core::plugin::{BoxFuture, CaBundle, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 /// So many TLS profiles are kept: one for each CA bundle in the configuration, twice where both reaches are used with it.
 const PROFILES: usize = 16;
@@ -32,6 +33,7 @@ pub struct HttpFetch {
 /// What is set up once.
 struct Profile {
     ca_bundle: Option<CaBundle>,
+    identity: Option<ClientIdentity>,
     reach: Reach,
     connector: Connector,
 }
@@ -54,39 +56,44 @@ impl HttpFetch {
         }
         let ca_bundle = request.ca_bundle.as_ref().or(self.ca_bundle.as_ref());
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = profiles.iter().find(|known| known.reach == reach && known.ca_bundle.as_ref() == ca_bundle) {
+        if let Some(known) = profiles
+            .iter()
+            .find(|known| known.reach == reach && known.ca_bundle.as_ref() == ca_bundle && known.identity == request.identity)
+        {
             return Ok(known.connector.clone());
         }
         let pem = ca_bundle.map(CaBundle::pem);
         let limit = Duration::from_secs(30);
-        let connector = match reach {
-            Reach::Anywhere => Connector::tls(pem, false, limit),
+        let connector = match (&request.identity, reach) {
+            (Some(identity), Reach::Anywhere) => Connector::tls_as(identity, pem, limit),
+            // Who the gateway is, is no matter of those whom somebody else named.
+            (None, Reach::Anywhere) => Connector::tls(pem, false, limit),
             _ => Connector::tls_public(pem, limit),
         };
         let connector = connector.map_err(ErrorKind::Connect)?;
         if profiles.len() == PROFILES {
             profiles.remove(0);
         }
-        profiles.push(Profile { ca_bundle: ca_bundle.cloned(), reach, connector: connector.clone() });
+        profiles.push(Profile { ca_bundle: ca_bundle.cloned(), identity: request.identity.clone(), reach, connector: connector.clone() });
         Ok(connector)
     }
 
     async fn run(&self, request: FetchRequest, target: &Target) -> Result<FetchResponse, ErrorKind> {
+        if let Some(socket) = request.socket.clone() {
+            return socket::run(request, &socket, target).await;
+        }
         let limit = request.timeout;
         let io = self.connector(target, &request)?.connect(target.origin().clone(), limit).await?;
         let mut line = Line::open(io).await.map_err(|error| ErrorKind::Connect(error.to_string()))?;
-        let mut outgoing = Request::new(Full::new(request.body));
-        *outgoing.method_mut() = request.method;
-        *outgoing.uri_mut() = target.path();
-        *outgoing.headers_mut() = with_host(request.headers, target);
-        let answer = line.send(outgoing).await.map_err(|SendError { error, .. }| ErrorKind::Lost(error.to_string()))?;
+        let longest = request.max_body;
+        let answer = line.send(outgoing(request, target)).await.map_err(|SendError { error, .. }| ErrorKind::Lost(error.to_string()))?;
         let (parts, body) = answer.into_parts();
         let mut reply = Reply::alone(body, line);
         let mut whole = BytesMut::new();
         while let Some(data) = reply.data().await {
             let data = data?;
-            if whole.len() + data.len() > request.max_body {
-                return Err(ErrorKind::TooLarge(request.max_body));
+            if whole.len() + data.len() > longest {
+                return Err(ErrorKind::TooLarge(longest));
             }
             whole.extend_from_slice(&data);
         }
@@ -94,9 +101,14 @@ impl HttpFetch {
     }
 }
 
-fn with_host(mut headers: HeaderMap, target: &Target) -> HeaderMap {
-    headers.insert(HOST, target.host().clone());
-    headers
+/// The request as it is sent.
+pub(super) fn outgoing(request: FetchRequest, target: &Target) -> Request<Full<Bytes>> {
+    let mut outgoing = Request::new(Full::new(request.body));
+    *outgoing.method_mut() = request.method;
+    *outgoing.uri_mut() = target.path();
+    *outgoing.headers_mut() = request.headers;
+    outgoing.headers_mut().insert(HOST, target.host().clone());
+    outgoing
 }
 
 impl Fetch for HttpFetch {

@@ -12,6 +12,7 @@ mod line;
 mod pool;
 mod public;
 mod reply;
+mod socket;
 mod target;
 
 pub(crate) use client::{Body, Client, ClientOptions};

@@ -71,6 +71,17 @@ impl Backend {
         }
     }
 
+    /// Waits until credentials are at hand, where they are kept.
+    pub(crate) async fn have_credentials(&self, audience: Audience<'_>) -> Result<(), ErrorKind> {
+        if self.strategy().fixed().is_some() {
+            return Ok(());
+        }
+        match self.find(audience) {
+            Found::Nothing | Found::Ready(_) => Ok(()),
+            found => Box::pin(self.wait_for(found, audience)).await.map(drop),
+        }
+    }
+
     /// The backend refused a request with these credentials. Whether it makes sense to send it with others, now that these are dropped.
     pub(crate) fn drops(&self, audience: Audience<'_>, stamp: u64) -> bool {
         self.keeping().cache.refused(&**self.strategy(), &self.context(audience), stamp)

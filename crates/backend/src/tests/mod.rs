@@ -5,6 +5,7 @@ mod asks;
 mod calls;
 mod credentials;
 mod eras;
+mod fetching;
 mod hanging;
 mod keeping;
 mod lists;

@@ -3,7 +3,8 @@
 use super::BoxFuture;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use std::{fmt, sync::Arc, time::Duration};
+use secrecy::SecretString;
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 use url::Url;
 
 /// Makes HTTP requests for a plugin. The backend layer implements it.
@@ -33,6 +34,10 @@ pub struct FetchRequest {
     pub reach: Reach,
     /// Whose certificates are trusted instead of those that the platform trusts.
     pub ca_bundle: Option<CaBundle>,
+    /// What is shown to a server that asks for a certificate.
+    pub identity: Option<ClientIdentity>,
+    /// The Unix socket to connect to instead of the URL's host. Only for `http`.
+    pub socket: Option<Arc<Path>>,
 }
 
 impl FetchRequest {
@@ -48,6 +53,8 @@ impl FetchRequest {
             max_body: 64 * 1024,
             reach: Reach::default(),
             ca_bundle: None,
+            identity: None,
+            socket: None,
         }
     }
 }
@@ -63,6 +70,47 @@ pub enum Reach {
     /// Public ones only, since somebody else named the URL: no loopback, private, link-local, shared or reserved address, in whatever form it
     /// is written (RFC 6890).
     Public,
+}
+
+/// A certificate with its private key, for servers that ask who connects. Clones are one identity: connections are set up once for all of
+/// them. The key is wiped from memory with the last one, and `Debug` shows nothing.
+#[derive(Clone)]
+pub struct ClientIdentity(Arc<(Vec<u8>, SecretString)>);
+
+impl ClientIdentity {
+    /// An identity of PEM texts: the certificate with those that lead to its authority, and the private key. They are looked into when they
+    /// are first needed.
+    #[must_use]
+    pub fn new(certificates: Vec<u8>, key: SecretString) -> Self {
+        Self(Arc::new((certificates, key)))
+    }
+
+    /// The certificates, as PEM.
+    #[must_use]
+    pub fn certificates(&self) -> &[u8] {
+        &self.0.0
+    }
+
+    /// The private key, as PEM.
+    #[must_use]
+    pub fn key(&self) -> &SecretString {
+        &self.0.1
+    }
+}
+
+/// Equal when they are clones of one.
+impl PartialEq for ClientIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ClientIdentity {}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIdentity")
+    }
 }
 
 /// Certificates in PEM. Clones are one bundle: connections are set up once for all of them.

@@ -1,0 +1,179 @@
+//! The strategy that asks a service for credentials.
+
+use crate::{
+    credential_helper::{self, Helper},
+    oauth::{ca_bundle, check_url, read_file, refused},
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use url::Url;
+use vmcp_core::{
+    config::{SecretSource, Span},
+    plugin::{
+        BoxFuture, CaBundle, ClientIdentity, Credentials, Deps, Fetch, FetchRequest, Keep, OutgoingStrategy, Secrets, StrategyContext,
+        StrategyError, StrategyFactory,
+    },
+};
+
+const KEY: &str = "external";
+
+/// How long the service may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest time that may be configured: calls wait for it.
+const LONGEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest answer, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// The settings of `type: external`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "A credential service")]
+pub struct ExternalConfig {
+    /// Where the service is asked with POST. It is told of the caller in JSON, and answers `{"headers": {…}, "expiresAt": …}`.
+    pub url: Url,
+    /// The Unix socket to reach it at, instead of the host in `url`.
+    #[schemars(extend("format" = "path"))]
+    pub socket: Option<PathBuf>,
+    /// The certificate that vmcp shows it, as PEM, with those that lead to its authority.
+    #[schemars(extend("format" = "path"))]
+    pub client_certificate: Option<PathBuf>,
+    /// The private key of that certificate, as PEM, or `fromEnv` or `fromFile` to say where it stands.
+    pub client_key: Option<SecretSource>,
+    /// The authorities to trust instead of the platform's, as PEM.
+    #[schemars(extend("format" = "path"))]
+    pub ca_bundle_path: Option<PathBuf>,
+    /// How long the service may take; at most `30s`. Default: `5s`.
+    pub timeout: Option<Span>,
+    /// The headers that the service may give. Default: `authorization`.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// The caller's claims that the service is told, beside issuer, subject and groups.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Whether the service is given the caller's own token.
+    #[serde(default)]
+    pub send_token: bool,
+    /// Whether the credentials are the same for all callers: then the service is told of none, and is asked once for all.
+    #[serde(default)]
+    pub shared: bool,
+    /// Allows `http` to another machine, over which credentials can be read on the way.
+    #[serde(default)]
+    pub allow_plaintext: bool,
+}
+
+/// Builds `type: external`: requests carry the headers that a service answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExternalFactory;
+
+struct External {
+    fetch: Arc<dyn Fetch>,
+    url: Url,
+    socket: Option<Arc<Path>>,
+    ca_bundle: Option<CaBundle>,
+    identity: Option<ClientIdentity>,
+    helper: Helper,
+    limit: Duration,
+}
+
+impl StrategyFactory for ExternalFactory {
+    const KIND: &'static str = "external";
+    type Config = ExternalConfig;
+
+    fn build(&self, config: ExternalConfig, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+        // What goes through a socket stays on this machine.
+        check_url(KEY, "url", &config.url, config.allow_plaintext || config.socket.is_some())?;
+        let is_tls = config.url.scheme() == "https";
+        if config.socket.is_some() && is_tls {
+            return Err(refused(KEY, "has a `socket` and a `url` with https, which is for the network; write the `url` with http"));
+        }
+        if config.socket.is_some() && cfg!(not(unix)) {
+            return Err(refused(KEY, "has a `socket`, which this system has not; remove it"));
+        }
+        if !is_tls && (config.client_certificate.is_some() || config.ca_bundle_path.is_some()) {
+            let why = "has a `clientCertificate` or `caBundlePath` and a `url` without TLS, which uses neither; use https, or remove them";
+            return Err(refused(KEY, why));
+        }
+        let limit = config.timeout.map_or(LIMIT, |limit| limit.0);
+        if limit.is_zero() || limit > LONGEST_LIMIT {
+            return Err(refused(KEY, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
+        }
+        Ok(Arc::new(External {
+            fetch: Arc::clone(&deps.fetch),
+            ca_bundle: ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?,
+            identity: identity(&config, &deps.secrets)?,
+            socket: config.socket.map(Arc::from),
+            helper: Helper::new(KEY, &config.headers, config.claims, config.send_token, config.shared)?,
+            url: config.url,
+            limit,
+        }))
+    }
+}
+
+impl External {
+    async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
+        let mut request = FetchRequest::new(Method::POST, self.url.clone());
+        request.headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/json")),
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        ]);
+        request.body = Bytes::from_owner(self.helper.summary(context));
+        (request.timeout, request.max_body) = (self.limit, LONGEST);
+        (request.socket, request.ca_bundle, request.identity) = (self.socket.clone(), self.ca_bundle.clone(), self.identity.clone());
+        let host = self.url.authority();
+        let failed = |why: String| StrategyError::Issuer(format!("the credential service at {host} {why}"));
+        let response = self.fetch.fetch(request).await.map_err(|error| failed(format!("failed: {error}")))?;
+        match response.status {
+            StatusCode::OK => credential_helper::read(&format!("the credential service at {host}"), &response.body),
+            // It says no to this caller, and all is well with it otherwise.
+            StatusCode::FORBIDDEN => Err(StrategyError::Caller(format!("the credential service at {host} has none for this caller"))),
+            status => Err(failed(format!("answered with HTTP status {}", status.as_u16()))),
+        }
+    }
+}
+
+impl OutgoingStrategy for External {
+    fn managed_headers(&self) -> &[HeaderName] {
+        self.helper.headers()
+    }
+
+    fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
+        self.helper.subject_key(context)
+    }
+
+    fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
+        self.helper.keep(context)
+    }
+
+    fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        Box::pin(self.ask(context))
+    }
+}
+
+/// What vmcp shows of itself.
+fn identity(config: &ExternalConfig, secrets: &Secrets) -> Result<Option<ClientIdentity>, StrategyError> {
+    let (certificate, key) = match (&config.client_certificate, &config.client_key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => (certificate, key),
+        (Some(_), None) => return Err(refused(KEY, "has a `clientCertificate` and no `clientKey`; add it")),
+        (None, Some(_)) => return Err(refused(KEY, "has a `clientKey` and no `clientCertificate`; add it")),
+    };
+    let key = secrets.get(key).map_err(|error| refused(KEY, format!("lacks its `clientKey`: {error}; {}", error.advice())))?;
+    let certificate = read_file(KEY, "clientCertificate", certificate, secrets)?;
+    Ok(certificate.zip(key).map(|(certificate, key)| ClientIdentity::new(certificate.into_bytes(), key)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! What backends are given for callers is exchanged once, kept apart, and renewed: a gateway, an identity provider and backends over real
+//! sockets.
+
+mod exchanged;
+
+use anyhow::{Context, Result, ensure};
+use exchanged::{Claims, call, gateway, user};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use vmcp_tests::{
+    Era,
+    fixture::{Fault, Fixture, Spec},
+    idp::{Endpoint, Idp, Outage},
+};
+
+const USERS: usize = 50;
+const LANES: usize = 10;
+const CALLS: usize = 10_000;
+const BACKENDS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_of_fifty_users_cost_one_exchange_for_each_backend_and_nobody_gets_anothers() -> Result<()> {
+    let idp = Idp::start().await?;
+    let mut fixtures = Vec::new();
+    for (index, name) in BACKENDS.into_iter().enumerate() {
+        fixtures.push(Fixture::start(Spec::new(name, Era::BOTH[index % 2])).await?);
+    }
+    let gateway = Arc::new(gateway(&idp, &fixtures.iter().collect::<Vec<_>>(), &json!({}))?);
+    let users = (0..USERS).map(|n| user(&idp, &format!("user-{n}"))).collect::<Result<Vec<_>>>()?;
+    let users = Arc::new(users);
+    let mut lanes = tokio::task::JoinSet::new();
+    for lane in 0..LANES {
+        let (gateway, users) = (Arc::clone(&gateway), Arc::clone(&users));
+        lanes.spawn(async move {
+            for n in (lane..CALLS).step_by(LANES) {
+                // Every lane begins with the same users, so that many wait for one exchange.
+                let (who, backend) = (n / LANES % USERS, BACKENDS[n / LANES / USERS % 3]);
+                call(&gateway, &users[who], backend, &json!({ "who": format!("user-{who}") })).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(lane) = lanes.join_next().await {
+        lane??;
+    }
+    let mut tokens = BTreeMap::new();
+    let mut calls = 0;
+    for (fixture, backend) in fixtures.iter().zip(BACKENDS) {
+        for request in fixture.requests() {
+            let Some(claims) = Claims::of(&request)? else { continue };
+            ensure!(claims.audience == backend, "a token for {} reached {backend}", claims.audience);
+            if request.method.as_deref() == Some("tools/call") {
+                let who = request.json()["params"]["arguments"]["who"].as_str().context("no name")?.to_owned();
+                ensure!(claims.subject == who, "a call of {who} carried a token of {}", claims.subject);
+                tokens.entry((who, backend)).or_insert_with(BTreeSet::new).insert(claims.id);
+                calls += 1;
+            }
+        }
+    }
+    assert_eq!((calls, tokens.len()), (CALLS, USERS * BACKENDS.len()));
+    assert!(tokens.values().all(|tokens| tokens.len() == 1), "one token for each user and backend");
+    let exchanges = idp.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
+    assert_eq!(exchanges, USERS * BACKENDS.len());
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_fails_the_backends_that_need_it_soon_and_leaves_the_others_alone() -> Result<()> {
+    let (idp, needs, free) =
+        (Idp::start().await?, Fixture::start(Spec::modern("needs")).await?, Fixture::start(Spec::modern("free")).await?);
+    let gateway = gateway(&idp, &[&needs, &free], &json!({ "free": { "type": "unauthenticated" } }))?;
+    let ann = user(&idp, "ann")?;
+    idp.fail(Endpoint::Token, Outage::Status(503));
+    let why = call(&gateway, &ann, "needs", &json!({})).await.err().context("no error")?.to_string();
+    assert_eq!(why, format!("backend `needs`: credentials failed: the token endpoint at {} answered with HTTP status 503", idp.addr()));
+    let before = idp.hits(Endpoint::Token);
+    for _ in 0..100 {
+        call(&gateway, &ann, "free", &json!({})).await?;
+        ensure!(call(&gateway, &ann, "needs", &json!({})).await.is_err());
+    }
+    assert!(idp.hits(Endpoint::Token) <= before + 8, "an outage is not asked about all the time");
+    assert!(needs.calls().is_empty());
+    idp.heal();
+    let begun = Instant::now();
+    while call(&gateway, &ann, "needs", &json!({})).await.is_err() {
+        ensure!(begun.elapsed() < Duration::from_secs(20), "it does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_costs_its_backends_callers_a_bounded_time_and_the_others_none() -> Result<()> {
+    let (idp, needs, free) =
+        (Idp::start().await?, Fixture::start(Spec::modern("needs")).await?, Fixture::start(Spec::modern("free")).await?);
+    let gateway = gateway(&idp, &[&needs, &free], &json!({ "free": { "type": "unauthenticated" } }))?;
+    let ann = user(&idp, "ann")?;
+    idp.fail(Endpoint::Token, Outage::Hang);
+    let begun = Instant::now();
+    let nothing = json!({});
+    let waiting = call(&gateway, &ann, "needs", &nothing);
+    let others = async {
+        for _ in 0..50 {
+            call(&gateway, &ann, "free", &json!({})).await?;
+        }
+        anyhow::Ok(begun.elapsed())
+    };
+    let (waited, others) = tokio::join!(waiting, others);
+    let why = waited.err().context("no error")?.to_string();
+    let expected = format!("backend `needs`: credentials failed: the token endpoint failed: {} did not answer within 10s", idp.addr());
+    assert_eq!(why, expected);
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(others? < Duration::from_secs(5));
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_skip_calls_reach_the_backend_without_a_token_while_the_provider_is_down() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let mut strategy = exchanged::strategy(&idp, "b");
+    strategy["onError"] = json!("skip");
+    let gateway = gateway(&idp, &[&fixture], &json!({ "b": strategy }))?;
+    let ann = user(&idp, "ann")?;
+    idp.fail(Endpoint::Token, Outage::Status(500));
+    call(&gateway, &ann, "b", &json!({})).await?;
+    assert!(fixture.calls().iter().all(|call| call.value("authorization").is_none()));
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_that_are_over_are_exchanged_anew_and_none_is_sent_that_is_over() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let gateway = gateway(&idp, &[&fixture], &json!({}))?;
+    let ann = user(&idp, "ann")?;
+    idp.set_lifetime(Duration::from_secs(2));
+    let begun = Instant::now();
+    let mut tokens = BTreeSet::new();
+    while tokens.len() < 3 {
+        ensure!(begun.elapsed() < Duration::from_secs(30), "the same token all the time");
+        call(&gateway, &ann, "b", &json!({})).await?;
+        let calls = fixture.calls();
+        let claims = Claims::of(calls.last().context("no call")?)?.context("no token")?;
+        ensure!(!claims.is_over(), "a token was sent that was over");
+        tokens.insert(claims.id);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backend_that_refuses_a_kept_token_is_sent_the_call_once_more_with_a_new_one() -> Result<()> {
+    for era in Era::BOTH {
+        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::new("b", era)).await?);
+        let gateway = gateway(&idp, &[&fixture], &json!({}))?;
+        let ann = user(&idp, "ann")?;
+        call(&gateway, &ann, "b", &json!({ "n": 1 })).await?;
+        let (before, calls) = (idp.hits(Endpoint::Token), fixture.calls().len());
+        fixture.fail_on("tools/call", Fault::Status(401));
+        let why = call(&gateway, &ann, "b", &json!({ "n": 2 })).await.err().context("no error")?.to_string();
+        assert_eq!(why, "backend `b`: call was answered with HTTP status 401", "{era:?}");
+        assert_eq!(idp.hits(Endpoint::Token), before + 1, "{era:?}");
+        let refused: Vec<_> = fixture.calls().split_off(calls);
+        let ids = refused.iter().map(|call| anyhow::Ok(Claims::of(call)?.context("no token")?.id)).collect::<Result<BTreeSet<_>>>()?;
+        assert_eq!((refused.len(), ids.len()), (2, 2), "{era:?}: once with the old token, once with a new one, and no more");
+        fixture.heal();
+        call(&gateway, &ann, "b", &json!({ "n": 3 })).await?;
+        gateway.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_reload_tokens_are_those_of_the_new_configuration() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let gateway = gateway(&idp, &[&fixture], &json!({}))?;
+    let ann = user(&idp, "ann")?;
+    call(&gateway, &ann, "b", &json!({})).await?;
+    gateway.reload(exchanged::config(&idp, &[&fixture], &json!({ "b": exchanged::strategy(&idp, "another") }))?)?;
+    call(&gateway, &ann, "b", &json!({})).await?;
+    let calls = fixture.calls();
+    let audiences = calls.iter().map(|call| anyhow::Ok(Claims::of(call)?.context("no token")?.audience)).collect::<Result<Vec<_>>>()?;
+    assert_eq!(audiences, ["b", "another"]);
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn lists_and_probes_of_the_gateways_own_carry_its_own_token_and_never_a_callers() -> Result<()> {
+    for era in Era::BOTH {
+        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::new("b", era)).await?);
+        let gateway = gateway(&idp, &[&fixture], &json!({ "b": exchanged::service(&idp, "b") }))?;
+        let ann = user(&idp, "ann")?;
+        call(&gateway, &ann, "b", &json!({})).await?;
+        let tools = gateway.direct(ann).list(vmcp_core::catalogue::ListKind::Tools).await?;
+        assert!(tools.get().contains("\"b_echo\""), "{tools}");
+        gateway.shutdown().await;
+        let mut subjects = BTreeSet::new();
+        for request in fixture.requests() {
+            let claims = Claims::of(&request)?.with_context(|| format!("{era:?}: a request without a token: {request:?}"))?;
+            subjects.insert(claims.subject);
+        }
+        assert_eq!(subjects, BTreeSet::from(["vmcp".to_owned()]), "{era:?}");
+        assert_eq!(idp.hits(Endpoint::Token), 1, "{era:?}: all of them one token");
+    }
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! Credentials from programs and services of the operator's, and callers' headers by strategy: over the real gateway, with the plugins in
+//! `examples/plugins`.
+
+mod exchanged;
+
+use anyhow::{Context, Result};
+use exchanged::{call, user};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+use vmcp_auth::Identity;
+use vmcp_core::plugin::{Authenticated, Principal};
+use vmcp_server::Gateway;
+use vmcp_tests::{
+    Era,
+    client::{Caller, Conn, Rpc},
+    fixture::{Fixture, Spec},
+    idp::Idp,
+    process::Vmcp,
+};
+
+fn plugin(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins").join(name)
+}
+
+fn gateway(fixture: &Fixture, strategy: &Value) -> Result<Gateway> {
+    let config = json!({ "backends": [fixture.entry(json!({}))], "outgoingAuth": { "default": strategy } });
+    Ok(Gateway::builder(serde_json::from_value(config)?).build()?)
+}
+
+fn named(name: &str) -> Identity {
+    let mut who = Authenticated::new(Principal { issuer: "test".into(), subject: name.into() });
+    who.groups = vec!["dev".into()];
+    Identity::new(who)
+}
+
+/// What each call was sent as `authorization`.
+fn sent(fixture: &Fixture) -> Vec<String> {
+    fixture.calls().iter().map(|call| call.value("authorization").unwrap_or("none").to_owned()).collect()
+}
+
+/// Lets ann call twice and bob once: each gets something of its own, and keeps it.
+async fn gives_each_their_own(strategy: &Value) -> Result<Vec<String>> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let gateway = gateway(&fixture, strategy)?;
+    for who in ["ann", "ann", "bob"] {
+        call(&gateway, &named(who), "b", &json!({})).await?;
+    }
+    gateway.shutdown().await;
+    let sent = sent(&fixture);
+    assert!(sent.iter().all(|value| value.starts_with("Bearer ")), "{sent:?}");
+    assert!(sent[0] == sent[1] && sent[0] != sent[2], "{sent:?}");
+    for own in fixture.requests().iter().filter(|request| request.method.as_deref() != Some("tools/call")) {
+        assert!(own.value("authorization").is_none_or(|value| sent.iter().any(|sent| sent == value)), "{own:?}");
+    }
+    Ok(sent)
+}
+
+#[tokio::test]
+async fn the_credential_command_in_shell_gives_each_caller_a_key() -> Result<()> {
+    gives_each_their_own(&json!({ "type": "exec", "exec": { "command": plugin("credentials.sh") } })).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_credential_command_in_python_gives_each_caller_a_token_that_says_who_it_is() -> Result<()> {
+    let strategy = json!({ "type": "exec", "exec": { "command": plugin("credentials.py"), "env": { "MCP_SHARED_SECRET": "hunter2" } } });
+    let sent = gives_each_their_own(&strategy).await?;
+    let payload = sent[2].split('.').nth(1).context("no token")?;
+    let claims: Value = serde_json::from_slice(&base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload)?)?;
+    assert_eq!((&claims["sub"], &claims["aud"], &claims["groups"]), (&json!("bob"), &json!("b"), &json!(["dev"])));
+
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let without = gateway(&fixture, &json!({ "type": "exec", "exec": { "command": plugin("credentials.py") } }))?;
+    let why = call(&without, &named("ann"), "b", &json!({})).await.err().context("no error")?.to_string();
+    let command = plugin("credentials.py");
+    assert_eq!(why, format!("backend `b`: credentials failed: the command `{}` ended with exit status: 1", command.display()));
+    without.shutdown().await;
+    Ok(())
+}
+
+/// The service in Python. It ends with this value.
+struct Service(Child);
+
+impl Service {
+    async fn start(place: &str) -> Result<(Self, String)> {
+        let mut child = Command::new(plugin("service.py")).arg(place).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        let said = tokio::time::timeout(vmcp_tests::PATIENCE, lines.next_line()).await??.context("it said nothing")?;
+        Ok((Self(child), said))
+    }
+}
+
+#[tokio::test]
+async fn the_credential_service_is_asked_over_http_and_says_no_to_whom_it_likes() -> Result<()> {
+    let (mut service, url) = Service::start("0").await?;
+    let strategy = json!({ "type": "external", "external": { "url": url } });
+    gives_each_their_own(&strategy).await?;
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let gateway = gateway(&fixture, &strategy)?;
+    let why = call(&gateway, &named("mallory"), "b", &json!({})).await.err().context("no error")?.to_string();
+    let host = url.trim_start_matches("http://").trim_end_matches('/');
+    assert_eq!(why, format!("backend `b`: credentials failed: the credential service at {host} has none for this caller"));
+    call(&gateway, &named("ann"), "b", &json!({})).await?;
+    // What is kept outlives the service.
+    service.0.kill().await?;
+    call(&gateway, &named("ann"), "b", &json!({})).await?;
+    assert!(call(&gateway, &named("bob"), "b", &json!({})).await.is_err());
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_credential_service_is_asked_at_a_unix_socket() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let socket = folder.path().join("creds.sock");
+    let (_service, _) = Service::start(&socket.display().to_string()).await?;
+    gives_each_their_own(&json!({ "type": "external", "external": { "url": "http://creds/", "socket": socket } })).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn headers_that_a_strategy_stands_for_are_the_callers_own_and_go_to_its_backend_alone() -> Result<()> {
+    for era in Era::BOTH {
+        let (listed, other) = (Fixture::start(Spec::new("listed", era)).await?, Fixture::start(Spec::new("other", era)).await?);
+        let headers = json!(["x-tenant", { "name": "x-listed-token", "as": "authorization", "format": "Bearer {}" }]);
+        let config = json!({
+            "backends": [listed.entry(json!({})), other.entry(json!({}))],
+            "outgoingAuth": { "backends": { "listed": { "type": "header_passthrough", "headerPassthrough": { "headers": headers } } } },
+        });
+        let vmcp = Vmcp::serve(config).await?;
+        let mut conn = Conn::open(vmcp.addr()).await?;
+        let mut caller = Caller::new(era);
+        caller.set("x-tenant", "blue");
+        caller.set("x-listed-token", "anns");
+        caller.initialize(&mut conn).await?;
+        for tool in ["listed_echo", "other_echo"] {
+            caller.send(&mut conn, &Rpc::tool(tool, "{}")).await?.raw_result()?;
+        }
+        let calls = listed.calls();
+        let call = calls.first().context("no call")?;
+        assert_eq!((call.value("x-tenant"), call.value("authorization")), (Some("blue"), Some("Bearer anns")), "{era:?}");
+        assert!(other.requests().iter().all(|request| !request.headers_contain("blue") && !request.headers_contain("anns")), "{era:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_that_gives_what_nobody_may_give_fails_its_calls() -> Result<()> {
+    for (header, listed) in [("x-forwarded-for", json!(["authorization"])), ("x-more", json!([]))] {
+        let fixture = Fixture::start(Spec::modern("b")).await?;
+        let line = format!(r#"echo '{{"headers": {{"{header}": "1"}}}}'"#);
+        let strategy = json!({ "type": "exec", "exec": { "command": "sh", "args": ["-c", line], "headers": listed } });
+        let gateway = gateway(&fixture, &strategy)?;
+        let why = call(&gateway, &named("ann"), "b", &json!({})).await.err().context("no error")?.to_string();
+        assert_eq!(why, format!("backend `b`: credentials failed: the strategy gave the header `{header}`, which it may not write"));
+        assert!(fixture.calls().is_empty());
+        gateway.shutdown().await;
+    }
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let strategy = json!({ "type": "exec", "exec": { "command": "sh", "headers": ["mcp-session-id"] } });
+    let refused = gateway(&fixture, &strategy).err().context("it was built")?.to_string();
+    assert!(refused.contains("mcp-session-id"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_that_is_told_a_token_shows_it_and_its_answer_in_no_error() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let strategy = json!({ "type": "exec", "exec": { "command": "sh", "args": ["-c", "cat; cat >&2; echo MARKER"], "sendToken": true } });
+    let gateway = gateway(&fixture, &strategy)?;
+    let ann = user(&idp, "ann")?;
+    let why = call(&gateway, &ann, "b", &json!({})).await.err().context("no error")?.to_string();
+    assert!(why.contains("the command `sh` gave no answer of the form") && !why.contains("MARKER") && !why.contains("eyJ"), "{why}");
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn callers_with_credentials_of_their_own_share_no_session() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("b")).await?;
+    let gateway = gateway(&fixture, &json!({ "type": "exec", "exec": { "command": plugin("credentials.sh") } }))?;
+    for _ in 0..3 {
+        for who in ["ann", "bob"] {
+            call(&gateway, &named(who), "b", &json!({})).await?;
+        }
+    }
+    gateway.shutdown().await;
+    let pairs: BTreeSet<(String, String)> = fixture
+        .calls()
+        .iter()
+        .map(|call| (call.session().unwrap_or_default().to_owned(), call.value("authorization").unwrap_or_default().to_owned()))
+        .collect();
+    let sessions: BTreeSet<_> = pairs.iter().map(|(session, _)| session).collect();
+    assert_eq!(pairs.len(), sessions.len(), "one session had two credentials: {pairs:?}");
+    Ok(())
+}
+
+/// Headers as a client would send them; kept here so that the strategy form and the list form are shown to be the same thing.
+#[tokio::test]
+async fn the_strategy_form_and_the_list_form_send_the_same() -> Result<()> {
+    let list = json!(["x-tenant", { "name": "x-key", "as": "x-api-key" }]);
+    let mut all = Vec::new();
+    for (entry, outgoing) in [
+        (json!({ "passthroughHeaders": list }), json!({})),
+        (json!({}), json!({ "backends": { "b": { "type": "header_passthrough", "headerPassthrough": { "headers": list } } } })),
+    ] {
+        let fixture = Fixture::start(Spec::modern("b")).await?;
+        let config = json!({ "backends": [fixture.entry(entry)], "outgoingAuth": outgoing });
+        let gateway = Gateway::builder(serde_json::from_value(config)?).build()?;
+        let headers = HeaderMap::from_iter([
+            (HeaderName::from_static("x-tenant"), HeaderValue::from_static("blue")),
+            (HeaderName::from_static("x-key"), HeaderValue::from_static("1")),
+        ]);
+        let caller = gateway.identity(&named("ann"), &headers)?;
+        call(&gateway, &caller, "b", &json!({})).await?;
+        let calls = fixture.calls();
+        let call = calls.first().context("no call")?;
+        all.push((call.value("x-tenant").map(str::to_owned), call.value("x-api-key").map(str::to_owned), call.value("x-key").is_some()));
+        gateway.shutdown().await;
+    }
+    assert_eq!(all[0], (Some("blue".to_owned()), Some("1".to_owned()), false));
+    assert_eq!(all[0], all[1]);
+    Ok(())
+}
