@@ -166,7 +166,7 @@ impl CredentialCache {
         let stamp = self.stamps.fetch_add(1, Ordering::Relaxed);
         let shard = self.shard(turn.key());
         let mut slots = shard.write();
-        shard.sweep(&mut slots, now);
+        slots.sweep(now);
         let slot = shard.slot(&mut slots, turn.key(), now);
         if slot.flight.as_ref().is_some_and(|flight| turn.is_of(flight)) {
             slot.flight = None;

@@ -22,6 +22,15 @@ impl Slots {
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Slot> {
         self.by_key.get_mut(key)
     }
+
+    /// Drops what is over, once in a while.
+    pub(super) fn sweep(&mut self, now: SystemTime) {
+        let is_due = self.swept.is_none_or(|swept| now.duration_since(swept).map_or(true, |passed| passed >= SWEEP));
+        if is_due {
+            self.swept = Some(now);
+            self.by_key.retain(|_, slot| !slot.is_over(now));
+        }
+    }
 }
 
 impl Shard {
@@ -48,15 +57,6 @@ impl Shard {
             make_room(&mut slots.by_key, now);
         }
         slots.by_key.entry(key.clone()).or_default()
-    }
-
-    /// Drops what is over, once in a while.
-    pub(super) fn sweep(&self, slots: &mut Slots, now: SystemTime) {
-        let is_due = slots.swept.is_none_or(|swept| now.duration_since(swept).map_or(true, |passed| passed >= SWEEP));
-        if is_due {
-            slots.swept = Some(now);
-            slots.by_key.retain(|_, slot| !slot.is_over(now));
-        }
     }
 }
 

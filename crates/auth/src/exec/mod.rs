@@ -140,5 +140,5 @@ impl OutgoingStrategy for Exec {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

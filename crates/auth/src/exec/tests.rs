@@ -1,3 +1,5 @@
+#![cfg(unix)]
+
 use crate::{Identity, registries, testing};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
@@ -18,7 +20,8 @@ fn build(settings: &Value) -> Result<Arc<dyn OutgoingStrategy>, String> {
 /// A strategy that runs a line of shell.
 fn shell(line: &str, more: Value) -> Arc<dyn OutgoingStrategy> {
     let mut settings = json!({ "command": "sh", "args": ["-c", line] });
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("not settings") };
+    settings.as_object_mut().unwrap().extend(more);
     build(&settings).unwrap()
 }
 

@@ -39,15 +39,15 @@ struct Refusal {
 fn whole_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Number {
+    enum Written {
         Number(f64),
         Text(String),
         Nothing(()),
     }
-    let seconds = match Number::deserialize(deserializer)? {
-        Number::Number(number) => number,
-        Number::Text(text) => text.trim().parse().map_err(D::Error::custom)?,
-        Number::Nothing(()) => return Ok(None),
+    let seconds = match Written::deserialize(deserializer)? {
+        Written::Number(number) => number,
+        Written::Text(text) => text.trim().parse().map_err(D::Error::custom)?,
+        Written::Nothing(()) => return Ok(None),
     };
     // Below zero becomes zero, and what is no number too.
     Ok(Some(seconds as u64))

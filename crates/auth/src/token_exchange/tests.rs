@@ -95,7 +95,8 @@ fn a_caller_without_a_token_is_told_so_and_never_given_the_gateways_own() {
 fn a_secret_without_a_client_and_other_providers_are_refused() {
     let refusal = |more: serde_json::Value| {
         let mut settings = json!({ "tokenUrl": "https://id.example.com/token" });
-        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let serde_json::Value::Object(more) = more else { panic!("not settings") };
+        settings.as_object_mut().unwrap().extend(more);
         let settings = testing::settings(&json!({ "tokenExchange": settings }).to_string());
         registries().strategies.build("token_exchange", &settings, &Provider::granting().deps()).err().unwrap().to_string()
     };
