@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const LONGEST: usize = 512 * 1024;
 
 /// How the documents of one issuer are reached.
+#[derive(Clone)]
 pub(super) struct Asker {
     pub(super) fetch: Arc<dyn Fetch>,
     /// The issuer, for the log.

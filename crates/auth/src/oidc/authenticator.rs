@@ -2,6 +2,7 @@
 
 use super::{
     claims::Denied,
+    facade::Facade,
     issuer::{Issuer, Refusal},
     jwt::{self, Jwt},
     kept::Unavailable,
@@ -13,7 +14,7 @@ use crate::bearer;
 use http::{HeaderName, header::AUTHORIZATION};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use vmcp_core::plugin::{Authenticated, Authenticator, BoxFuture, Challenge, ProtectedResource, Rejected, RequestHead};
+use vmcp_core::plugin::{Authenticated, Authenticator, BoxFuture, Challenge, Page, PageRequest, ProtectedResource, Rejected, RequestHead};
 
 /// What an issuer said of a token that only it can read is believed for so long.
 const ASKED_FOR: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ pub(super) struct Oidc {
     pub(super) resource: ProtectedResource,
     /// The scopes that callers are told to ask for.
     pub(super) scope: Option<String>,
+    /// For clients that nobody registered with the issuer.
+    pub(super) facade: Option<Facade>,
     pub(super) seen: Seen,
     pub(super) asking: Rounds<Digest, Result<Arc<Authenticated>, Answer>>,
 }
@@ -140,5 +143,9 @@ impl Authenticator for Oidc {
 
     fn resource(&self) -> Option<&ProtectedResource> {
         Some(&self.resource)
+    }
+
+    fn page<'a>(&'a self, request: &'a PageRequest<'a>) -> Option<BoxFuture<'a, Page>> {
+        self.facade.as_ref()?.page(request)
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of `type: oidc`, with the names that the original gave them.
 
+use super::facade::FacadeConfig;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,6 +20,8 @@ pub struct OidcConfig {
     pub resource: Option<Url>,
     /// The scopes that clients are told to ask for. When left out: `requiredScopes`, and without these `openid`.
     pub scopes: Option<Vec<String>>,
+    /// Stands in at the gateway's own origin for what the issuer does not offer to clients that nobody registered with it.
+    pub facade: Option<FacadeConfig>,
     /// Further issuers. The `iss` of a token decides whose it is.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,

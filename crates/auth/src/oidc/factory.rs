@@ -5,6 +5,7 @@ use super::{
     authenticator::Oidc,
     claims::Rules,
     config::{IssuerConfig, OidcConfig},
+    facade::Facade,
     introspection::Introspection,
     issuer::Issuer,
     keys::Keys,
@@ -57,9 +58,18 @@ impl AuthenticatorFactory for OidcFactory {
         }
         let scope = (!required.is_empty()).then(|| required.join(" "));
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
+        let own = issuers.get(config.issuer.issuer.as_str());
+        let facade = match (config.facade, own) {
+            (Some(facade), Some(own)) => Some(Facade::new(facade, own, &advertised).map_err(|what| refused("", what))?),
+            _ => None,
+        };
+        if facade.is_some() {
+            // None says: the gateway's own origin, where the façade is.
+            names.clear();
+        }
         let mut resource = ProtectedResource::default();
         (resource.resource, resource.authorization_servers, resource.scopes_supported) = (config.resource, names, advertised);
-        Ok(Arc::new(Oidc { issuers, asked, resource, scope, seen: Seen::default(), asking: Rounds::default() }))
+        Ok(Arc::new(Oidc { issuers, asked, resource, scope, facade, seen: Seen::default(), asking: Rounds::default() }))
     }
 }
 
