@@ -25,10 +25,6 @@ pub struct OidcConfig {
     /// Further issuers. The `iss` of a token decides whose it is.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,
-    /// Keys that nobody knows: refused when the authenticator is built.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub unknown: Map<String, Value>,
 }
 
 /// Whose tokens are taken, and what they have to say.
@@ -74,6 +70,10 @@ pub struct IssuerConfig {
     /// The same; either key does.
     #[serde(default)]
     pub protected_resource_allow_private_ip: bool,
+    /// Keys that nobody knows: refused when the authenticator is built.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: Map<String, Value>,
 }
 
 /// One name, or several of which one is enough.

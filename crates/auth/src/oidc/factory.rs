@@ -31,9 +31,6 @@ impl AuthenticatorFactory for OidcFactory {
     type Config = OidcConfig;
 
     fn build(&self, config: OidcConfig, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        if let Some(name) = config.unknown.keys().next() {
-            return Err(refused("", format!("`{name}` is no key of it; remove it, or correct its name")));
-        }
         let mut issuers = HashMap::new();
         let mut asked = None;
         let mut required: Vec<String> = Vec::new();
@@ -79,6 +76,9 @@ fn refused(place: &str, what: impl Display) -> StrategyError {
 
 fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, StrategyError> {
     let refused = |what: &str| refused(place, what);
+    if let Some(name) = settings.unknown.keys().next() {
+        return Err(refused(&format!("`{name}` is no key of it; remove it, or correct its name")));
+    }
     let url = Url::parse(&settings.issuer).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
     let url = url.ok_or_else(|| refused("`issuer` must be a URL without query and fragment, such as https://id.example.com"))?;
     let own = [("issuer", Some(&url)), ("jwksUrl", settings.jwks_url.as_ref()), ("introspectionUrl", settings.introspection_url.as_ref())];
@@ -159,4 +159,24 @@ fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspe
         return Err("has an empty client secret; set it".to_owned());
     }
     Ok(Some(Introspection { url: settings.introspection_url.clone(), client, secret }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{registries, testing};
+
+    fn refusal(json: &str) -> Option<String> {
+        registries().authenticators.build("oidc", &testing::settings(json), &testing::deps()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_misspelt_protection_is_refused_at_every_issuer() {
+        let first = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "requiredScope": ["admin"]}}"#;
+        let further = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "issuers": [
+            {"issuer": "https://b.example", "audience": "x", "requiredScope": ["admin"]}]}}"#;
+        for (settings, place) in [(first, "oidc: "), (further, "oidc.issuers[0]")] {
+            let refusal = refusal(settings).expect("it was taken");
+            assert!(refusal.contains("`requiredScope`") && refusal.starts_with(place), "{refusal}");
+        }
+    }
 }
