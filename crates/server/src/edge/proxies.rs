@@ -1,7 +1,7 @@
 //! Whose address a request comes from where proxies are in front.
 
-use http::{HeaderMap, HeaderName, header};
-use std::net::{IpAddr, SocketAddr};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use vmcp_core::config::Network;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -26,8 +26,14 @@ pub(super) fn caller(connection: IpAddr, headers: &HeaderMap, trusted: &[Network
         (true, false) => of(&forwarded),
         // A proxy writes one of them and passes the other on as it came. Which one it is nobody says, so they have to agree.
         (false, false) if of(&listed) == of(&forwarded) => of(&listed),
-        (false, false) => connection,
+        (false, false) => somebody(connection),
     }
+}
+
+/// The address of one whom a proxy has not named. A proxy on this machine is no reason to take its callers for callers of this machine:
+/// these are under the address that nobody has.
+fn somebody(proxy: IpAddr) -> IpAddr {
+    if proxy.is_loopback() { Ipv4Addr::UNSPECIFIED.into() } else { proxy }
 }
 
 /// An address that a proxy saw, or `None` where it does not say.
@@ -35,17 +41,21 @@ type Hop = Option<IpAddr>;
 
 /// The last hop first.
 fn hops(headers: &HeaderMap, name: &HeaderName) -> Vec<Hop> {
-    let lines: Vec<&str> = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("unknown")).collect();
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     let is_list = *name == X_FORWARDED_FOR;
-    let hop = |element: &str| if is_list { address(element) } else { forwarded(element) };
-    lines.iter().rev().flat_map(|line| line.rsplit(',')).take(MAX_HOPS).map(|element| hop(element.trim())).collect()
+    // What a proxy wrote is read even where it stands behind what no proxy would write.
+    let hop = |element: &[u8]| {
+        let element = std::str::from_utf8(element).ok()?.trim();
+        if is_list { address(element) } else { forwarded(element) }
+    };
+    lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(MAX_HOPS).map(hop).collect()
 }
 
 fn follow(connection: IpAddr, hops: &[Hop], trusted: &[Network]) -> IpAddr {
     let mut nearest = connection;
     for hop in hops {
         // Beyond a hop that cannot be read nothing is vouched for.
-        let Some(hop) = hop else { break };
+        let Some(hop) = hop else { return somebody(nearest) };
         nearest = *hop;
         if !is_trusted(nearest, trusted) {
             break;
@@ -76,7 +86,6 @@ fn is_trusted(ip: IpAddr, trusted: &[Network]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     /// The caller of a request over a proxy at 10.0.0.1, where 10.0.0.0/8 and 2001:db8:a::/48 are trusted.
     fn caller_by(headers: &[(HeaderName, &'static str)]) -> String {
@@ -126,5 +135,25 @@ mod tests {
         let both = |forwarded| caller_by(&[(X_FORWARDED_FOR, "203.0.113.9"), (header::FORWARDED, forwarded)]);
         assert_eq!(both("for=203.0.113.9"), "203.0.113.9");
         assert_eq!(both("for=192.0.2.1"), "10.0.0.1");
+    }
+
+    #[test]
+    fn nobody_becomes_a_caller_of_this_machine_by_what_it_writes() {
+        let trusted = ["127.0.0.0/8".parse().unwrap()];
+        let over = |headers: &[(HeaderName, &[u8])]| {
+            let map = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_bytes(value).unwrap()));
+            caller("127.0.0.1".parse().unwrap(), &HeaderMap::from_iter(map), &trusted).to_string()
+        };
+        // The proxy on this machine adds 203.0.113.9 to what the caller sent.
+        assert_eq!(over(&[(X_FORWARDED_FOR, b"\xff, 203.0.113.9")]), "203.0.113.9");
+        assert_eq!(over(&[(X_FORWARDED_FOR, b"127.0.0.1, 203.0.113.9")]), "203.0.113.9");
+        assert_eq!(over(&[(header::FORWARDED, b"for=\"\xe4, for=203.0.113.9")]), "203.0.113.9");
+        assert_eq!(over(&[(X_FORWARDED_FOR, b"203.0.113.9"), (header::FORWARDED, b"for=1.1.1.1")]), "0.0.0.0");
+        assert_eq!(over(&[(X_FORWARDED_FOR, b"203.0.113.9"), (header::FORWARDED, b"for=127.0.0.1")]), "0.0.0.0");
+        // A proxy that does not tell addresses.
+        assert_eq!(over(&[(header::FORWARDED, b"for=unknown")]), "0.0.0.0");
+        // Callers that are of this machine.
+        assert_eq!(over(&[]), "127.0.0.1");
+        assert_eq!(over(&[(X_FORWARDED_FOR, b"127.0.0.2")]), "127.0.0.2");
     }
 }
