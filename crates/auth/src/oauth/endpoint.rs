@@ -103,6 +103,10 @@ pub(crate) fn check_url(key: &str, name: &str, url: &Url, allow_plaintext: bool)
     if !url.has_host() || !matches!(url.scheme(), "http" | "https") {
         return Err(refused(key, format!("has a `{name}` that is no http or https URL; correct it")));
     }
+    // Messages name the server, and nothing in them is to be a secret.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused(key, format!("has a `{name}` with a user name or a password, which is never sent; remove it")));
+    }
     if !may_be_told(url, allow_plaintext) {
         return Err(refused(key, format!("sends secrets to a `{name}` without TLS; use https, or add `allowPlaintext: true`")));
     }
@@ -155,5 +159,20 @@ impl TokenEndpoint {
         let response = self.fetch.fetch(request).await;
         let response = response.map_err(|error| StrategyError::Issuer(format!("the token endpoint failed: {error}")))?;
         answer::read(&host, &response, asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_repeated() {
+        for url in ["https://vmcp:hunter2@id.example.com/token", "https://hunter2@id.example.com/token", "http://:hunter2@127.0.0.1/"] {
+            let error = Place::known("it", &Url::parse(url).unwrap(), false).err().unwrap();
+            assert!(error.to_string().contains("password") && !format!("{error} {error:?}").contains("hunter2"), "{error}");
+            assert!(Place::of_issuer("it", url, false).is_err());
+        }
+        assert!(Place::known("it", &Url::parse("https://id.example.com/token").unwrap(), false).is_ok());
     }
 }

@@ -68,6 +68,15 @@ impl Asker {
         }
     }
 
+    /// A URL for messages, without what may be a secret in it.
+    pub(super) fn shown(url: &Url) -> String {
+        let mut url = url.clone();
+        // What cannot be set is not there.
+        let _ = (url.set_username(""), url.set_password(None));
+        url.set_query(None);
+        url.into()
+    }
+
     /// Says in the log that something of the issuer's cannot be used.
     pub(super) fn failed(&self, what: &str, why: &str) -> Unavailable {
         tracing::warn!(issuer = %self.issuer, "incoming authentication: {what} cannot be read: {why}");

@@ -83,6 +83,10 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
     let url = url.ok_or_else(|| refused("`issuer` must be a URL without query and fragment, such as https://id.example.com"))?;
     let own = [("issuer", Some(&url)), ("jwksUrl", settings.jwks_url.as_ref()), ("introspectionUrl", settings.introspection_url.as_ref())];
     for (name, url) in own {
+        // The log names the places that cannot be read, and nothing in it is to be a secret.
+        if url.is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
+            return Err(refused(&format!("`{name}` has a user name or a password, which is never sent; remove it")));
+        }
         match url.map(Url::scheme) {
             None | Some("https") => {}
             Some("http") if settings.insecure_allow_http => {}
@@ -177,6 +181,18 @@ mod tests {
         for (settings, place) in [(first, "oidc: "), (further, "oidc.issuers[0]")] {
             let refusal = refusal(settings).expect("it was taken");
             assert!(refusal.contains("`requiredScope`") && refusal.starts_with(place), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_repeated() {
+        let settings = |issuer: &str, more: &str| format!(r#"{{"oidc": {{"issuer": "{issuer}", "audience": "x"{more}}}}}"#);
+        for settings in [
+            settings("https://vmcp:hunter2@a.example", ""),
+            settings("https://a.example", r#", "jwksUrl": "https://hunter2@a.example/keys""#),
+        ] {
+            let refusal = refusal(&settings).expect("it was taken");
+            assert!(refusal.contains("password") && !refusal.contains("hunter2"), "{refusal}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Asking an issuer about a token that only it can read (RFC 7662).
 
-use super::{kept::Unavailable, keys::Keys, strict};
+use super::{ask::Asker, kept::Unavailable, keys::Keys, strict};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
@@ -31,10 +31,10 @@ impl Introspection {
         let answer = asker.post(what, &url, self.credentials(), form(token)).await?;
         if answer.status != StatusCode::OK {
             let hint = if answer.status == StatusCode::UNAUTHORIZED { "; check `clientId` and `clientSecretEnv`" } else { "" };
-            return Err(asker.failed(what, &format!("{url} answered with status {}{hint}", answer.status.as_u16())));
+            return Err(asker.failed(what, &format!("{} answered with status {}{hint}", Asker::shown(&url), answer.status.as_u16())));
         }
         let Some(mut said) = strict::object(&answer.body) else {
-            return Err(asker.failed(what, &format!("{url} answered with something else than JSON")));
+            return Err(asker.failed(what, &format!("{} answered with something else than JSON", Asker::shown(&url))));
         };
         let is_active = said.remove("active") == Some(Value::Bool(true));
         // One issuer has one name; whoever answers with another speaks of another's token.

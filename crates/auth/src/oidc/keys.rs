@@ -97,10 +97,10 @@ impl Keys {
         };
         let answer = self.asker.get(what, &url).await?;
         if answer.status != StatusCode::OK {
-            return Err(self.asker.failed(what, &format!("{url} answered with status {}", answer.status.as_u16())));
+            return Err(self.asker.failed(what, &format!("{} answered with status {}", Asker::shown(&url), answer.status.as_u16())));
         }
         let Some(keys) = jwk::read(&answer.body) else {
-            return Err(self.asker.failed(what, &format!("{url} answered with something else than keys")));
+            return Err(self.asker.failed(what, &format!("{} answered with something else than keys", Asker::shown(&url))));
         };
         let old = self.keys.last().map(|(keys, _)| keys);
         Ok(jwk::renewed(old.as_deref().map_or(&[][..], Vec::as_slice), keys))
