@@ -78,9 +78,11 @@ impl Rules {
             return Err("the token is for somebody else: its audience is not the one configured here");
         }
         // An ID token tells a client who logged in; it is no credential for others. OpenID Connect Core §3.1.3.6 and §3.3.2.11, and the word
-        // that Keycloak writes.
+        // that Keycloak writes; others say it in `token_use` (Cognito, Hydra).
         let is_id_token = claims.contains_key("at_hash") || claims.contains_key("c_hash");
         let other_purpose = claims.get("typ").and_then(Value::as_str).is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer"));
+        let said_use = claims.get("token_use").and_then(Value::as_str);
+        let other_purpose = other_purpose || said_use.is_some_and(|said| !matches!(said, "access" | "access_token"));
         if is_id_token || other_purpose {
             return Err("the token is not an access token");
         }
@@ -222,10 +224,20 @@ mod tests {
 
     #[test]
     fn tokens_made_for_something_else_are_not_access_tokens() {
-        for (name, value) in [("at_hash", "x"), ("c_hash", "x"), ("typ", "ID"), ("typ", "Refresh"), ("typ", "Logout")] {
+        for (name, value) in [
+            ("at_hash", "x"),
+            ("c_hash", "x"),
+            ("typ", "ID"),
+            ("typ", "Refresh"),
+            ("typ", "Logout"),
+            ("token_use", "id"),
+            ("token_use", "refresh_token"),
+        ] {
             assert_eq!(checked(json!({ name: value })), Err("the token is not an access token"), "{name}");
         }
-        assert!(checked(json!({ "typ": "Bearer" })).is_ok());
+        for (name, value) in [("typ", "Bearer"), ("token_use", "access"), ("token_use", "access_token")] {
+            assert!(checked(json!({ name: value })).is_ok(), "{name}");
+        }
     }
 
     #[test]
