@@ -67,6 +67,13 @@ impl Keys {
         if self.find(&hash).is_some() {
             return Err("has a key that another entry has; every key is of one subject".to_owned());
         }
+        let of_same = |known: &&(Hash, Arc<Authenticated>)| *known.1.principal.subject == *entry.subject;
+        if let Some((_, known)) = self.shelves.values().flatten().find(of_same)
+            && (known.claims != entry.claims || !known.groups.iter().map(|group| &**group).eq(entry.groups.iter().map(String::as_str)))
+        {
+            // What is kept for a subject, a credential that was got for its groups for one, is kept for all its keys.
+            return Err("has other `claims` or `groups` than another entry with its `subject`; give it a `subject` of its own".to_owned());
+        }
         let mut caller = Authenticated::new(Principal { issuer: ISSUER.into(), subject: entry.subject.as_str().into() });
         caller.claims.clone_from(&entry.claims);
         caller.groups = entry.groups.iter().map(|group| group.as_str().into()).collect();

@@ -143,3 +143,20 @@ fn no_two_new_keys_are_alike_and_their_hashes_lead_to_them() {
     known.add(&entry, &testing::deps().secrets).unwrap();
     assert!(known.caller(one.key.expose_secret().as_bytes()).is_some() && known.caller(other.key.expose_secret().as_bytes()).is_none());
 }
+
+#[test]
+fn all_keys_of_a_subject_stand_for_the_same_rights() {
+    let [one, other] = [(); 2].map(|()| NewApiKey::make().unwrap().hash);
+    let both = |first: &str, second: &str| {
+        build(&format!(r#"{{"keys": [{{"subject": "ci", "hash": "{one}"{first}}}, {{"subject": "ci", "hash": "{other}"{second}}}]}}"#))
+            .err()
+            .map(|error| error.to_string())
+    };
+    let admin = r#", "groups": ["admin"]"#;
+    assert_eq!(both("", ""), None);
+    assert_eq!(both(admin, admin), None);
+    for (first, second) in [(admin, ""), ("", admin), ("", r#", "claims": {"role": "admin"}"#)] {
+        let error = both(first, second).expect("it was taken");
+        assert!(error.starts_with("apiKey.keys[1]: has other `claims` or `groups`"), "{error}");
+    }
+}
