@@ -10,9 +10,12 @@ use std::{
 use url::{Url, form_urlencoded};
 use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach, Secrets};
 
+/// Status and body for a URL.
+type Answer = dyn Fn(&Url) -> (u16, String) + Send + Sync;
+
 /// Answers what the test says, and remembers what it was asked.
 pub(crate) struct Provider {
-    answer: Box<dyn Fn(&Url) -> (u16, String) + Send + Sync>,
+    answer: Box<Answer>,
     asked: Mutex<Vec<Asked>>,
 }
 
