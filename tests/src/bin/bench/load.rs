@@ -13,7 +13,7 @@ use tokio::{
 };
 use vmcp_tests::{
     Era,
-    client::{Caller, Conn, Rpc},
+    client::{Conn, Rpc},
     proc_stat,
 };
 
@@ -36,8 +36,7 @@ impl Lane {
     /// Opens a connection, and in the legacy era a session.
     async fn open(target: &Participant, era: Era) -> Result<Self> {
         let mut conn = Conn::open(target.addr).await?;
-        let mut caller = Caller::new(era);
-        caller.path = target.path.to_owned();
+        let mut caller = target.caller(era);
         caller.initialize(&mut conn).await?;
         let request = caller.request(&Rpc::tool(&target.tool, ARGUMENTS), ID).bytes();
         let id_at = request.windows(ID.len()).rposition(|window| window == ID.as_bytes()).context("the request lost its id")?;

@@ -1,7 +1,7 @@
 //! The load benchmark: `cargo run --release -p vmcp-tests --bin bench`.
 //!
-//! One thin native backend; `tools/call` over 1 and 32 connections in both eras; straight to the backend, through nginx, vmcp, the crate
-//! mcp-proxy and FastMCP's proxy. The participants take turns in every round, so that a busy moment of the machine hits all of them,
+//! One thin native backend; `tools/call` over 1 and 32 connections in both eras; straight to the backend, through nginx, vmcp, vmcp
+//! with authentication and exchanged tokens, the crate mcp-proxy and FastMCP's proxy. The participants take turns in every round, so that a busy moment of the machine hits all of them,
 //! and the medians of the rounds are compared. Everything stays on loopback and ends by itself.
 //!
 //! `--help` prints the options. Exit code 0 when every bar is met, 1 when one is not, or was not measured.
@@ -23,7 +23,7 @@ use std::{
     thread,
     time::Duration,
 };
-use vmcp_tests::{Era, proc_stat};
+use vmcp_tests::{Era, idp::Idp, proc_stat};
 
 const CONNECTIONS: [usize; 2] = [1, 32];
 
@@ -56,12 +56,14 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<bool> {
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let backend = Backend::start("b").await?;
+    // Asked before the measurements, and never during one.
+    let idp = Idp::start().await?;
     let mut participants = Vec::new();
     for name in participant::NAMES {
         if !wanted(name) {
             continue;
         }
-        match Participant::start(name, &backend).await {
+        match Participant::start(name, &backend, &idp).await {
             Ok(participant) => participants.push(participant),
             Err(error) => report::note(&format!("{name} is left out: {error:#}")),
         }

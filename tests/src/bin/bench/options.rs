@@ -8,7 +8,8 @@ cargo run --release -p vmcp-tests --bin bench [-- OPTIONS]
 
   --rounds N     how often everybody is measured (5)
   --seconds S    how long each measurement takes (2)
-  --only NAME    measures only this participant: direct, nginx, vmcp, mcp-proxy or FastMCP; may stand several times
+  --only NAME    measures only this participant: direct, nginx, vmcp, vmcp-auth, mcp-proxy or FastMCP;
+                   may stand several times
   --sessions N   how many idle sessions are opened (5000); 0 leaves them out
   --quick        one short round of everything, to see that it works; its numbers mean nothing
   --help         prints this

@@ -1,4 +1,4 @@
-//! Who is measured, and how each is set up: one backend, no authentication, logging off.
+//! Who is measured, and how each is set up: one backend, logging off, and no authentication but where the name says so.
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -14,11 +14,15 @@ use tokio::{
 use vmcp_tests::{
     Era,
     client::{Caller, Conn, Rpc},
+    idp::Idp,
     proc_stat, process, tools,
 };
 
 /// The participants in the order of the table.
-pub(crate) const NAMES: [&str; 5] = ["direct", "nginx", "vmcp", "mcp-proxy", "FastMCP"];
+pub(crate) const NAMES: [&str; 6] = ["direct", "nginx", "vmcp", "vmcp-auth", "mcp-proxy", "FastMCP"];
+
+/// What the provider writes into tokens for the gateway.
+const AUDIENCE: &str = "vmcp";
 
 /// The backend's process.
 pub(crate) struct Backend {
@@ -50,6 +54,8 @@ pub(crate) struct Participant {
     pub(crate) tool: String,
     /// The gateway's process; none where there is no gateway.
     pub(crate) pid: Option<u32>,
+    /// The caller's `authorization`, where callers are told apart.
+    authorization: Option<String>,
     modern: bool,
     _child: Option<Child>,
     _folder: tempfile::TempDir,
@@ -101,6 +107,22 @@ fn vmcp(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
     Ok(command)
 }
 
+/// Callers bring a JWT, which is exchanged for another one for the backend.
+fn vmcp_with_auth(folder: &Path, backend: &Backend, port: u16, idp: &Idp) -> Result<Command> {
+    let file = folder.join("vmcp.json");
+    let config = serde_json::json!({
+        "backends": [{ "name": "b", "url": backend.url }],
+        "incomingAuth": { "type": "oidc", "oidc": { "issuer": idp.issuer(), "audience": AUDIENCE, "insecureAllowHttp": true, "jwksAllowPrivateIp": true } },
+        "outgoingAuth": { "default": { "type": "token_exchange", "tokenExchange": {
+            "tokenUrl": idp.url("/token"), "clientId": "vmcp", "clientSecret": "vmcp-secret", "audience": "b",
+        } } },
+    });
+    std::fs::write(&file, config.to_string())?;
+    let mut command = process::command()?;
+    command.arg("serve").arg("--config").arg(&file).args(["--port", &port.to_string(), "--log-level", "error"]);
+    Ok(command)
+}
+
 fn mcp_proxy(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
     let file = folder.join("proxy.toml");
     let url = &backend.url;
@@ -126,13 +148,18 @@ fn fastmcp(folder: &Path, backend: &Backend, port: u16) -> Result<Command> {
 
 impl Participant {
     /// Sets one up in a folder of its own and waits until a call goes through.
-    pub(crate) async fn start(name: &'static str, backend: &Backend) -> Result<Self> {
+    pub(crate) async fn start(name: &'static str, backend: &Backend, idp: &Idp) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
+        let mut authorization = None;
         let command = match name {
             "direct" => None,
             "nginx" => Some(nginx(folder.path(), backend, port)?),
             "vmcp" => Some(vmcp(folder.path(), backend, port)?),
+            "vmcp-auth" => {
+                authorization = Some(format!("Bearer {}", idp.token()?.subject("caller").audience(AUDIENCE).expires_in(24 * 3600).sign()?));
+                Some(vmcp_with_auth(folder.path(), backend, port, idp)?)
+            }
             "mcp-proxy" => Some(mcp_proxy(folder.path(), backend, port)?),
             _ => Some(fastmcp(folder.path(), backend, port)?),
         };
@@ -146,7 +173,7 @@ impl Participant {
         };
         let path = if name == "mcp-proxy" { "/" } else { "/mcp" };
         let pid = child.as_ref().and_then(Child::id);
-        let mut this = Self { name, addr, path, tool: String::new(), pid, modern: false, _child: child, _folder: folder };
+        let mut this = Self { name, addr, path, tool: String::new(), pid, authorization, modern: false, _child: child, _folder: folder };
         for _ in 0..300 {
             if let Ok(tool) = this.find_echo().await {
                 this.tool = tool;
@@ -158,9 +185,13 @@ impl Participant {
         bail!("no call goes through after 30 s")
     }
 
-    fn caller(&self, era: Era) -> Caller {
+    /// A caller of this era, not yet connected.
+    pub(crate) fn caller(&self, era: Era) -> Caller {
         let mut caller = Caller::new(era);
         self.path.clone_into(&mut caller.path);
+        if let Some(authorization) = &self.authorization {
+            caller.set("authorization", authorization);
+        }
         caller
     }
 

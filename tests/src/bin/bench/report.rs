@@ -146,16 +146,19 @@ fn bars(names: &[&str], samples: &BTreeMap<Cell, Vec<Sample>>, idle: Option<&Idl
             });
             bars.push(Bar { bar: format!("{era:?}, 32 connections: at least {least} × {other}"), measured });
         }
+        let measured = cell("vmcp-auth", era, 32).zip(cell("vmcp", era, 32)).map(|(with, without)| {
+            let ratio = median(with, |s| s.per_second) / median(without, |s| s.per_second);
+            (format!("{ratio:.2} ×"), ratio >= 0.8)
+        });
+        bars.push(Bar { bar: format!("{era:?}, 32 connections: with authentication at least 0.8 × without"), measured });
         let measured = cell("vmcp", era, 1).zip(cell("nginx", era, 1)).map(|(ours, theirs)| {
             let added = median(ours, |s| s.p50) - median(theirs, |s| s.p50);
             (format!("{added:+.0} µs"), added <= 50.0)
         });
         bars.push(Bar { bar: format!("{era:?}, 1 connection: at most 50 µs over nginx's p50"), measured });
     }
-    let ours: Vec<&Sample> = names
-        .iter()
-        .position(|name| *name == "vmcp")
-        .map_or_else(Vec::new, |at| samples.iter().filter(|(cell, _)| cell.at == at).flat_map(|(_, samples)| samples).collect());
+    let ours: Vec<&Sample> =
+        samples.iter().filter(|(cell, _)| names[cell.at].starts_with("vmcp")).flat_map(|(_, samples)| samples).collect();
     let errors: u64 = ours.iter().map(|sample| sample.errors).sum();
     let measured = (!ours.is_empty()).then(|| (errors.to_string(), errors == 0));
     bars.push(Bar { bar: "no errors through vmcp".to_owned(), measured });
