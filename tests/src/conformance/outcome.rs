@@ -50,12 +50,22 @@ impl Outcome {
     /// # Errors
     /// When there is no such folder, or a file in it cannot be read.
     pub(super) fn collect(&mut self, folder: &Path, prefix: &str) -> Result<()> {
+        self.collect_in(folder, prefix, "")
+    }
+
+    /// A scenario's name may have a slash in it (`auth/…`): then its folder stands in another one, `group`.
+    fn collect_in(&mut self, folder: &Path, prefix: &str, group: &str) -> Result<()> {
         for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
             let entry = entry?;
             let name = entry.file_name();
-            let name = name.to_str().and_then(|name| name.strip_prefix(prefix)?.get(..name.len() - prefix.len() - STAMP));
-            let scenario = Scenario::read(&entry.path().join("checks.json"))?;
-            self.scenarios.insert(name.context("the suite names its folders in another way")?.to_owned(), scenario);
+            let name = name.to_str().and_then(|name| name.strip_prefix(prefix)).context("the suite names its folders in another way")?;
+            let checks = entry.path().join("checks.json");
+            if group.is_empty() && !checks.exists() {
+                self.collect_in(&entry.path(), "", &format!("{name}/"))?;
+                continue;
+            }
+            let length = name.len().checked_sub(STAMP).context("the suite names its folders in another way")?;
+            self.scenarios.insert(format!("{group}{}", name.get(..length).unwrap_or(name)), Scenario::read(&checks)?);
         }
         Ok(())
     }

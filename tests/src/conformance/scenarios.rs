@@ -97,10 +97,10 @@ pub(super) const UNTRANSLATABLE: [(&str, &str); 12] = [
 
 const NO_TASKS: &str = "the tasks extension is for 2026-07-28; the tasks of 2025-11-25 are something else";
 
-/// What 2025-11-25 requires of a client, but for authorisation.
+/// What 2025-11-25 requires of a client, but for logins of people.
 pub(super) const CLIENT_LEGACY: [&str; 4] = ["elicitation-sep1034-client-defaults", "initialize", "sse-retry", "tools_call"];
 
-/// What 2026-07-28 requires of a client, but for authorisation.
+/// What 2026-07-28 requires of a client, but for logins of people.
 pub(super) const CLIENT_MODERN: [&str; 7] = [
     "http-custom-headers",
     "http-invalid-tool-headers",
@@ -111,5 +111,6 @@ pub(super) const CLIENT_MODERN: [&str; 7] = [
     "tools_call",
 ];
 
-/// What the suite runs with a client without requiring it, but for authorisation and for extensions that vmcp does not carry.
-pub(super) const CLIENT_MORE: [&str; 1] = ["json-schema-2020-12-preservation"];
+/// What the suite runs with a client without requiring it, but for logins of people and for extensions that vmcp does not carry.
+pub(super) const CLIENT_MORE: [&str; 3] =
+    ["auth/client-credentials-basic", "auth/client-credentials-jwt", "json-schema-2020-12-preservation"];

@@ -56,7 +56,10 @@ pub(super) async fn judge_client(client: &Path, revision: &str, scenarios: &[&st
     for scenario in scenarios {
         let results = folder.path().join(scenario);
         let client = client.to_string_lossy();
-        let content = run(&["client", "--command", &client, "--scenario", scenario, "--spec-version", revision], &results).await?;
+        let mut arguments = vec!["client", "--command", &client, "--scenario", scenario, "--spec-version", revision];
+        // Extensions are of no revision; this has the suite play them in one all the same.
+        arguments.extend(scenario.starts_with("auth/client-credentials-").then_some("--force"));
+        let content = run(&arguments, &results).await?;
         outcome.collect(&results, "")?;
         let scenario = outcome.scenarios.get_mut(*scenario).context("the suite ran another scenario")?;
         if !content && scenario.failures.is_empty() && scenario.warnings.is_empty() {

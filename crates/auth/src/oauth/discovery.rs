@@ -32,6 +32,11 @@ impl Discovery {
         Self { issuer: issuer.to_owned(), url, allow_plaintext, found: Mutex::default() }
     }
 
+    /// The issuer's name.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The endpoint: as it was found within the last hour, or asked for now. What was found before is better than nothing.
     /// Comes with where it may be: what is named on another host than the issuer's has to be a public place, so that no metadata lead into the
     /// network behind the gateway.

@@ -146,7 +146,13 @@ impl TokenEndpoint {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.client.write(&mut form, &mut headers, url.as_str())?;
+        // A signed statement is for the issuer itself where its name is known: another server's token endpoint could pass it on
+        // (draft-ietf-oauth-rfc7523bis).
+        let audience = match &self.place {
+            Place::Known(url) => url.as_str(),
+            Place::Discovered(discovery) => discovery.issuer(),
+        };
+        self.client.write(&mut form, &mut headers, audience)?;
         let host = url.authority().to_owned();
         let mut request = FetchRequest::new(Method::POST, url);
         request.headers = headers;

@@ -7,6 +7,7 @@
 
 mod answers;
 mod arguments;
+mod credentials;
 
 use answers::User;
 use anyhow::{Context, Result};
@@ -27,7 +28,12 @@ type Client = RunningService<RoleClient, User>;
 #[tokio::main]
 async fn main() -> Result<()> {
     let url = env::args().next_back().filter(|url| url.starts_with("http")).context("the last argument has to be the URL of a server")?;
-    let vmcp = Vmcp::serve(conformance::in_front_of(&serde_json::json!({ "name": "suite", "url": url }))).await?;
+    let context: Value = env::var("MCP_CONFORMANCE_CONTEXT").map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
+    let mut config = conformance::in_front_of(&serde_json::json!({ "name": "suite", "url": url }));
+    if let Some(strategy) = credentials::strategy(&url, &context).await? {
+        config["outgoingAuth"] = serde_json::json!({ "default": strategy });
+    }
+    let vmcp = Vmcp::serve(config).await?;
     let modern = env::var("MCP_CONFORMANCE_PROTOCOL_VERSION").is_ok_and(|revision| revision.as_str() >= "2026");
     let lifecycle = if modern {
         ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
@@ -37,14 +43,13 @@ async fn main() -> Result<()> {
     let transport = StreamableHttpClientTransport::from_config(StreamableHttpClientTransportConfig::with_uri(vmcp.url()));
     let client = User.serve_with_lifecycle(transport, lifecycle).await.context("connecting to vmcp")?;
     let tools = client.list_all_tools().await.context("tools/list")?;
-    call(&client, &tools).await?;
+    call(&client, &context, &tools).await;
     read(&client).await;
     client.cancel().await?;
     Ok(())
 }
 
-async fn call(client: &Client, tools: &[Tool]) -> Result<()> {
-    let context: Value = env::var("MCP_CONFORMANCE_CONTEXT").map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
+async fn call(client: &Client, context: &Value, tools: &[Tool]) {
     let calls = match context["toolCalls"].as_array() {
         Some(calls) => calls.iter().map(|call| (call["name"].as_str().unwrap_or_default().to_owned(), call["arguments"].clone())).collect(),
         None => arguments::for_all(tools),
@@ -53,7 +58,6 @@ async fn call(client: &Client, tools: &[Tool]) -> Result<()> {
         let call = CallToolRequestParams::new(name.clone()).with_arguments(arguments.as_object().cloned().unwrap_or_default());
         within(&name, client.call_tool(call)).await;
     }
-    Ok(())
 }
 
 /// Resources and prompts, where the gateway has any.
