@@ -29,6 +29,10 @@ impl Authenticator for Anonymous {
         Some(&self.0)
     }
 
+    fn issuer(&self) -> Option<&Arc<str>> {
+        Some(&self.0.principal.issuer)
+    }
+
     fn is_anonymous(&self) -> bool {
         true
     }

@@ -3,6 +3,8 @@
 mod anonymous;
 mod api_key;
 mod bearer;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod client_credentials;
 mod credential_cache;
 mod credential_helper;
@@ -21,6 +23,8 @@ mod unauthenticated;
 
 pub use anonymous::AnonymousFactory;
 pub use api_key::{ApiKeyConfig, ApiKeyEntry, ApiKeyFactory, NewApiKey};
+#[cfg(feature = "cedar")]
+pub use cedar::{CedarConfig, CedarFactory};
 pub use client_credentials::{ClientCredentialsConfig, ClientCredentialsFactory};
 pub use credential_cache::{CredentialCache, Found, Given, Outcome, Turn, Waiting};
 pub use exec::{ExecConfig, ExecFactory};

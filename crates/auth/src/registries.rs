@@ -30,6 +30,8 @@ pub fn registries() -> Registries {
         kinds.authenticators.register(ApiKeyFactory),
         kinds.authenticators.register(LocalFactory),
         kinds.authenticators.register(OidcFactory),
+        #[cfg(feature = "cedar")]
+        kinds.authorizers.register(crate::CedarFactory),
     ];
     debug_assert!(registered.iter().all(Result::is_ok), "no two built-in kinds share a word");
     kinds

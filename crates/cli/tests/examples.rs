@@ -17,7 +17,7 @@ fn folder() -> PathBuf {
 /// The examples' texts by their names.
 fn examples() -> BTreeMap<String, String> {
     let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.extension().is_some_and(|extension| extension != "md"));
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension != "md" && extension != "cedar"));
     files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())).collect()
 }
 

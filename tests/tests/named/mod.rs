@@ -11,17 +11,17 @@ use vmcp_core::plugin::{
 };
 
 /// `incomingAuth: {type: named}`: whoever says a name in `x-user` is let in as the subject of that name, for the milliseconds in `x-for`
-/// where they are said.
+/// where they are said, and with the claims in `x-claims`, which is a JSON object.
 pub(crate) struct NamedFactory;
 
-struct Named([HeaderName; 1]);
+struct Named([HeaderName; 1], Arc<str>);
 
 impl AuthenticatorFactory for NamedFactory {
     const KIND: &'static str = "named";
     type Config = NoSettings;
 
     fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(Named([HeaderName::from_static("x-user")])))
+        Ok(Arc::new(Named([HeaderName::from_static("x-user")], "test".into())))
     }
 }
 
@@ -30,12 +30,18 @@ impl Authenticator for Named {
         &self.0
     }
 
+    fn issuer(&self) -> Option<&Arc<str>> {
+        Some(&self.1)
+    }
+
     fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
         let subject = head.headers.get("x-user").and_then(|user| user.to_str().ok());
-        let principal = subject.map(|subject| Principal { issuer: "test".into(), subject: subject.into() });
+        let principal = subject.map(|subject| Principal { issuer: Arc::clone(&self.1), subject: subject.into() });
         let time = head.headers.get("x-for").and_then(|time| time.to_str().ok()?.parse().ok()).map(Duration::from_millis);
         let authenticated = principal.map(|principal| {
             let mut authenticated = Authenticated::new(principal);
+            let claims = head.headers.get("x-claims").and_then(|claims| claims.to_str().ok());
+            authenticated.claims = claims.and_then(|claims| serde_json::from_str(claims).ok()).unwrap_or_default();
             authenticated.expires_at = time.map(|time| SystemTime::now() + time);
             Arc::new(authenticated)
         });

@@ -1,5 +1,6 @@
 //! The commands, each in a file of its own.
 
+mod authz;
 mod completions;
 mod demo;
 mod headers;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Tools(tools::Tools),
     /// Explain which header reaches which backend
     Headers(headers::Headers),
+    /// Explain what a caller may do, and which policies decide it
+    Authz(authz::Authz),
     /// Show two users, two servers, and which header reached which, on this machine alone
     Demo(demo::Demo),
     /// Print the JSON Schema of the configuration
@@ -48,6 +51,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
         Command::Validate(validate) => validate.run(terminal),
         Command::Tools(tools) => tools.run(terminal),
         Command::Headers(headers) => headers.run(terminal),
+        Command::Authz(authz) => authz.run(terminal),
         Command::Demo(demo) => demo.run(terminal),
         Command::Schema(schema) => schema.run(),
         Command::Version(version) => version.run(),

@@ -1,11 +1,11 @@
 //! Everything that can be checked about a configuration without connecting to anything.
 
 use super::environment::Environment;
-use std::fs;
+use std::{fs, sync::Arc};
 use vmcp_core::{
     config::{Config, Problem},
     header::{HeaderPolicy, PolicyProblem},
-    plugin::Secrets as PluginSecrets,
+    plugin::{Authorizer, Secrets as PluginSecrets},
 };
 use vmcp_server::Checker;
 
@@ -32,6 +32,14 @@ pub(crate) fn check_everything(config: &Config, environment: &Environment, secre
 /// The header policy as far as a gateway could compile it, without values that are not at hand, and what of it is refused.
 pub(crate) fn header_policy(config: &Config, environment: &Environment) -> (HeaderPolicy, Vec<PolicyProblem>) {
     checked(environment, Secrets::Optional, |checker| checker.header_policy(config))
+}
+
+/// What authorizes callers of a configuration, if anything does, and the one issuer that they are of, if there is only one.
+pub(crate) fn authorizer(
+    config: &Config,
+    environment: &Environment,
+) -> Result<(Option<Arc<dyn Authorizer>>, Option<Arc<str>>), Vec<Problem>> {
+    checked(environment, Secrets::Optional, |checker| checker.authorizer(config))
 }
 
 fn checked<T>(environment: &Environment, secrets: Secrets, with: impl FnOnce(Checker<'_>) -> T) -> T {

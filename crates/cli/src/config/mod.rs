@@ -18,7 +18,7 @@ mod redact;
 mod stand_in;
 mod syntax;
 
-pub(crate) use check::{Secrets, header_policy};
+pub(crate) use check::{Secrets, authorizer, header_policy};
 pub(crate) use endpoint::at_endpoint;
 pub(crate) use environment::Environment;
 pub(crate) use finding::Finding;

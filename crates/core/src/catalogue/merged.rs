@@ -2,7 +2,7 @@
 
 use super::{CacheScope, Collision, Finding, ListKind, param_header::ParamHeader, uri::UriRouter};
 use bytes::Bytes;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 /// Where a prompt's name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct ToolRoute {
     pub original: Arc<str>,
     /// The arguments that a modern request repeats in headers: a caller's towards vmcp, and vmcp's towards a modern backend.
     pub param_headers: Arc<[ParamHeader]>,
+    /// Its place in the published list.
+    pub(super) place: usize,
 }
 
 /// One catalogue out of many, for callers of one era. Immutable, meant to be shared in an `Arc`.
@@ -46,11 +48,23 @@ pub(super) struct Published {
     pub(super) scope: CacheScope,
     /// How many items each backend has in it.
     pub(super) counts: Vec<usize>,
+    /// Where each item stands.
+    pub(super) places: Vec<Place>,
+}
+
+/// One item of a published list.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The name, URI or template that callers address it by.
+    pub(super) key: Arc<str>,
+    pub(super) backend: usize,
+    /// Where it stands in the list's text.
+    pub(super) text: Range<usize>,
 }
 
 impl Default for Published {
     fn default() -> Self {
-        Self { bytes: Bytes::from_static(b"[]"), hash: [0; 16], scope: CacheScope::Private, counts: Vec::new() }
+        Self { bytes: Bytes::from_static(b"[]"), hash: [0; 16], scope: CacheScope::Private, counts: Vec::new(), places: Vec::new() }
     }
 }
 
@@ -148,7 +162,8 @@ impl Catalogue {
     pub fn weight(&self) -> usize {
         let bytes: usize = self.published.iter().map(|list| list.bytes.len()).sum();
         let names = self.tool_names.iter().chain(&self.prompt_names).map(|name| name.len() + 160).sum::<usize>();
+        let places: usize = self.published.iter().map(|list| list.places.len() * size_of::<Place>()).sum();
         let reports = self.collisions.len() * size_of::<Collision>() + self.findings.len() * size_of::<Finding>();
-        bytes + names + reports + self.uris.weight() + size_of::<Self>()
+        bytes + names + places + reports + self.uris.weight() + size_of::<Self>()
     }
 }

@@ -6,6 +6,7 @@
 //! Items are never decoded and written anew. A backend's list keeps their raw text ([`BackendList`]); what is published is that text
 //! with only the name, description or annotations replaced that a prefix or an override changes.
 
+mod among_all;
 mod facts;
 mod instructions;
 mod kind;
@@ -15,6 +16,7 @@ mod merge;
 mod merged;
 mod param_header;
 mod report;
+mod restrict;
 mod rules;
 mod uri;
 
@@ -29,5 +31,6 @@ pub use list::{
 pub use merged::{Catalogue, Route, ToolRoute};
 pub use param_header::{AnnotationError, ParamHeader, ParamKind};
 pub use report::{Collision, CollisionReason, Concern, Finding, Owner};
+pub use restrict::{Listed, Selection};
 pub use rules::{RuleProblem, RuleReason, Rules, Unlisted};
 pub use uri::TemplateError;

@@ -18,7 +18,7 @@ pub fn json_schema(plugins: &Registries) -> Value {
         .then(|| ("authz", described(generator.subschema_for::<AuthzConfig>(), "What callers may do. When left out, everything.")));
     let outgoing = kinds(&plugins.strategies, &mut generator, "What a backend is sent on behalf of a caller", &[("onError", on_error)]);
     let incoming = kinds(&plugins.authenticators, &mut generator, "How callers are told apart", authz.as_slice());
-    let authorizer = any(&plugins.authorizers).then(|| kinds(&plugins.authorizers, &mut generator, "What callers may do", &[]));
+    let authorizer = any(&plugins.authorizers).then(|| authorizers(plugins, &mut generator));
     let interceptor =
         any(&plugins.interceptors).then(|| kinds(&plugins.interceptors, &mut generator, "What looks at calls on their way", &[]));
 
@@ -132,6 +132,19 @@ fn is_formed(schema: &Value) -> bool {
     of_type("integer") || of_type("number") || of_type("boolean") || (of_type("string") && (form || schema.get("enum").is_some()))
 }
 
+/// The kinds of authorizers, and the word for none.
+fn authorizers(plugins: &Registries, generator: &mut SchemaGenerator) -> Value {
+    let mut kinds = kinds(&plugins.authorizers, generator, "What callers may do", &[]);
+    if let Some(Value::Array(branches)) = kinds.get_mut("oneOf") {
+        let none = json!({ "const": "none", "description": "Everybody may do everything." });
+        let properties = json!({ "type": none });
+        branches.push(
+            json!({ "title": "none", "type": "object", "properties": properties, "required": ["type"], "additionalProperties": false }),
+        );
+    }
+    kinds
+}
+
 fn any<T: ?Sized>(registry: &Registry<T>) -> bool {
     registry.kinds().next().is_some()
 }
@@ -163,7 +176,8 @@ fn flat<T: ?Sized>(registry: &Registry<T>, kind: &str, generator: &mut SchemaGen
     let settings = registry.schema(kind, generator).map(|schema| schema.to_value()).unwrap_or_default();
     let reference = settings.get("$ref").and_then(Value::as_str).and_then(|at| at.strip_prefix("#/$defs/"));
     let definition = match reference {
-        Some(name) => generator.definitions().get(name).cloned().unwrap_or_default(),
+        // Written out here, and nowhere else.
+        Some(name) => generator.definitions_mut().shift_remove(name).unwrap_or_default(),
         None => settings,
     };
     let mut properties = Map::new();

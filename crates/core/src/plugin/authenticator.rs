@@ -32,6 +32,12 @@ pub trait Authenticator: Send + Sync + 'static {
         false
     }
 
+    /// The one issuer of everybody who is let in. `None` where there are several or it is not known: then equal subjects of two issuers are
+    /// kept apart by naming the issuer wherever a subject or group is named.
+    fn issuer(&self) -> Option<&Arc<str>> {
+        None
+    }
+
     /// An answer that is at hand, since this credential was looked at before: it costs no future. `None` asks [`Self::authenticate`].
     fn known(&self, _head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
         None

@@ -23,7 +23,7 @@ pub use interceptor::{Call, Interceptor, InterceptorFactory, Verdict};
 pub use registries::Registries;
 pub use registry::{BuildError, Registry, config_key};
 pub use secrets::Secrets;
-pub use strategy::{Keep, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
+pub use strategy::{Keep, Misplaced, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
 pub use subject_token::{SubjectToken, TokenKind};
 
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -39,13 +39,16 @@ pub struct Deps {
     pub fetch: Arc<dyn Fetch>,
     /// Where secrets are found.
     pub secrets: Secrets,
+    /// The one issuer that all callers come from, where it is known that there is only one. An authorizer knows callers by their subjects
+    /// alone then.
+    pub issuer: Option<Arc<str>>,
 }
 
 impl Deps {
     /// Dependencies around one HTTP client and one place for secrets.
     #[must_use]
     pub fn new(fetch: Arc<dyn Fetch>, secrets: Secrets) -> Self {
-        Self { fetch, secrets }
+        Self { fetch, secrets, issuer: None }
     }
 }
 

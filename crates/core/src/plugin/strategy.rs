@@ -109,10 +109,37 @@ pub enum StrategyError {
     /// The settings cannot work.
     #[error("{0}")]
     Config(String),
+    /// The same, of several settings.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<Misplaced>),
     /// The caller lacks what the strategy needs.
     #[error("{0}")]
     Caller(String),
     /// Whoever issues the credentials failed.
     #[error("{0}")]
     Issuer(String),
+}
+
+/// Something that is wrong with one of a plugin's settings. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// The setting, below the plugin's own (`policies[1]`). Empty for all of them.
+    pub place: String,
+    /// What is wrong there; what to do stands behind its last semicolon.
+    pub message: String,
+}
+
+impl Misplaced {
+    /// Something that is wrong with this setting.
+    #[must_use]
+    pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, message } = self;
+        if place.is_empty() { f.write_str(message) } else { write!(f, "{place}: {message}") }
+    }
 }

@@ -94,7 +94,7 @@ pub(super) fn begin(incoming: &Incoming, request: &Request<'_>) -> Result<(Arc<C
         Carrier::Http => Revision::V2025_03_26,
         Carrier::Pipe => Revision::V2024_11_05,
     };
-    let initialized = incoming.snapshot.initialize(request.params.as_ref(), oldest);
+    let initialized = incoming.snapshot.initialize(&incoming.identity, request.params.as_ref(), oldest);
     Journal::begin(&request.method).end(&initialized);
     let initialized = initialized?;
     let principal = incoming.identity.principal();

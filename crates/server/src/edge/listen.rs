@@ -81,7 +81,7 @@ pub(super) async fn open(
     let snapshot = &incoming.snapshot;
     let caller = Caller { identity: incoming.identity.clone(), era: Era::Modern, capabilities, log_level: None, session: None };
     let viewer = caller.viewer();
-    let key = snapshot.key(&viewer);
+    let key = snapshot.view(&viewer);
     if wanted.any() {
         // Changes are heard of lists that are there.
         snapshot.views.gather(&viewer, &key, |_| true).await;
@@ -91,12 +91,12 @@ pub(super) async fn open(
     let mut followed = Followed::default();
     for uri in &uris {
         if let Ok(owned) = snapshot.owner(&caller, uri).await {
-            heard.resource(owned.backend.index(), &owned.theirs, &owned.ours);
+            heard.resource(&owned);
             followed.resources.push(owned);
         }
     }
     for id in ids.iter().filter(|_| capabilities.contains(CapabilitySet::TASKS)) {
-        if let Some(TaskRoute { backend, original }) = snapshot.open_task(&caller.identity, id) {
+        if let Some(TaskRoute { backend, original, .. }) = snapshot.own_task(&caller, id) {
             heard.task(backend, &original, id);
             followed.tasks.push((backend, original));
         }

@@ -102,7 +102,7 @@ pub(super) async fn answer(
         }
         (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
         (None, None) if is_task => Box::pin(incoming.snapshot.carry_task(&caller, method, params, requester)).await,
-        (None, None) => incoming.snapshot.discover(),
+        (None, None) => incoming.snapshot.discover(&incoming.identity),
     }
 }
 

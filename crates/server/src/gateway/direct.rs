@@ -91,7 +91,7 @@ impl Direct {
         let snapshot = self.snapshot()?;
         let caller = self.caller();
         let viewer = caller.viewer();
-        let shown = snapshot.views.show(&viewer, snapshot.key(&viewer), kind).await;
+        let shown = snapshot.views.show(&viewer, snapshot.view(&viewer), kind).await;
         raw(shown.catalogue.published(kind))
     }
 
@@ -100,7 +100,7 @@ impl Direct {
         let Ok(snapshot) = self.snapshot() else { return Origins::default() };
         let caller = self.caller();
         let viewer = caller.viewer();
-        let shown = snapshot.views.show(&viewer, snapshot.key(&viewer), ListKind::Tools).await;
+        let shown = snapshot.views.show(&viewer, snapshot.view(&viewer), ListKind::Tools).await;
         Origins::new(&snapshot, &self.caller, &shown)
     }
 

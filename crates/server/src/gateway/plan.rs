@@ -45,6 +45,22 @@ impl Checker<'_> {
         }
     }
 
+    /// What authorizes callers of a configuration, if anything does, for explaining it; and the one issuer that all of them are of, if there
+    /// is only one.
+    ///
+    /// # Errors
+    /// What is wrong with either.
+    #[allow(clippy::type_complexity)]
+    pub fn authorizer(&self, config: &Config) -> Result<(Option<Arc<dyn Authorizer>>, Option<Arc<str>>), Vec<Problem>> {
+        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new() };
+        let authenticator = planner.authenticator();
+        let authorizer = planner.authorizer(authenticator.as_deref());
+        if has_errors(&planner.problems) {
+            return Err(planner.problems);
+        }
+        Ok((authorizer, authenticator.and_then(|authenticator| authenticator.issuer().cloned())))
+    }
+
     /// For plugins that are built and never used.
     fn deps(&self) -> Deps {
         Deps::new(Arc::new(NoNetwork), self.secrets.clone())
@@ -104,7 +120,7 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     let mut planner = Planner { config, checker, deps, problems: config.check() };
     let session_keys = planner.session_keys();
     let authenticator = planner.authenticator();
-    let authorizer = planner.authorizer();
+    let authorizer = planner.authorizer(authenticator.as_deref());
     let interceptors = planner.interceptors();
     planner.listener(authenticator.as_deref());
     let (main, mut problems) = planner.endpoint(authenticator.as_deref());
@@ -208,9 +224,13 @@ impl<'a> Planner<'a> {
         self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth")
     }
 
-    fn authorizer(&mut self) -> Option<Arc<dyn Authorizer>> {
+    fn authorizer(&mut self, authenticator: Option<&dyn Authenticator>) -> Option<Arc<dyn Authorizer>> {
         let authz = self.config.incoming_auth.authz.as_ref().filter(|authz| authz.kind != "none")?;
-        self.plugin(&self.checker.plugins.authorizers, &authz.kind, &authz.settings, "incomingAuth.authz")
+        let mut deps = self.deps.clone();
+        // Of an authenticator that could not be built it is not known; that is told already, and nothing follows from it.
+        deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().cloned());
+        let built = self.checker.plugins.authorizers.build(&authz.kind, &authz.settings, &deps);
+        self.built(built, "incomingAuth.authz")
     }
 
     fn interceptors(&mut self) -> Vec<Arc<dyn Interceptor>> {
@@ -280,14 +300,18 @@ impl<'a> Planner<'a> {
 
     /// What was built, or why it could not be.
     fn built<T: ?Sized>(&mut self, built: Result<Arc<T>, PluginError>, path: &str) -> Option<Arc<T>> {
-        let problem = |error| match error {
+        let problems = |error| match error {
             // What serde says may quote the value.
-            PluginError::Settings { path: inner, .. } => Problem::error(format!("{path}.{inner}"), "does not fit; see `vmcp schema`"),
-            PluginError::Refused(StrategyError::Config(message)) => with_advice(path, &message, Problem::error),
-            error @ PluginError::UnknownKind { .. } => Problem::error(format!("{path}.type"), error.to_string()),
-            other => Problem::error(path, other.to_string()),
+            PluginError::Settings { path: inner, .. } => vec![Problem::error(format!("{path}.{inner}"), "does not fit; see `vmcp schema`")],
+            PluginError::Refused(StrategyError::Config(message)) => vec![with_advice(path, &message, Problem::error)],
+            PluginError::Refused(StrategyError::Settings(wrong)) => {
+                let place = |place: &str| if place.is_empty() { path.to_owned() } else { format!("{path}.{place}") };
+                wrong.iter().map(|wrong| with_advice(&place(&wrong.place), &wrong.message, Problem::error)).collect()
+            }
+            error @ PluginError::UnknownKind { .. } => vec![Problem::error(format!("{path}.type"), error.to_string())],
+            other => vec![Problem::error(path, other.to_string())],
         };
-        built.map_err(|error| self.problems.push(problem(error))).ok()
+        built.map_err(|error| self.problems.extend(problems(error))).ok()
     }
 
     fn secret(&mut self, path: &str, source: &SecretSource) -> Option<SecretString> {

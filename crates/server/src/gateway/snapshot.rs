@@ -2,6 +2,7 @@
 
 use super::plan::{EndpointPlan, Strategy};
 use crate::{
+    admission::Admission,
     edge::Guard,
     gateway::BuildError,
     lane::{Parking, Seals, ServerFacts, Shares},
@@ -63,9 +64,8 @@ pub(crate) struct Built {
     pub(crate) views: Arc<Views>,
     pub(crate) policy: HeaderPolicy,
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    /// What callers may do; everything when there is none.
-    #[allow(dead_code)]
-    pub(crate) authorizer: Option<Arc<dyn Authorizer>>,
+    /// What callers may see and do; everything when there is none.
+    pub(crate) admission: Option<Arc<Admission>>,
     /// In the order in which they see calls.
     pub(crate) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(crate) guard: Guard,
@@ -122,7 +122,16 @@ impl Snapshot {
         }
     }
 
-    /// The key of this viewer's catalogue here.
+    /// The key of what this viewer may see of the catalogue here.
+    pub(crate) fn view(&self, viewer: &Viewer<'_>) -> ViewerKey {
+        let key = self.key(viewer);
+        match &self.admission {
+            Some(admission) => key.granted(admission.grant(viewer.caller), self.lens.map(|_| viewer.key(&self.backends, None))),
+            None => key,
+        }
+    }
+
+    /// The key of this viewer's whole catalogue here, for routing.
     pub(crate) fn key(&self, viewer: &Viewer<'_>) -> ViewerKey {
         viewer.key(&self.backends, self.lens)
     }
@@ -157,12 +166,17 @@ impl Built {
             let options = options(index, backend, &config, &plan.policy, strategy, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
+        let admission = authorizer.map(|authorizer| {
+            let names = backends.iter().map(|backend| Arc::clone(backend.name()));
+            Admission::new(authorizer, &config.name, names.collect())
+        });
         let settings = ViewsSettings {
             wait: duration(config.aggregation.list_wait, LIST_WAIT),
             start_wait: duration(config.aggregation.list_wait, START_WAIT),
             ttl: duration(config.aggregation.list_ttl, LIST_TTL),
             state_dir: config.state_dir.clone(),
             endpoint: endpoint.clone(),
+            admission: admission.clone(),
         };
         let views = Views::new(backends.clone(), plan.rules, settings, sessions, shared.tracker().clone(), shared.shutdown().clone());
         observer.attach(&views);
@@ -186,7 +200,7 @@ impl Built {
             views,
             policy: plan.policy,
             authenticator,
-            authorizer,
+            admission,
             interceptors,
         })
     }

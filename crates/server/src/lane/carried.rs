@@ -3,8 +3,10 @@
 use crate::failure::Failure;
 use std::borrow::Cow;
 use vmcp_core::{
+    Era,
     catalogue::ListKind,
     frame::{RawObject, json_string},
+    plugin::Action,
 };
 
 /// A method that one backend answers.
@@ -109,6 +111,25 @@ fn reference<'a>(params: &RawObject<'a>) -> Result<(Subject, Cow<'a, str>), Fail
 }
 
 impl Subject {
+    /// What somebody wants to do who asks for it.
+    pub(super) fn action(self) -> Action {
+        match self {
+            Self::Tool => Action::CallTool,
+            Self::Prompt => Action::GetPrompt,
+            Self::Resource | Self::Template => Action::ReadResource,
+        }
+    }
+
+    /// Nobody has it, or not for this caller: the two look alike.
+    pub(super) fn unknown(self, name: &str, era: Era) -> Failure {
+        match self {
+            Self::Tool => Failure::unknown("tool", name),
+            Self::Prompt => Failure::unknown("prompt", name),
+            Self::Template => Failure::unknown("resource or template", name),
+            Self::Resource => Failure::unknown_resource(name, era),
+        }
+    }
+
     /// The lists in which its owner can stand.
     pub(super) fn lists(self) -> &'static [ListKind] {
         match self {

@@ -1,7 +1,11 @@
 //! Hearing of changes of single resources.
 
 use super::{Caller, carried::Subject, pages::error_under_our_uri};
-use crate::{failure::Failure, gateway::Snapshot};
+use crate::{
+    admission::{Asks, Hearer},
+    failure::Failure,
+    gateway::Snapshot,
+};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -19,12 +23,14 @@ pub(crate) struct Owned {
     pub(crate) theirs: Arc<str>,
     /// The URI as the caller knows it.
     pub(crate) ours: String,
+    /// Who may be told of what, where not everybody may read everything.
+    pub(crate) hearer: Option<Hearer>,
 }
 
 impl Snapshot {
     /// Begins or ends to hear of a resource at the backend that owns it, through `sessions`.
     pub(crate) async fn subscribe(&self, caller: &Caller, sessions: &Arc<CallerSessions>, owned: &Owned, on: bool) -> Result<(), Failure> {
-        let Owned { backend, theirs, ours } = owned;
+        let Owned { backend, theirs, ours, .. } = owned;
         let subscription = Subscription { caller: &caller.identity, caller_era: caller.era, sessions, uri: theirs, on };
         match backend.subscribe(subscription).await.map_err(|error| Failure::backend(&error))? {
             Subscribed::Done => Ok(()),
@@ -52,9 +58,10 @@ impl Snapshot {
 
     /// Whose a resource is.
     pub(crate) async fn owner(&self, caller: &Caller, uri: &str) -> Result<Owned, Failure> {
-        let viewer = caller.viewer();
-        let route = self.route(&viewer, &self.key(&viewer), Subject::Resource, uri).await?;
+        let key = self.key(&caller.viewer());
+        let route = self.route(caller, &key, Subject::Resource, uri, Asks::Call(None)).await?;
         let backend = self.backends.get(route.backend).ok_or_else(|| Failure::unknown_resource(uri, caller.era))?;
-        Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned() })
+        let hearer = self.admission.as_ref().map(|admission| admission.hearer(&caller.identity, route.backend));
+        Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned(), hearer })
     }
 }

@@ -1,7 +1,7 @@
 //! Interceptors on the way of a call: before it goes to its backend, and before its result goes to the caller.
 
 use super::{Caller, Carried, Given, Journal, Requester, Unanswered, carried::Subject, unambiguous::check_unambiguous};
-use crate::{failure::Failure, gateway::Snapshot, session::OnProgress};
+use crate::{admission::Asks, failure::Failure, gateway::Snapshot, session::OnProgress};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -38,9 +38,9 @@ impl Snapshot {
         journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
         let (subject, name) = carried.subject(params)?;
-        let viewer = caller.viewer();
-        let key = self.key(&viewer);
-        let route = self.route(&viewer, &key, subject, &name).await?;
+        let key = self.key(&caller.viewer());
+        // Interceptors see what is visible to the caller; what they make of it is asked for then.
+        let route = self.route(caller, &key, subject, &name, Asks::Look).await?;
         check_unambiguous(params, &route.param_headers)?;
         requester.check_mirrored(params, &route.param_headers)?;
         let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };

@@ -13,6 +13,7 @@ mod question;
 mod raw;
 mod requester;
 mod rounds;
+mod route;
 mod running;
 mod seals;
 mod share;

@@ -9,15 +9,14 @@ use super::{
     way::{Route, Way, ahead},
 };
 use crate::{
+    admission::Asks,
     failure::{Failure, code},
     gateway::Snapshot,
-    views::{Viewer, ViewerKey},
 };
 use bytes::Bytes;
 use vmcp_backend::{Answer, Event};
 use vmcp_core::{
     Era,
-    catalogue::Unlisted,
     frame::{Edit, RawObject, ResultKind, error_object},
 };
 
@@ -59,9 +58,11 @@ impl Snapshot {
         let state = brought.as_ref().and_then(|brought| self.own_state(caller, brought.state.as_deref()?));
         let viewer = caller.viewer();
         let key = self.key(&viewer);
+        // Of a completion the arguments are not complete.
+        let asks = if carried == Carried::Complete { Asks::Look } else { Asks::Call(params.get("arguments")) };
         let mut renewed = false;
         loop {
-            let route = self.route(&viewer, &key, subject, &name).await?;
+            let route = self.route(caller, &key, subject, &name, asks).await?;
             check_unambiguous(params, &route.param_headers)?;
             requester.check_mirrored(params, &route.param_headers)?;
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
@@ -94,7 +95,7 @@ impl Snapshot {
                                 Box::pin(way.rounds(self, result, requester)).await
                             }
                             (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
-                            (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, result),
+                            (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, &name, result),
                             _ => way.result(era, traits, result),
                         };
                     }
@@ -139,66 +140,12 @@ impl Snapshot {
         let viewer = way.caller.viewer();
         let key = self.key(&viewer);
         self.views.renew(&viewer, &key, way.route.backend).await;
-        let route = self.route(&viewer, &key, way.subject, way.name).await?;
+        let route = self.route(way.caller, &key, way.subject, way.name, Asks::Call(way.params.get("arguments"))).await?;
         if route.backend != way.route.backend {
             return Err(Failure::unknown("tool", way.name));
         }
         check_unambiguous(way.params, &route.param_headers)?;
         let renamed = route.original.as_deref().and_then(|original| way.carried.renamed(way.params, original));
         Ok((route, renamed))
-    }
-
-    /// Whose this is, and what it is called there.
-    pub(super) async fn route(&self, viewer: &Viewer<'_>, key: &ViewerKey, subject: Subject, name: &str) -> Result<Route, Failure> {
-        if let Some(route) = self.listed_route(key, subject, name) {
-            return Ok(route);
-        }
-        let rules = self.views.rules(key);
-        if viewer.era == Era::Modern
-            && subject == Subject::Tool
-            && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key, subject.lists()))
-        {
-            // What a modern caller's headers have to repeat stands in the tool's schema, so its first call waits for the first list.
-            self.views.gather(viewer, key, |backend| backend == owner).await;
-        }
-        let listed = self.views.listed(key, subject.lists());
-        // A list that came in since the first look is in the catalogue now.
-        if let Some(route) = self.listed_route(key, subject, name) {
-            return Ok(route);
-        }
-        let unlisted = match subject {
-            Subject::Tool => rules.unlisted_tool(name, &listed),
-            Subject::Prompt => rules.unlisted_prompt(name, &listed),
-            Subject::Resource | Subject::Template => rules.unlisted_resource(name, &listed),
-        };
-        match unlisted {
-            Unlisted::Unknown => {}
-            Unlisted::Route { backend, original } => return Ok(Route::new(backend, Some(&original), name)),
-            Unlisted::AskFirst(owners) => {
-                self.views.gather(viewer, key, |backend| owners.contains(&backend)).await;
-                if let Some(route) = self.listed_route(key, subject, name) {
-                    return Ok(route);
-                }
-            }
-        }
-        Err(match subject {
-            Subject::Tool => Failure::unknown("tool", name),
-            Subject::Prompt => Failure::unknown("prompt", name),
-            Subject::Template => Failure::unknown("resource or template", name),
-            Subject::Resource => Failure::unknown_resource(name, viewer.era),
-        })
-    }
-
-    fn listed_route(&self, key: &ViewerKey, subject: Subject, name: &str) -> Option<Route> {
-        let catalogue = self.views.current(key);
-        match subject {
-            Subject::Tool => catalogue.tool(name).map(|tool| Route {
-                param_headers: std::sync::Arc::clone(&tool.param_headers),
-                ..Route::new(tool.backend, Some(&tool.original), name)
-            }),
-            Subject::Prompt => catalogue.prompt(name).map(|prompt| Route::new(prompt.backend, Some(&prompt.original), name)),
-            Subject::Resource => catalogue.resource(name).map(|backend| Route::new(backend, catalogue.original_uri(name), name)),
-            Subject::Template => catalogue.resource_template(name).map(|backend| Route::new(backend, None, name)),
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! The Tasks extension (SEP-2663): a task's id names its backend and its owner, so that later requests find their way without a table.
 
-use super::{Caller, Requester, way::ahead};
+use super::{Caller, Requester, carried::Subject, way::ahead};
 use crate::{
+    admission::Asks,
     failure::{Failure, code},
     gateway::Snapshot,
     session::principal_hash,
@@ -19,7 +20,7 @@ use vmcp_core::{
 const REQUIRED: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 /// The key of `_meta` that names a task.
 const RELATED: &str = "io.modelcontextprotocol/related-task";
-/// A backend's longer id cannot be sealed.
+/// A backend's longer id cannot be sealed, nor that of a task of a tool with a longer name.
 const MAX_ID: usize = 1024;
 
 /// The methods of the extension, all about one task.
@@ -33,6 +34,8 @@ pub(crate) struct TaskRoute {
     pub(crate) backend: usize,
     /// The id there.
     pub(crate) original: String,
+    /// The tool that was called, as its caller knows it.
+    tool: String,
 }
 
 impl Snapshot {
@@ -48,7 +51,7 @@ impl Snapshot {
         let id = params.get_str("taskId").ok_or_else(|| Failure::invalid_params("`taskId` has to be a string"))?;
         let unknown =
             || Failure::invalid_params("Unknown task: this id was not given to this caller, or its backend is not there any more");
-        let route = self.open_task(&caller.identity, &id).ok_or_else(unknown)?;
+        let route = self.own_task(caller, &id).ok_or_else(unknown)?;
         let backend = self.backends.get(route.backend).ok_or_else(unknown)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
@@ -74,10 +77,10 @@ impl Snapshot {
         loop {
             match exchange.next().await.map_err(|error| Failure::backend(&error))? {
                 Event::Result(result) => match exchange.result_traits().kind {
-                    ResultKind::Complete => return Ok(self.with_sealed_ids(result, backend, &caller.identity)),
+                    ResultKind::Complete => return Ok(self.with_sealed_ids(result, backend, &route.tool, &caller.identity)),
                     ResultKind::Absent => {
                         let result = with_type(&result).ok_or_else(unreadable)?;
-                        return Ok(self.with_sealed_ids(result, backend, &caller.identity));
+                        return Ok(self.with_sealed_ids(result, backend, &route.tool, &caller.identity));
                     }
                     _ => return Err(unreadable()),
                 },
@@ -93,30 +96,35 @@ impl Snapshot {
         }
     }
 
-    /// The result of a call that became a task, for a caller that declared the extension.
-    pub(super) fn task_begun(&self, caller: &Caller, backend: &Arc<Backend>, result: Bytes) -> Result<Bytes, Failure> {
+    /// The result of a call of `tool` that became a task, for a caller that declared the extension.
+    pub(super) fn task_begun(&self, caller: &Caller, backend: &Arc<Backend>, tool: &str, result: Bytes) -> Result<Bytes, Failure> {
         check_declared(caller)?;
-        if !has_usable_id(&result) {
+        if !has_usable_id(&result) || tool.len() > MAX_ID {
             return Err(Failure::new(code::INTERNAL, "the backend made a task of the call without an id that can be carried"));
         }
-        Ok(self.with_sealed_ids(result, backend, &caller.identity))
+        Ok(self.with_sealed_ids(result, backend, tool, &caller.identity))
     }
 
-    /// The id by which a caller knows a task. `None` when it cannot be sealed.
-    pub(crate) fn seal_task(&self, caller: &Identity, backend: &str, original: &str) -> Option<String> {
+    /// The id by which a caller knows a task of a tool. `None` when it cannot be sealed.
+    fn seal_task(&self, caller: &Identity, backend: &str, tool: &str, original: &str) -> Option<String> {
         if original.len() > MAX_ID {
             return None;
         }
-        let plain = [backend.as_bytes(), b"\0", original.as_bytes()].concat();
-        self.seals.seal_task(&self.bound(caller), &plain)
+        // The id last: what is in front of it has no NUL.
+        let plain = [backend, &tool.replace('\0', ""), original].join("\0");
+        self.seals.seal_task(&self.bound(caller), plain.as_bytes())
     }
 
-    /// The task behind an id that this caller was given.
-    pub(crate) fn open_task(&self, caller: &Identity, id: &str) -> Option<TaskRoute> {
-        let plain = String::from_utf8(self.seals.open_task(&self.bound(caller), id)?).ok()?;
-        let (name, original) = plain.split_once('\0')?;
-        let backend = self.shown().find(|backend| &**backend.name() == name)?;
-        Some(TaskRoute { backend: backend.index(), original: original.to_owned() })
+    /// The task behind an id that this caller was given, if it may still use the task's tool.
+    pub(crate) fn own_task(&self, caller: &Caller, id: &str) -> Option<TaskRoute> {
+        let plain = String::from_utf8(self.seals.open_task(&self.bound(&caller.identity), id)?).ok()?;
+        let (name, rest) = plain.split_once('\0')?;
+        let (tool, original) = rest.split_once('\0')?;
+        let backend = self.shown().find(|backend| &**backend.name() == name)?.index();
+        if self.admission.is_some() {
+            self.admit(caller, &self.key(&caller.viewer()), Subject::Tool, (backend, tool), Asks::Look).ok()?;
+        }
+        Some(TaskRoute { backend, original: original.to_owned(), tool: tool.to_owned() })
     }
 
     /// Whom and what a sealed text is for: a caller at this endpoint.
@@ -127,8 +135,8 @@ impl Snapshot {
     }
 
     /// A result, or the parameters of a notification, with the ids that the caller knows.
-    pub(crate) fn with_sealed_ids(&self, text: Bytes, backend: &Arc<Backend>, caller: &Identity) -> Bytes {
-        let sealed = |id: &str| self.seal_task(caller, backend.name(), id).map(|id| literal(&id));
+    fn with_sealed_ids(&self, text: Bytes, backend: &Arc<Backend>, tool: &str, caller: &Identity) -> Bytes {
+        let sealed = |id: &str| self.seal_task(caller, backend.name(), tool, id).map(|id| literal(&id));
         with_ids(&text, sealed).unwrap_or(text)
     }
 }

@@ -1,10 +1,11 @@
 //! The typed lane: what the gateway answers itself, with the protocol's own types around lists that stay raw.
 
 use super::Caller;
-use crate::{failure::Failure, gateway::Snapshot};
+use crate::{failure::Failure, gateway::Snapshot, views::Viewer};
 use bytes::Bytes;
 use rmcp::model::{CacheScope, DiscoverResult, Implementation, InitializeResult, JsonObject, ServerCapabilities};
 use serde::Serialize;
+use vmcp_auth::Identity;
 use vmcp_core::{
     CapabilitySet, Era, Revision,
     catalogue::{ListKind, merge_instructions},
@@ -51,7 +52,7 @@ pub(crate) struct Initialized {
 impl Snapshot {
     /// Answers `initialize` without waiting for anybody. Nothing is read but what is used: clients write the rest (`clientInfo`, icons,
     /// capabilities of their own) in more ways than any type has. `oldest` is the oldest revision that the client may ask for.
-    pub(crate) fn initialize(&self, params: Option<&RawObject<'_>>, oldest: Revision) -> Result<Initialized, Failure> {
+    pub(crate) fn initialize(&self, caller: &Identity, params: Option<&RawObject<'_>>, oldest: Revision) -> Result<Initialized, Failure> {
         let requested = params.and_then(|params| params.get_str("protocolVersion"));
         let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
         let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
@@ -59,17 +60,17 @@ impl Snapshot {
         let mut result = InitializeResult::new(offered(self.extensions(Era::Legacy)));
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
-        result.instructions = self.instructions(Era::Legacy);
+        result.instructions = self.instructions(caller, Era::Legacy);
         Ok(Initialized { revision, capabilities, result: json(&result)? })
     }
 
     /// Answers `server/discover`.
-    pub(crate) fn discover(&self) -> Result<Bytes, Failure> {
+    pub(crate) fn discover(&self, caller: &Identity) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
         let mut result = DiscoverResult::new(versions, offered(self.extensions(Era::Modern)));
-        result.instructions = self.instructions(Era::Modern);
+        result.instructions = self.instructions(caller, Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
-        result.cache_scope = CacheScope::Public;
+        result.cache_scope = if self.admission.is_some() { CacheScope::Private } else { CacheScope::Public };
         json(&result.with_server_info(self.facts.info.clone()))
     }
 
@@ -79,7 +80,7 @@ impl Snapshot {
             return Err(Failure::invalid_params("unknown cursor: every list is one page"));
         }
         let viewer = caller.viewer();
-        let shown = self.views.show(&viewer, self.key(&viewer), kind).await;
+        let shown = self.views.show(&viewer, self.view(&viewer), kind).await;
         let published = shown.catalogue.published(kind);
         let mut result = Vec::with_capacity(published.len() + 256);
         result.extend_from_slice(format!("{{\"{}\":", kind.result_key()).as_bytes());
@@ -109,8 +110,16 @@ impl Snapshot {
         if era == Era::Legacy { all.legacy() } else { all }
     }
 
-    fn instructions(&self, era: Era) -> Option<String> {
-        let backends = self.views.instructions(era, self.lens);
+    fn instructions(&self, caller: &Identity, era: Era) -> Option<String> {
+        let mut backends = self.views.instructions(era, self.lens);
+        if self.admission.is_some() {
+            // A backend of which a caller may see nothing is not there.
+            let viewer = Viewer { caller, era, capabilities: CapabilitySet::NONE, session: None };
+            let seen = self.views.current(&self.view(&viewer));
+            let is_seen = |index| ListKind::ALL.into_iter().any(|kind| seen.count_of(index, kind) > 0);
+            let named = |name: &str| self.shown().find(|backend| &**backend.name() == name);
+            backends.retain(|(name, _)| named(name).is_some_and(|backend| is_seen(backend.index())));
+        }
         merge_instructions(self.facts.instructions.as_deref(), backends.iter().map(|(name, text)| (&**name, &**text)))
     }
 }
@@ -174,7 +183,7 @@ mod tests {
     async fn initialize_since(oldest: Revision, params: &str) -> Result<(Revision, String), i64> {
         let backend = Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
         let gateway = Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
-        let settled = gateway.inner.snapshot().initialize(Some(&RawObject::parse(params).unwrap()), oldest);
+        let settled = gateway.inner.snapshot().initialize(&Identity::anonymous(), Some(&RawObject::parse(params).unwrap()), oldest);
         gateway.shutdown().await;
         settled.map(|settled| (settled.revision, settled.capabilities.to_json())).map_err(|failure| failure.code())
     }

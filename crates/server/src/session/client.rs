@@ -48,6 +48,8 @@ pub(crate) struct ClientSession {
     /// The id of the next question.
     pub(super) next_question: AtomicU64,
     pub(super) followed: Mutex<Option<Box<Followed>>>,
+    /// Whether callers may not read everything.
+    pub(super) gated: AtomicBool,
     viewed: Mutex<Viewed>,
 }
 
@@ -115,6 +117,7 @@ impl ClientSession {
             asks: Mutex::default(),
             next_question: AtomicU64::new(made.first_question),
             followed: Mutex::default(),
+            gated: AtomicBool::new(false),
             viewed: Mutex::default(),
         })
     }

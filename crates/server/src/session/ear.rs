@@ -24,6 +24,7 @@ impl Ear for ClientSession {
             "notifications/message" => self.wants(text),
             // These belong to requests.
             "notifications/progress" | "notifications/cancelled" => false,
+            "notifications/resources/updated" if !self.may_hear_of_update(text) => false,
             _ => self.revision.has_notification(method),
         };
         if is_for_client {

@@ -2,8 +2,13 @@
 //! anew meanwhile.
 
 use super::{client::ClientSession, locked};
-use crate::lane::Owned;
-use std::sync::Arc;
+use crate::{
+    admission::{Admission, Hearer},
+    lane::Owned,
+    views::may_hear,
+};
+use std::sync::{Arc, atomic::Ordering};
+use vmcp_auth::Identity;
 use vmcp_core::frame::{Edit, RawObject, json_string};
 
 /// How many are remembered. What is beyond that is heard of until the configuration changes, under the backend's URI.
@@ -24,11 +29,14 @@ struct Resource {
     /// The place of the backend that has it, and its URI there.
     backend: usize,
     theirs: Arc<str>,
+    /// Who may be told of what, where not everybody may read everything.
+    hearer: Option<Hearer>,
 }
 
 impl ClientSession {
     /// Remembers that the client follows a resource, or no longer. `generation` counts configurations.
     pub(crate) fn follow(&self, owned: &Owned, on: bool, generation: u64) {
+        self.gate(owned.hearer.is_some());
         let mut followed = locked(&self.followed);
         let Followed { generation: known, resources } = &mut **followed.get_or_insert_default();
         resources.retain(|other| *other.ours != *owned.ours);
@@ -37,7 +45,8 @@ impl ClientSession {
                 *known = generation;
             }
             let (backend, theirs) = (owned.backend.index(), Arc::clone(&owned.theirs));
-            resources.push(Resource { ours: owned.ours.as_str().into(), backend, theirs });
+            let hearer = owned.hearer.clone();
+            resources.push(Resource { ours: owned.ours.as_str().into(), backend, theirs, hearer });
         }
         if resources.is_empty() {
             *followed = None;
@@ -58,6 +67,31 @@ impl ClientSession {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whoever opens a stream is who hears from now on of what this session follows.
+    pub(crate) fn hears(&self, admission: Option<&Arc<Admission>>, caller: &Identity) {
+        self.gate(admission.is_some());
+        for resource in locked(&self.followed).iter_mut().flat_map(|followed| &mut followed.resources) {
+            resource.hearer = admission.map(|admission| admission.hearer(caller, resource.backend));
+        }
+    }
+
+    /// Notes whether callers may not read everything.
+    fn gate(&self, on: bool) {
+        self.gated.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether this client may be told of a backend's `notifications/resources/updated`: where not everybody may read everything, of what it
+    /// follows alone, and what it may read of that.
+    pub(crate) fn may_hear_of_update(&self, params: &str) -> bool {
+        if !self.gated.load(Ordering::Relaxed) {
+            return true;
+        }
+        let Some(theirs) = RawObject::parse(params).ok().and_then(|params| Some(params.get_str("uri")?.into_owned())) else { return false };
+        let followed = locked(&self.followed);
+        let mut own = followed.iter().flat_map(|followed| &followed.resources);
+        own.any(|resource| resource.ours_of(&theirs).is_some_and(|ours| may_hear(resource.hearer.as_ref(), &ours)))
     }
 
     /// The params of a backend's `notifications/resources/updated` as this client is told it. `None`: as they are.

@@ -9,6 +9,13 @@ use vmcp_core::{
 /// How many bytes of catalogues are kept.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// A catalogue, and what tells it from every other one of the same configuration.
+#[derive(Clone)]
+pub(crate) struct Merged {
+    pub(crate) id: [u8; 16],
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
 /// One catalogue for each combination of lists and audience.
 pub(super) struct Catalogues {
     rules: Rules,
@@ -31,9 +38,9 @@ impl Catalogues {
         lens.and_then(|backend| self.alone.get(backend)).unwrap_or(&self.rules)
     }
 
-    pub(super) fn merge(&self, lists: &[Option<Arc<BackendList>>], audience: Era, lens: Option<usize>) -> Arc<Catalogue> {
+    pub(super) fn merge(&self, lists: &[Option<Arc<BackendList>>], audience: Era, lens: Option<usize>) -> Merged {
         let rules = self.rules(lens);
-        let key = rules.merge_key(lists, audience);
-        self.merged.get_with(key, || Arc::new(rules.merge(lists, audience)))
+        let id = rules.merge_key(lists, audience);
+        Merged { id, catalogue: self.merged.get_with(id, || Arc::new(rules.merge(lists, audience))) }
     }
 }

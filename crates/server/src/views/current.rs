@@ -1,7 +1,7 @@
 //! The catalogue that a viewer sees now.
 
 use super::{
-    catalogues::Catalogues,
+    catalogues::{Catalogues, Merged},
     complaints::Complaints,
     findings::Findings,
     keys::{ListKey, Viewer, ViewerKey},
@@ -9,7 +9,10 @@ use super::{
     lists::Lists,
     slot::{Freshness, Slot},
 };
-use crate::session::{EndpointId, SessionTable};
+use crate::{
+    admission::Admission,
+    session::{EndpointId, SessionTable},
+};
 use arc_swap::ArcSwapOption;
 use smallvec::SmallVec;
 use std::{
@@ -39,6 +42,8 @@ pub(crate) struct ViewsSettings {
     pub(crate) state_dir: Option<PathBuf>,
     /// The endpoint whose lists they are.
     pub(crate) endpoint: EndpointId,
+    /// What callers may see; everything where there is none.
+    pub(crate) admission: Option<Arc<Admission>>,
 }
 
 /// All lists and catalogues of one configuration.
@@ -68,7 +73,7 @@ struct Current {
     epoch: u64,
     /// What was known of the backends' eras: it decides under which key a list is looked for.
     eras: Eras,
-    catalogue: Arc<Catalogue>,
+    merged: Merged,
 }
 
 type Last = [ArcSwapOption<(ViewerKey, Current)>; 2];
@@ -124,8 +129,17 @@ impl Views {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The catalogue from the last good lists, without asking anybody.
+    /// The catalogue from the last good lists, without asking anybody, as whoever the key is for may see it.
     pub(crate) fn current(&self, key: &ViewerKey) -> Arc<Catalogue> {
+        match (&key.granted, &self.settings.admission) {
+            (None, _) => self.whole(key).catalogue,
+            (Some(_), None) => self.whole(&key.whole()).catalogue,
+            (Some(granted), Some(admission)) => self.granted(key, granted, admission),
+        }
+    }
+
+    /// All of the catalogue from the last good lists, without asking anybody. For routing and for operators.
+    pub(crate) fn whole(&self, key: &ViewerKey) -> Merged {
         let epoch = self.epoch.load(Ordering::Acquire);
         // Read before the lists: what is learned meanwhile makes this entry one that is not used again.
         let eras: Eras = self.backends.iter().map(|backend| backend.known_era(key.era)).collect();
@@ -135,19 +149,19 @@ impl Views {
             && viewer == key
             && is_current(current)
         {
-            return Arc::clone(&current.catalogue);
+            return current.merged.clone();
         }
         let current = self.current.get(key).filter(is_current).unwrap_or_else(|| {
-            let catalogue = self.catalogues.merge(&self.known_lists(key), key.era, key.lens);
-            let current = Current { epoch, eras: eras.clone(), catalogue };
+            let merged = self.catalogues.merge(&self.known_lists(key), key.era, key.lens);
+            let current = Current { epoch, eras: eras.clone(), merged };
             self.current.insert(key.clone(), current.clone());
             current
         });
-        let catalogue = Arc::clone(&current.catalogue);
+        let merged = current.merged.clone();
         if let Some(last) = last {
             last.store(Some(Arc::new((key.clone(), current))));
         }
-        catalogue
+        merged
     }
 
     /// The last good list of each backend, as far as there is one.
@@ -217,7 +231,7 @@ impl Views {
     /// `ttlMs` and `cacheScope` of a merged list (2026-07-28, server/utilities/caching): the shortest remaining time of any
     /// contributing list, private as soon as one is. A legacy list promises nothing.
     fn hints(&self, shown: &Catalogue, key: &ViewerKey, kind: ListKind) -> (Duration, bool) {
-        let (mut ttl, mut private) = (self.settings.ttl, shown.cache_scope(kind) == CacheScope::Private);
+        let (mut ttl, mut private) = (self.settings.ttl, key.is_granted() || shown.cache_scope(kind) == CacheScope::Private);
         for backend in self.backends.iter().filter(|backend| key.looks_at(backend.index())) {
             let own = key.list(backend);
             private |= own.is_none_or(|list| matches!(list.scope, ViewScope::Caller(_)));

@@ -1,5 +1,6 @@
 //! The resources and tasks that one subscription hears of: what backends call them, and what its caller does.
 
+use crate::{admission::Hearer, lane::Owned};
 use bytes::Bytes;
 use std::{borrow::Cow, collections::HashMap};
 use vmcp_backend::Unheard;
@@ -13,16 +14,20 @@ pub(crate) struct Heard {
 
 #[derive(Default)]
 struct Names {
-    /// The backend's URI and the caller's.
-    resources: HashMap<Box<str>, Box<str>>,
+    /// The backend's URI, the caller's, and who may be told of what.
+    resources: HashMap<Box<str>, (Box<str>, Option<Hearer>)>,
     /// The backend's id and the caller's.
     tasks: HashMap<Box<str>, Box<str>>,
 }
 
 impl Heard {
-    /// `theirs` is the backend's URI, `ours` the caller's.
-    pub(crate) fn resource(&mut self, backend: usize, theirs: &str, ours: &str) {
-        self.backends.entry(backend).or_default().resources.insert(theirs.into(), ours.into());
+    /// A resource that is followed.
+    pub(crate) fn resource(&mut self, owned: &Owned) {
+        self.insert(owned.backend.index(), &owned.theirs, &owned.ours, owned.hearer.clone());
+    }
+
+    fn insert(&mut self, backend: usize, theirs: &str, ours: &str, hearer: Option<Hearer>) {
+        self.backends.entry(backend).or_default().resources.insert(theirs.into(), (ours.into(), hearer));
     }
 
     /// `theirs` is the backend's id, `ours` the caller's.
@@ -34,20 +39,20 @@ impl Heard {
     pub(crate) fn remove(&mut self, backend: usize, unheard: &Unheard) {
         if let Some(names) = self.backends.get_mut(&backend) {
             match unheard {
-                Unheard::Resource(uri) => names.resources.remove(uri),
-                Unheard::Task(id) => names.tasks.remove(id),
+                Unheard::Resource(uri) => names.resources.remove(uri).map(|_| ()),
+                Unheard::Task(id) => names.tasks.remove(id).map(|_| ()),
             };
         }
     }
 
     /// The URIs and the ids of tasks that are heard of, as the caller knows them.
     pub(super) fn ours(&self) -> (Vec<&str>, Vec<&str>) {
-        fn of(all: &HashMap<usize, Names>, names: fn(&Names) -> &HashMap<Box<str>, Box<str>>) -> Vec<&str> {
-            let mut ours: Vec<&str> = all.values().flat_map(|backend| names(backend).values()).map(|ours| &**ours).collect();
-            ours.sort_unstable();
-            ours
-        }
-        (of(&self.backends, |names| &names.resources), of(&self.backends, |names| &names.tasks))
+        let all = || self.backends.values();
+        let mut resources: Vec<&str> = all().flat_map(|names| names.resources.values()).map(|(ours, _)| &**ours).collect();
+        let mut tasks: Vec<&str> = all().flat_map(|names| names.tasks.values()).map(|ours| &**ours).collect();
+        resources.sort_unstable();
+        tasks.sort_unstable();
+        (resources, tasks)
     }
 
     /// A backend's notification as the caller is told it, for the subscription whose `_meta` member is `tag`: its key and JSON text.
@@ -68,18 +73,24 @@ impl Heard {
 }
 
 impl Names {
-    /// The caller's name for a resource, or for a part of one: servers may tell of parts (2025-11-25, schema
+    /// The caller's name for a resource, or for a part of one that it may read too: servers may tell of parts (2025-11-25, schema
     /// `ResourceUpdatedNotification`).
     fn uri<'h>(&'h self, theirs: &str) -> Option<Cow<'h, str>> {
-        if let Some(ours) = self.resources.get(theirs) {
-            return Some(Cow::Borrowed(ours));
+        if let Some((ours, hearer)) = self.resources.get(theirs) {
+            return may_hear(hearer.as_ref(), ours).then_some(Cow::Borrowed(ours));
         }
-        self.resources.iter().find_map(|(whole, ours)| {
+        self.resources.iter().find_map(|(whole, (ours, hearer))| {
             let part = theirs.strip_prefix(&**whole)?;
             let is_part = whole.ends_with('/') || part.starts_with(['/', '?', '#']);
-            is_part.then(|| Cow::Owned(format!("{ours}{part}")))
+            let ours = is_part.then(|| format!("{ours}{part}"))?;
+            may_hear(hearer.as_ref(), &ours).then_some(Cow::Owned(ours))
         })
     }
+}
+
+/// Whether something may be told of. Where everybody may read everything, there is no hearer.
+pub(crate) fn may_hear(hearer: Option<&Hearer>, uri: &str) -> bool {
+    hearer.is_none_or(|hearer| hearer.may_hear_of(uri))
 }
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
@@ -96,8 +107,8 @@ mod tests {
 
     fn heard() -> Heard {
         let mut heard = Heard::default();
-        heard.resource(0, "ui://page", "ui://b/page");
-        heard.resource(0, "note://all", "note://all");
+        heard.insert(0, "ui://page", "ui://b/page", None);
+        heard.insert(0, "note://all", "note://all", None);
         heard.task(0, "1", "sealed");
         heard
     }

@@ -1,6 +1,6 @@
 //! Under what a list and a catalogue are kept.
 
-use crate::session::ClientSession;
+use crate::{admission::Grant, session::ClientSession};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use vmcp_auth::Identity;
@@ -25,6 +25,16 @@ pub(crate) struct ViewerKey {
     pub(super) lens: Option<usize>,
     /// One for each backend, in configuration order. `None`: left out, since a required header is missing or another one is looked at.
     pub(crate) scopes: SmallVec<[Option<ViewScope>; 4]>,
+    /// Whom it is shown to, where not everybody may see everything. `None`: the whole of it.
+    pub(super) granted: Option<Granted>,
+}
+
+/// Whom a catalogue is shown to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Granted {
+    pub(super) grant: Arc<Grant>,
+    /// The same viewer's key at the endpoint of all backends, where only one is looked at here: policies know things by their names there.
+    pub(super) among_all: Option<Arc<ViewerKey>>,
 }
 
 /// What a backend is told of a viewer's capabilities.
@@ -56,11 +66,27 @@ impl Viewer<'_> {
             None if lens.is_none_or(|only| only == backend.index()) => Some(backend.scope(self.caller)),
             _ => None,
         };
-        ViewerKey { era: self.era, capabilities: self.capabilities, lens, scopes: backends.iter().map(scope).collect() }
+        ViewerKey { era: self.era, capabilities: self.capabilities, lens, scopes: backends.iter().map(scope).collect(), granted: None }
     }
 }
 
 impl ViewerKey {
+    /// The same view as somebody may see it. `among_all` is the key of all backends, where this is one of a single one.
+    pub(crate) fn granted(mut self, grant: Arc<Grant>, among_all: Option<Self>) -> Self {
+        self.granted = Some(Granted { grant, among_all: among_all.map(Arc::new) });
+        self
+    }
+
+    /// The whole of it, whoever looks.
+    pub(super) fn whole(&self) -> Self {
+        Self { granted: None, ..self.clone() }
+    }
+
+    /// Whether it is not the same for everybody who looks through these scopes.
+    pub(super) fn is_granted(&self) -> bool {
+        self.granted.is_some()
+    }
+
     /// The key of one backend's list for this viewer. `None` when the backend is left out.
     pub(super) fn list(&self, backend: &Backend) -> Option<ListKey> {
         let scope = (*self.scopes.get(backend.index())?)?;

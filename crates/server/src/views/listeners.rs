@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn a_change_that_was_told_ahead_is_not_told_again_when_the_list_comes() {
         let (outbox, mut inbox) = outbox();
-        let viewer = ViewerKey { era: Era::Modern, capabilities: CapabilitySet::NONE, lens: None, scopes: Default::default() };
+        let viewer =
+            ViewerKey { era: Era::Modern, capabilities: CapabilitySet::NONE, lens: None, scopes: Default::default(), granted: None };
         let all = |hash: u8| {
             let mut hashes = KindHashes::default();
             ListKind::ALL.into_iter().for_each(|kind| hashes.set(kind, [hash; 16]));

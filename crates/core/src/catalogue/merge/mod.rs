@@ -8,12 +8,12 @@ mod uris;
 use super::{
     BackendList, CacheScope, Catalogue, Concern, Finding, ListKind, Owner, Route, Rules, ToolRoute, lint,
     list::short,
-    merged::Published,
     report::MANY_TOOLS,
     uri::{MAX_WORK, UriRouterBuilder},
 };
 use crate::Era;
 use names::Candidate;
+pub(super) use pages::page_uri;
 use publish::{Array, write_item};
 use std::sync::Arc;
 
@@ -78,10 +78,11 @@ impl Merge<'_> {
             }
             let Candidate { backend, item, .. } = candidate;
             let page = item.tool().and_then(|facts| self.page(backend, facts.page.as_ref()?));
-            write_item(&candidate, &name, page.as_deref(), self.audience, array.item(backend));
+            write_item(&candidate, &name, page.as_deref(), self.audience, array.item(backend, &name));
             let param_headers = item.tool().and_then(|facts| facts.headers.clone().ok()).unwrap_or_default();
+            let place = self.out.tool_names.len();
             self.out.tool_names.push(Arc::clone(&name));
-            self.out.tools.insert(name, ToolRoute { backend, original: Arc::clone(item.key()), param_headers });
+            self.out.tools.insert(name, ToolRoute { backend, original: Arc::clone(item.key()), param_headers, place });
         }
         let count = self.out.tools.len();
         if count > MANY_TOOLS {
@@ -94,7 +95,7 @@ impl Merge<'_> {
     fn prompts(&mut self) {
         let mut array = Array::new(self.rules.backends.len());
         for (candidate, name) in names::resolve(self.rules, &self.lists, ListKind::Prompts, &mut self.out.collisions) {
-            write_item(&candidate, &name, None, self.audience, array.item(candidate.backend));
+            write_item(&candidate, &name, None, self.audience, array.item(candidate.backend, &name));
             self.out.prompt_names.push(Arc::clone(&name));
             self.out.prompts.insert(name, Route { backend: candidate.backend, original: Arc::clone(candidate.item.key()) });
         }
@@ -139,9 +140,6 @@ impl Merge<'_> {
     fn publish(&mut self, kind: ListKind, array: Array) {
         let scopes = self.lists.iter().filter_map(|(_, list)| Some(list.hints(kind)?.scope));
         let scope = scopes.max().unwrap_or(CacheScope::Private);
-        let (bytes, counts) = array.finish();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes);
-        self.out.published[kind.index()] = Published { hash: short(&hasher), bytes, scope, counts };
+        self.out.published[kind.index()] = array.publish(scope);
     }
 }

@@ -9,11 +9,15 @@ use std::sync::Arc;
 /// The scheme of pages.
 const SCHEME: &str = "ui://";
 
+/// The URI that a page of this backend gets where its own is taken. `None` for what is no page.
+pub(in crate::catalogue) fn page_uri(backend: &str, uri: &str) -> Option<String> {
+    uri.strip_prefix(SCHEME).map(|rest| format!("{SCHEME}{backend}/{rest}"))
+}
+
 impl Merge<'_> {
     /// The URI that a page gets whose own is another backend's. `None` for what is no page, and where that URI is taken too.
     pub(super) fn own_uri(&mut self, backend: usize, uri: &str) -> Option<Arc<str>> {
-        let rest = uri.strip_prefix(SCHEME)?;
-        let own: Arc<str> = format!("{SCHEME}{}/{rest}", self.rules.backends[backend].name).into();
+        let own: Arc<str> = page_uri(&self.rules.backends[backend].name, uri)?.into();
         self.router.alias(&own, backend, uri).then_some(own)
     }
 

@@ -4,38 +4,54 @@ use super::Candidate;
 use crate::{
     Era,
     catalogue::{
+        CacheScope,
         facts::{FLAT_PAGE, OutputSchema, ToolFacts},
+        list::short,
+        merged::{Place, Published},
         rules::Override,
     },
     frame::{Edit, RawObject, json_string},
 };
-use bytes::Bytes;
+use std::sync::Arc;
 
 /// A JSON array that is being written.
 pub(super) struct Array {
     bytes: Vec<u8>,
     counts: Vec<usize>,
+    places: Vec<Place>,
 }
 
 impl Array {
     pub(super) fn new(backends: usize) -> Self {
-        Self { bytes: vec![b'['], counts: vec![0; backends] }
+        Self { bytes: vec![b'['], counts: vec![0; backends], places: Vec::new() }
     }
 
-    /// Where a backend's next item has to be written.
-    pub(super) fn item(&mut self, backend: usize) -> &mut Vec<u8> {
+    /// Where a backend's next item has to be written, which callers address by `key`.
+    pub(super) fn item(&mut self, backend: usize, key: &Arc<str>) -> &mut Vec<u8> {
+        self.end_last();
         if self.bytes.len() > 1 {
             self.bytes.push(b',');
         }
         self.counts[backend] += 1;
+        let start = self.bytes.len();
+        self.places.push(Place { key: Arc::clone(key), backend, text: start..start });
         &mut self.bytes
     }
 
-    /// The array's text, and how many items each backend has in it.
-    pub(super) fn finish(mut self) -> (Bytes, Vec<usize>) {
+    fn end_last(&mut self) {
+        if let Some(last) = self.places.last_mut() {
+            last.text.end = self.bytes.len();
+        }
+    }
+
+    /// The array as a list that is shown to those for whom `scope` is.
+    pub(super) fn publish(mut self, scope: CacheScope) -> Published {
+        self.end_last();
         self.bytes.push(b']');
         self.bytes.shrink_to_fit();
-        (self.bytes.into(), self.counts)
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.bytes);
+        Published { hash: short(&hasher), bytes: self.bytes.into(), scope, counts: self.counts, places: self.places }
     }
 }
 

@@ -28,7 +28,7 @@ impl Merge<'_> {
                     };
                     let is_anothers_page = kind == ListKind::Resources && holder.is_some_and(|winner| winner != backend);
                     if is_anothers_page && let Some(own) = self.own_uri(backend, key) {
-                        let out = array.item(backend);
+                        let out = array.item(backend, &own);
                         let (before, after) = item.around_key(list.text());
                         out.extend_from_slice(before.as_bytes());
                         json_string(&own, out);
@@ -44,7 +44,7 @@ impl Merge<'_> {
                             reason,
                         });
                     } else {
-                        array.item(backend).extend_from_slice(item.text(list.text()).as_bytes());
+                        array.item(backend, key).extend_from_slice(item.text(list.text()).as_bytes());
                     }
                 }
             }

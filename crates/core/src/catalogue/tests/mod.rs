@@ -7,6 +7,7 @@ mod naming;
 mod properties;
 mod reports;
 mod resources;
+mod restricted;
 mod uri_properties;
 
 use super::*;

@@ -12,6 +12,7 @@ const KEYS: &[(&str, &str)] = &[
     ("telemetry", REMOVE),
     ("authServerConfig", REMOVE),
     ("incomingAuth.authz", REMOVE),
+    ("incomingAuth.authz.primaryUpstreamProvider", "remove it; policies see the claims of the token that the caller brings"),
     ("incomingAuth.local", ANONYMOUS),
     ("incomingAuth.oidc", ANONYMOUS),
     ("outgoingAuth.default.tokenExchange.subjectProviderName", CALLERS_TOKEN),

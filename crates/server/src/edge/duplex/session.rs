@@ -82,6 +82,7 @@ impl Peer {
             stream.close();
         }
         let views = &incoming.snapshot.views;
+        session.hears(incoming.snapshot.admission.as_ref(), &incoming.identity);
         views.tell(session);
         let watch = |backend: &Arc<vmcp_backend::Backend>| backend.watch_for(incoming.identity.clone(), &session.backends);
         let _watches: Vec<_> = incoming.snapshot.backends.iter().map(watch).collect();

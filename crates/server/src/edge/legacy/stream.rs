@@ -44,6 +44,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
         stream.close();
     }
+    session.hears(incoming.snapshot.admission.as_ref(), &incoming.identity);
     incoming.snapshot.views.tell(&session);
     own::subscribe_again(incoming, &session);
     let watches = incoming.snapshot.shown();

@@ -1,0 +1,29 @@
+//! Authorization by Cedar policies: `authz: { type: cedar, … }`.
+//!
+//! What is asked is put into the entities that ToolHive's vMCP has, so that its policies work here:
+//!
+//! | | |
+//! | --- | --- |
+//! | principal | `Client::"<subject>"`, in `THVGroup::"<group>"` for each group, with `issuer`, `subject` and `claim_<name>` |
+//! | action | `Action::"call_tool"`, `Action::"get_prompt"`, `Action::"read_resource"`, with `operation` |
+//! | resource | `Tool::"<name>"`, `Prompt::"<name>"`, `Resource::"<uri>"`, in `MCP::"<server>"` and `Backend::"<backend>"`, with `name`, `operation`, `feature`, `backend`, `uri`, the hints of a tool and `arg_<name>` |
+//! | context | `claim_<name>` and `arg_<name>`; `arg_<name>_present` for an argument that is an array or an object |
+//!
+//! Where callers come from more than one issuer, subjects and groups carry theirs: `Client::"<issuer>#<subject>"`.
+
+mod config;
+mod decide;
+mod entities;
+mod errors;
+mod literals;
+mod policies;
+mod position;
+mod principal;
+mod reads;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::CedarConfig;
+pub use decide::CedarFactory;

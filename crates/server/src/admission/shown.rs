@@ -1,0 +1,73 @@
+//! Catalogues as callers may see them.
+
+use super::{
+    decided::{Admission, Who},
+    digest::Digest,
+    grant::Grant,
+    item::action,
+};
+use crate::views::Merged;
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use vmcp_core::{
+    catalogue::{Catalogue, ListKind, Selection},
+    plugin::Action,
+};
+
+/// How many bytes of cut down catalogues are kept, and of decisions.
+const CATALOGUE_BYTES: u64 = 128 * 1024 * 1024;
+const SELECTION_BYTES: u64 = 32 * 1024 * 1024;
+const IDLE: Duration = Duration::from_secs(1800);
+
+/// What was decided about catalogues, and what is left of each.
+pub(super) struct Shown {
+    /// By grant and catalogue.
+    selections: moka::sync::Cache<[u8; 16], Arc<Selection>>,
+    /// By catalogue and selection.
+    catalogues: moka::sync::Cache<[u8; 16], Arc<Catalogue>>,
+}
+
+impl Shown {
+    pub(super) fn new() -> Self {
+        let weight = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self {
+            selections: moka::sync::Cache::builder()
+                .max_capacity(SELECTION_BYTES)
+                .weigher(move |_: &[u8; 16], selection: &Arc<Selection>| weight(selection.weight() + 64))
+                .time_to_idle(IDLE)
+                .build(),
+            catalogues: moka::sync::Cache::builder()
+                .max_capacity(CATALOGUE_BYTES)
+                .weigher(move |_: &[u8; 16], catalogue: &Arc<Catalogue>| weight(catalogue.weight()))
+                .time_to_idle(IDLE)
+                .build(),
+        }
+    }
+}
+
+impl Admission {
+    /// What this grant is shown of a catalogue. `name` gives the name in policies of something that is called so there, and may depend on
+    /// `among_all` too.
+    pub(crate) fn show<'w>(
+        &self,
+        grant: &Grant,
+        whole: &'w Merged,
+        among_all: Option<&Merged>,
+        name: impl Fn(Action, usize, &'w str) -> Cow<'w, str>,
+    ) -> Arc<Catalogue> {
+        let of_grant = Digest::new().bytes(&grant.digest).bytes(&whole.id).bytes(among_all.map_or(&[], |all| &all.id)).finish();
+        let who = Who { principal: &grant.principal, claims: &grant.claims, groups: &grant.groups };
+        let selection = self.shown.selections.get_with(of_grant, || {
+            Arc::new(whole.catalogue.select(|kind, item| {
+                let action = action(kind);
+                let annotations = if kind == ListKind::Tools { item.annotations() } else { None };
+                let name = name(action, item.backend, item.key);
+                self.decide(who, (action, item.backend, &name), annotations.as_ref(), None, false)
+            }))
+        });
+        if selection.is_all() {
+            return Arc::clone(&whole.catalogue);
+        }
+        let of_selection = Digest::new().bytes(&whole.id).bytes(&selection.digest()).finish();
+        self.shown.catalogues.get_with(of_selection, || Arc::new(whole.catalogue.restricted(&selection)))
+    }
+}

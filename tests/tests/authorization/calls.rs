@@ -1,0 +1,167 @@
+//! Calls: what is denied looks like what does not exist, to the byte, and reaches no backend.
+
+use super::*;
+
+const ARGUMENT: &str = r#""argument":{"name":"who","value":"a"}"#;
+
+fn complete(reference: &Value) -> Rpc {
+    Rpc::new("completion/complete", format!(r#""ref":{reference},{ARGUMENT}"#))
+}
+
+fn of_prompt(name: &str) -> Rpc {
+    complete(&json!({ "type": "ref/prompt", "name": name }))
+}
+
+fn of_resource(uri: &str) -> Rpc {
+    complete(&json!({ "type": "ref/resource", "uri": uri }))
+}
+
+#[tokio::test]
+async fn what_a_caller_may_do_is_done() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let scene = Scene::new(backend).await?;
+        let mut bob = scene.client(caller, "bob").await?;
+        assert_eq!(bob.call("a_echo", r#"{"n":1e400}"#).await?.status(), 200);
+        bob.send(&Rpc::prompt("a_greet", r#"{"who":"x"}"#)).await?.result()?;
+        bob.send(&Rpc::read("fixture://a/text")).await?.result()?;
+        bob.send(&Rpc::read("fixture://a/item/7")).await?.result()?;
+        bob.send(&of_prompt("a_greet")).await?.result()?;
+        bob.send(&of_resource("fixture://a/item/{id}")).await?.result()?;
+        let mut ann = scene.client(caller, "ann").await?;
+        ann.call("b_echo", "{}").await?.result()?;
+        ann.send(&Rpc::read("fixture://b/blob")).await?.result()?;
+        scene.gateway.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_caller_may_not_do_looks_like_what_does_not_exist() -> Result<()> {
+    for (caller, backend) in Era::PAIRINGS {
+        let scene = Scene::new(backend).await?;
+        let mut bob = scene.client(caller, "bob").await?;
+        // Before anything was listed, and after.
+        for _ in 0..2 {
+            alike(&mut bob, |name| Rpc::tool(name, "{}"), "a_big", "a_bug").await?;
+            alike(&mut bob, |name| Rpc::tool(name, r#"{"bytes":"x"}"#), "b_echo", "b_ecco").await?;
+            alike(&mut bob, |name| Rpc::prompt(name, "{}"), "b_greet", "b_great").await?;
+            alike(&mut bob, Rpc::read, "fixture://a/blob", "fixture://c/blob").await?;
+            alike(&mut bob, Rpc::read, "fixture://b/item/1", "fixture://c/item/1").await?;
+            alike(&mut bob, of_prompt, "b_greet", "b_great").await?;
+            alike(&mut bob, of_resource, "fixture://b/item/{id}", "fixture://c/item/{id}").await?;
+            alike(&mut bob, of_resource, "fixture://a/blob", "fixture://c/blob").await?;
+            for method in ["tools/list", "prompts/list", "resources/list", "resources/templates/list"] {
+                bob.list(method).await?;
+            }
+        }
+        for fixture in [&scene.a, &scene.b] {
+            for method in ["tools/call", "prompts/get", "resources/read", "completion/complete"] {
+                assert!(fixture.requests_of(method).is_empty(), "{method} reached {caller:?} {backend:?}");
+            }
+        }
+        scene.gateway.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn somebody_whom_no_policy_names_can_do_nothing() -> Result<()> {
+    let scene = Scene::new(Era::Legacy).await?;
+    for era in [Era::Legacy, Era::Modern] {
+        let mut eve = scene.client(era, "eve").await?;
+        alike(&mut eve, |name| Rpc::tool(name, "{}"), "a_echo", "a_ecco").await?;
+        assert!(listed(&mut eve, "tools/list").await?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_header_that_repeats_an_argument_tells_nobody_that_a_tool_exists() -> Result<()> {
+    let scene = Scene::new(Era::Modern).await?;
+    let mut bob = scene.client(Era::Modern, "bob").await?;
+    // Somebody who may call it is told of a mismatch here.
+    let wrong = |name: &str| Rpc::tool(name, r#"{"region":"x"}"#).param("region", "y");
+    let mut ann = scene.client(Era::Modern, "ann").await?;
+    assert_eq!(ann.send(&wrong("a_regional")).await?.error()?.code, -32020);
+    alike(&mut bob, wrong, "a_regional", "a_regionel").await
+}
+
+#[tokio::test]
+async fn arguments_decide_where_policies_read_them_and_are_those_that_are_sent() -> Result<()> {
+    let policies = r#"
+        permit(principal == Client::"bob", action, resource) when { context.arg_env == "dev" };
+        forbid(principal, action, resource) when { resource.arg_count > 5 };
+        permit(principal == Client::"ann", action, resource);"#;
+    for era in [Era::Legacy, Era::Modern] {
+        let scene = Scene::with(Spec::new("a", era), Spec::new("b", era), policies, json!({})).await?;
+        let mut bob = scene.client(era, "bob").await?;
+        assert!(listed(&mut bob, "tools/list").await?.contains(&"a_echo".to_owned()), "what can be called with some arguments is shown");
+        let sent = r#"{ "env" : "dev" ,"count":5,"x":1e400}"#;
+        let reply = bob.call("a_echo", sent).await?;
+        assert!(reply.raw_result()?.contains(sent), "{}", reply.message);
+        for arguments in [
+            r#"{"env":"prod","count":1}"#,
+            r#"{"count":1}"#,
+            r#"{"env":"dev","count":6}"#,
+            r#"{"env":"dev"}"#,
+            r#"{"env":["dev"],"count":1}"#,
+        ] {
+            alike(&mut bob, |name| Rpc::tool(name, arguments), "a_echo", "a_ecco").await?;
+        }
+        // A key that stands twice would be one thing here and may be another there.
+        let twice = r#"{"env":"dev","count":1,"env":"prod"}"#;
+        assert_eq!(bob.call("a_echo", twice).await?.error()?.code, -32602);
+        let escaped = "{\"env\":\"dev\",\"count\":1,\"\\u0065nv\":\"prod\"}";
+        assert_eq!(bob.call("a_echo", escaped).await?.error()?.code, -32602);
+        let mut eve = scene.client(era, "eve").await?;
+        alike(&mut eve, |name| Rpc::tool(name, twice), "a_echo", "a_ecco").await?;
+        assert_eq!(scene.a.calls().len(), 1, "no other call reached the backend");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn decisions_follow_the_token_of_each_request() -> Result<()> {
+    let policies = r#"permit(principal, action, resource) when { context.claim_level >= 3 };"#;
+    for era in [Era::Legacy, Era::Modern] {
+        let scene = Scene::with(Spec::new("a", era), Spec::new("b", era), policies, json!({})).await?;
+        let mut ann = scene.user(era, "ann").header("x-claims", r#"{"level":3}"#).connect().await?;
+        ann.call("a_echo", "{}").await?.result()?;
+        assert!(!listed(&mut ann, "tools/list").await?.is_empty());
+        // The same principal in the same session, with another token.
+        ann.caller.set("x-claims", r#"{"level":2}"#);
+        alike(&mut ann, |name| Rpc::tool(name, "{}"), "a_echo", "a_ecco").await?;
+        assert!(listed(&mut ann, "tools/list").await?.is_empty());
+        ann.caller.set("x-claims", r#"{"level":4}"#);
+        ann.call("a_echo", "{}").await?.result()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_message_of_a_batch_is_decided_for_itself() -> Result<()> {
+    let scene = Scene::new(Era::Legacy).await?;
+    let mut bob = scene.user(Era::Legacy, "bob").revision("2025-03-26").connect().await?;
+    let message = |id: u32, name: &str| Rpc::tool(name, "{}").text(Era::Legacy, Some(&id.to_string()));
+    let batch = format!("[{},{},{}]", message(1001, "a_big"), message(1002, "a_echo"), message(1003, "a_bug"));
+    let mut request = bob.caller.request(&Rpc::new("ping", ""), "1");
+    request.body = batch.into_bytes().into();
+    let response = bob.conn.exchange(&request).await?;
+    let answers: Vec<Value> = serde_json::from_slice(&response.body)?;
+    assert_eq!(answers[0]["error"]["message"], "Unknown tool: a_big");
+    assert!(answers[1]["result"].is_object(), "{answers:?}");
+    assert_eq!(answers[2]["error"]["message"], "Unknown tool: a_bug");
+    assert_eq!(scene.a.calls().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_uri_that_goes_up_on_its_way_is_nobodys() -> Result<()> {
+    let scene = Scene::new(Era::Legacy).await?;
+    let mut bob = scene.client(Era::Modern, "bob").await?;
+    for uri in ["fixture://a/item/../blob", "fixture://a/item/%2e%2E/blob", "fixture://a/item/..%2Fblob"] {
+        alike(&mut bob, Rpc::read, uri, "fixture://c/x").await?;
+    }
+    assert!(scene.a.requests_of("resources/read").is_empty());
+    Ok(())
+}
