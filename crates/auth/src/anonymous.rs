@@ -29,7 +29,7 @@ impl Authenticator for Anonymous {
         Some(&self.0)
     }
 
-    fn issuer(&self) -> Option<&Arc<str>> {
+    fn issuer(&self) -> Option<&str> {
         Some(&self.0.principal.issuer)
     }
 

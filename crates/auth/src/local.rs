@@ -52,6 +52,10 @@ impl Authenticator for Local {
         &[]
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(ISSUER)
+    }
+
     fn is_local(&self) -> bool {
         true
     }

@@ -30,7 +30,7 @@ impl Authenticator for Named {
         &self.0
     }
 
-    fn issuer(&self) -> Option<&Arc<str>> {
+    fn issuer(&self) -> Option<&str> {
         Some(&self.1)
     }
 

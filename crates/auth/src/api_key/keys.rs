@@ -23,7 +23,7 @@ const SHORTEST: usize = 24;
 const LONGEST: usize = 1024;
 
 /// The issuer of callers with a key.
-const ISSUER: &str = "apiKey";
+pub(super) const ISSUER: &str = "apiKey";
 
 type Hash = [u8; 32];
 

@@ -100,6 +100,10 @@ impl Authenticator for ApiKeys {
         &self.header
     }
 
+    fn issuer(&self) -> Option<&str> {
+        Some(keys::ISSUER)
+    }
+
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
         self.caller(head).ok()
     }

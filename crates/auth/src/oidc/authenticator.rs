@@ -122,6 +122,11 @@ impl Authenticator for Oidc {
         &[AUTHORIZATION]
     }
 
+    fn issuer(&self) -> Option<&str> {
+        let mut all = self.issuers.keys();
+        all.next().filter(|_| all.next().is_none()).map(|only| &**only)
+    }
+
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
         let token = bearer::token(head).ok()??;
         self.seen.caller(&digest(token))

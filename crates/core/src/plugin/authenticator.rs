@@ -34,7 +34,7 @@ pub trait Authenticator: Send + Sync + 'static {
 
     /// The one issuer of everybody who is let in. `None` where there are several or it is not known: then equal subjects of two issuers are
     /// kept apart by naming the issuer wherever a subject or group is named.
-    fn issuer(&self) -> Option<&Arc<str>> {
+    fn issuer(&self) -> Option<&str> {
         None
     }
 

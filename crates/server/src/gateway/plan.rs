@@ -58,7 +58,7 @@ impl Checker<'_> {
         if has_errors(&planner.problems) {
             return Err(planner.problems);
         }
-        Ok((authorizer, authenticator.and_then(|authenticator| authenticator.issuer().cloned())))
+        Ok((authorizer, authenticator.and_then(|authenticator| authenticator.issuer().map(Arc::from))))
     }
 
     /// For plugins that are built and never used.
@@ -228,7 +228,7 @@ impl<'a> Planner<'a> {
         let authz = self.config.incoming_auth.authz.as_ref().filter(|authz| authz.kind != "none")?;
         let mut deps = self.deps.clone();
         // Of an authenticator that could not be built it is not known; that is told already, and nothing follows from it.
-        deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().cloned());
+        deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from));
         let built = self.checker.plugins.authorizers.build(&authz.kind, &authz.settings, &deps);
         self.built(built, "incomingAuth.authz")
     }
