@@ -162,7 +162,7 @@ fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspe
     if secret.expose_secret().is_empty() && !deps.secrets.may_be_missing() {
         return Err("has an empty client secret; set it".to_owned());
     }
-    Ok(Some(Introspection { url: settings.introspection_url.clone(), client, secret }))
+    Ok(Some(Introspection::new(settings.introspection_url.clone(), client, secret)))
 }
 
 #[cfg(test)]
