@@ -34,6 +34,9 @@ const AHEAD: Duration = Duration::from_secs(60);
 /// How long credentials are kept that do not say when they expire, where the caller's own token does not say it either.
 const UNDATED: Duration = Duration::from_secs(5 * 60);
 
+/// How long they are kept at most where it does: a certificate may be good for a year, and what was taken back meanwhile has to be noticed.
+const LONGEST_UNDATED: Duration = Duration::from_secs(60 * 60);
+
 /// How long nobody is asked again after a failure: first, and at most.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! What is known of one caller's credentials.
 
-use super::{AHEAD, BETWEEN_REFUSALS, Given, LONGEST_PAUSE, Outcome, PAUSE, UNDATED};
+use super::{AHEAD, BETWEEN_REFUSALS, Given, LONGEST_PAUSE, LONGEST_UNDATED, Outcome, PAUSE, UNDATED};
 use crate::secret_value::sealed;
 use std::{
     sync::{
@@ -71,7 +71,8 @@ impl Slot {
         let own = given.credentials.expires_at();
         let until = match (own, limit) {
             (Some(own), Some(limit)) => own.min(limit),
-            (Some(one), None) | (None, Some(one)) => one,
+            (Some(own), None) => own,
+            (None, Some(limit)) => limit.min(now + LONGEST_UNDATED),
             (None, None) => now + UNDATED,
         };
         self.failed = None;

@@ -195,6 +195,17 @@ fn what_does_not_say_when_it_expires_lives_as_long_as_the_callers_token_or_five_
     assert_eq!((under.at_hand(For::Token, &ann), under.at_hand(For::Token, &bob)), ("anns".to_owned(), "absent".to_owned()));
 }
 
+#[test]
+fn what_does_not_say_when_it_expires_is_got_anew_every_hour_however_long_the_callers_own_credential_lives() {
+    let under = Under::new();
+    let ann = Somebody::new("ann", "1", Some(365 * 24 * 3600));
+    under.fill(For::Principal, &ann, "first", None);
+    under.wait_until(3539);
+    assert_eq!(under.at_hand(For::Principal, &ann), "first");
+    under.wait_until(3600);
+    assert_eq!(under.at_hand(For::Principal, &ann), "absent");
+}
+
 #[tokio::test]
 async fn one_gets_them_and_all_who_wait_get_the_same() {
     let (under, ann) = (Under::new(), Somebody::new("ann", "t1", None));
