@@ -5,6 +5,7 @@ mod api_key;
 mod bearer;
 #[cfg(feature = "cedar")]
 mod cedar;
+mod client_certificate;
 mod client_credentials;
 mod credential_cache;
 mod credential_helper;
@@ -25,6 +26,7 @@ pub use anonymous::AnonymousFactory;
 pub use api_key::{ApiKeyConfig, ApiKeyEntry, ApiKeyFactory, NewApiKey};
 #[cfg(feature = "cedar")]
 pub use cedar::{CedarConfig, CedarFactory};
+pub use client_certificate::{ClientCertificateConfig, ClientCertificateFactory, SubjectFrom};
 pub use client_credentials::{ClientCredentialsConfig, ClientCredentialsFactory};
 pub use credential_cache::{CredentialCache, Found, Given, Outcome, Turn, Waiting};
 pub use exec::{ExecConfig, ExecFactory};

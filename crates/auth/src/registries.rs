@@ -1,8 +1,8 @@
 //! The built-in kinds.
 
 use crate::{
-    AnonymousFactory, ApiKeyFactory, ClientCredentialsFactory, ExecFactory, ExternalFactory, HeaderInjectionFactory,
-    HeaderPassthroughFactory, LocalFactory, OidcFactory, TokenExchangeFactory, UnauthenticatedFactory,
+    AnonymousFactory, ApiKeyFactory, ClientCertificateFactory, ClientCredentialsFactory, ExecFactory, ExternalFactory,
+    HeaderInjectionFactory, HeaderPassthroughFactory, LocalFactory, OidcFactory, TokenExchangeFactory, UnauthenticatedFactory,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +28,7 @@ pub fn registries() -> Registries {
         kinds.strategies.register(ExternalFactory),
         kinds.authenticators.register(AnonymousFactory),
         kinds.authenticators.register(ApiKeyFactory),
+        kinds.authenticators.register(ClientCertificateFactory),
         kinds.authenticators.register(LocalFactory),
         kinds.authenticators.register(OidcFactory),
         #[cfg(feature = "cedar")]
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn the_built_in_kinds_are_there() {
         assert_eq!(registries().strategies.kinds().collect::<Vec<_>>(), KINDS);
-        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous", "apiKey", "local", "oidc"]);
+        assert_eq!(registries().authenticators.kinds().collect::<Vec<_>>(), ["anonymous", "apiKey", "clientCertificate", "local", "oidc"]);
     }
 
     #[test]

@@ -5,15 +5,13 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt::Write as _;
 
 /// A key that nobody had before, and what the configuration holds of it.
 pub struct NewApiKey {
-    /// The key, for its owner: `vmcp_` and 256 random bits. It is kept nowhere.
-    pub key: SecretString,
-    /// `sha256:…`, for the configuration. Nobody gets back to the key from it.
-    pub hash: String,
+    key: SecretString,
+    hash: String,
 }
 
 impl NewApiKey {
@@ -29,5 +27,17 @@ impl NewApiKey {
             let _ = write!(hash, "{byte:02x}");
         }
         Some(Self { key: key.into(), hash })
+    }
+
+    /// The key, for its owner: `vmcp_` and 256 random bits. It is kept nowhere.
+    #[must_use]
+    pub fn expose_key(&self) -> &str {
+        self.key.expose_secret()
+    }
+
+    /// `sha256:…`, for the configuration. Nobody gets back to the key from it.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 }

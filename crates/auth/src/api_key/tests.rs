@@ -1,7 +1,6 @@
 use super::{ApiKeyFactory, NewApiKey, keys};
 use crate::testing;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use secrecy::ExposeSecret;
 use std::{io, sync::Arc};
 use vmcp_core::plugin::{Authenticator, BuildError, Deps, Registries, RequestHead, Secrets};
 
@@ -56,15 +55,15 @@ fn a_key_says_who_calls_and_another_says_nothing() {
             {{"subject": "ci", "hash": "{}", "claims": {{"team": "a"}}, "groups": ["builders"]}},
             {{"subject": "bot", "key": {{"fromEnv": "KEY"}}}}
         ]}}"#,
-        made.hash
+        made.hash()
     );
     let authenticator = build(&settings).unwrap();
     assert_eq!(authenticator.consumed_headers(), ["x-api-key"]);
     assert!(!authenticator.is_anonymous() && authenticator.resource().is_none());
-    let key = made.key.expose_secret();
+    let key = made.expose_key();
     assert_eq!(asked(&*authenticator, &[("x-api-key", key)]), Ok("ci".to_owned()));
     assert_eq!(asked(&*authenticator, &[("x-api-key", KEY)]), Ok("bot".to_owned()));
-    for wrong in ["", "vmcp_hunter2-hunter2-hunter", &KEY.to_uppercase(), &made.hash, &"x".repeat(4000)] {
+    for wrong in ["", "vmcp_hunter2-hunter2-hunter", &KEY.to_uppercase(), made.hash(), &"x".repeat(4000)] {
         assert_eq!(asked(&*authenticator, &[("x-api-key", wrong)]), BAD, "{wrong}");
     }
     assert_eq!(asked(&*authenticator, &[]), BAD);
@@ -104,7 +103,7 @@ fn keys_may_stand_in_a_file_of_their_own() {
 
 #[test]
 fn keys_that_are_none_are_refused_and_never_shown() {
-    let other = NewApiKey::make().unwrap().hash;
+    let other = NewApiKey::make().unwrap().hash().to_owned();
     for (entry, why) in [
         (r#""subject": "a""#.to_owned(), "needs a `hash`, or a `key`"),
         (r#""subject": "", "key": {"fromEnv": "KEY"}"#.to_owned(), "has an empty `subject`"),
@@ -136,17 +135,17 @@ fn settings_are_checked_where_the_keys_are_not() {
 #[test]
 fn no_two_new_keys_are_alike_and_their_hashes_lead_to_them() {
     let (one, other) = (NewApiKey::make().unwrap(), NewApiKey::make().unwrap());
-    assert!(one.hash != other.hash && one.key.expose_secret() != other.key.expose_secret());
-    assert!(one.key.expose_secret().starts_with("vmcp_") && one.key.expose_secret().len() == 48);
+    assert!(one.hash() != other.hash() && one.expose_key() != other.expose_key());
+    assert!(one.expose_key().starts_with("vmcp_") && one.expose_key().len() == 48);
     let mut known = keys::Keys::default();
-    let entry = serde_json::from_value(serde_json::json!({ "subject": "a", "hash": one.hash })).unwrap();
+    let entry = serde_json::from_value(serde_json::json!({ "subject": "a", "hash": one.hash() })).unwrap();
     known.add(&entry, &testing::deps().secrets).unwrap();
-    assert!(known.caller(one.key.expose_secret().as_bytes()).is_some() && known.caller(other.key.expose_secret().as_bytes()).is_none());
+    assert!(known.caller(one.expose_key().as_bytes()).is_some() && known.caller(other.expose_key().as_bytes()).is_none());
 }
 
 #[test]
 fn all_keys_of_a_subject_stand_for_the_same_rights() {
-    let [one, other] = [(); 2].map(|()| NewApiKey::make().unwrap().hash);
+    let [one, other] = [(); 2].map(|()| NewApiKey::make().unwrap().hash().to_owned());
     let both = |first: &str, second: &str| {
         build(&format!(r#"{{"keys": [{{"subject": "ci", "hash": "{one}"{first}}}, {{"subject": "ci", "hash": "{other}"{second}}}]}}"#))
             .err()

@@ -1,6 +1,7 @@
 //! The commands, each in a file of its own.
 
 mod authz;
+mod auth;
 mod completions;
 mod demo;
 mod headers;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Headers(headers::Headers),
     /// Explain what a caller may do, and which policies decide it
     Authz(authz::Authz),
+    /// Make what callers are known by
+    Auth(auth::Auth),
     /// Show two users, two servers, and which header reached which, on this machine alone
     Demo(demo::Demo),
     /// Print the JSON Schema of the configuration
@@ -52,6 +55,7 @@ pub(crate) fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> 
         Command::Tools(tools) => tools.run(terminal),
         Command::Headers(headers) => headers.run(terminal),
         Command::Authz(authz) => authz.run(terminal),
+        Command::Auth(auth) => auth.run(),
         Command::Demo(demo) => demo.run(terminal),
         Command::Schema(schema) => schema.run(),
         Command::Version(version) => version.run(),
