@@ -35,7 +35,7 @@ pub(super) struct Oidc {
 }
 
 /// Why a caller was not let in, for all who wait for the same answer.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) enum Answer {
     Flaw(&'static str),
     Scope,

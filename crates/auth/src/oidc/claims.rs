@@ -154,7 +154,10 @@ mod tests {
     }
 
     fn members(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+        match value {
+            Value::Object(members) => members,
+            other => panic!("no object: {other}"),
+        }
     }
 
     /// A good token's claims at second 1000, with changes; `null` takes one away.

@@ -123,9 +123,9 @@ mod tests {
         read(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
     }
 
-    fn ed(id: &str, more: Value) -> Value {
+    fn ed(id: &str, mut more: Value) -> Value {
         let mut key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": URL_SAFE_NO_PAD.encode([7; 32]) });
-        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
         key
     }
 
