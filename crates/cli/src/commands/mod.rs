@@ -1,7 +1,7 @@
 //! The commands, each in a file of its own.
 
-mod authz;
 mod auth;
+mod authz;
 mod completions;
 mod demo;
 mod headers;
