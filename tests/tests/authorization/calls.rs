@@ -145,7 +145,7 @@ async fn every_message_of_a_batch_is_decided_for_itself() -> Result<()> {
     let message = |id: u32, name: &str| Rpc::tool(name, "{}").text(Era::Legacy, Some(&id.to_string()));
     let batch = format!("[{},{},{}]", message(1001, "a_big"), message(1002, "a_echo"), message(1003, "a_bug"));
     let mut request = bob.caller.request(&Rpc::new("ping", ""), "1");
-    request.body = batch.into_bytes().into();
+    request.body = batch.into_bytes();
     let response = bob.conn.exchange(&request).await?;
     let answers: Vec<Value> = serde_json::from_slice(&response.body)?;
     assert_eq!(answers[0]["error"]["message"], "Unknown tool: a_big");

@@ -76,7 +76,7 @@ async fn annotations_decide_in_lists_and_calls_alike() -> Result<()> {
     for era in [Era::Legacy, Era::Modern] {
         let scene = Scene::with(Spec::new("a", era), Spec::new("b", era), policies, json!({})).await?;
         scene.a.change(|items| {
-            items.tools.push(r#"{"name":"tool_read","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}"#.to_owned())
+            items.tools.push(r#"{"name":"tool_read","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}"#.to_owned());
         });
         let mut bob = scene.client(era, "bob").await?;
         assert_eq!(listed(&mut bob, "tools/list").await?, ["a_tool_read"]);

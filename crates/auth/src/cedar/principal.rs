@@ -65,6 +65,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[expect(clippy::needless_pass_by_value, reason = "values are written where it is called")]
     fn groups_in(claims: Value, group: Option<&str>, role: Option<&str>) -> Vec<String> {
         groups(&["known".into()], claims.as_object().unwrap(), group, role)
     }
@@ -90,7 +91,7 @@ mod tests {
         let claims = json!({"groups": ["g"], "roles": ["r"], "https://x.example/groups": ["u", 1, "u"], "realm_access": {"roles": ["k"]}});
         assert_eq!(groups_in(claims.clone(), None, None), ["known", "g"]);
         assert_eq!(groups_in(claims.clone(), Some("https://x.example/groups"), None), ["known", "u"]);
-        assert_eq!(groups_in(claims.clone(), Some("absent"), Some("realm_access.roles")), ["known", "g", "k"]);
+        assert_eq!(groups_in(claims, Some("absent"), Some("realm_access.roles")), ["known", "g", "k"]);
         assert_eq!(groups_in(json!({"groups": [], "roles": ["r"]}), None, None), ["known"]);
         assert_eq!(groups_in(json!({"groups": "g"}), None, None), ["known"]);
     }

@@ -64,6 +64,7 @@ impl Asked {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are written where it is called")]
 fn allowed(policies: &[&str], asked: Asked) -> bool {
     asked.of(&build(&config(policies))).is_allowed
 }

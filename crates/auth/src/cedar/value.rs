@@ -86,6 +86,7 @@ mod tests {
         cedar_policy::Context::from_pairs(pairs).unwrap().to_json_value().unwrap()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "values are written where it is called")]
     fn shown(given: Value) -> Value {
         json_of(arguments(given.as_object().unwrap()))
     }

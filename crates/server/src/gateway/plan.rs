@@ -19,7 +19,7 @@ use vmcp_core::{
     header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, StartedSpec},
     plugin::{
         Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor,
-        OutgoingStrategy, Registries, Registry, Secrets, StrategyError,
+        OutgoingStrategy, Registries, Registry, Secrets, StrategyError, config_key,
     },
 };
 
@@ -221,7 +221,13 @@ impl<'a> Planner<'a> {
 
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
-        self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth")
+        let told = self.problems.len();
+        let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth");
+        // What the settings lack is told where they stand.
+        for problem in self.problems.iter_mut().skip(told).filter(|problem| problem.path == "incomingAuth") {
+            problem.path = key_path("incomingAuth", &config_key(&incoming.kind));
+        }
+        built
     }
 
     fn authorizer(&mut self, authenticator: Option<&dyn Authenticator>) -> Option<Arc<dyn Authorizer>> {

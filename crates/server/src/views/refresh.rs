@@ -67,10 +67,9 @@ impl Views {
         let early = |listed: Listed| {
             let (resolved, fetched) = self.fetched(key, capabilities, &slot, listed);
             if resolved != key {
-                self.lists.slot(resolved).arrive(fetched.clone());
+                self.lists.slot(resolved).arrive(fetched.clone(), || self.changed());
             }
-            if !slot.arrive(fetched).is_empty() {
-                self.changed();
+            if !slot.arrive(fetched, || self.changed()).is_empty() {
                 self.announce(key.backend, key.scope);
                 arrived.store(true, Ordering::Relaxed);
             }
@@ -105,8 +104,7 @@ impl Views {
                 let list = Arc::clone(&fetched.list);
                 if resolved != key {
                     // Whoever waited for this attempt looks there now and must find something, also while another one is under way.
-                    self.lists.slot(resolved).adopt(fetched.clone());
-                    self.changed();
+                    self.lists.slot(resolved).adopt(fetched.clone(), || self.changed());
                 }
                 (Ok(fetched), Some(list))
             }

@@ -495,8 +495,9 @@ spec:
         Case::new("vmcp.yaml", text).says("vmcp.yaml"),
         [
             "vmcp.yaml:5:3: spec.groupRef: only a cluster can resolve a group of servers; list them under spec.config.backends".to_owned(),
-            format!("vmcp.yaml:6:18: spec.incomingAuth.type: `oidc` is {not}; use `type: anonymous`, behind something that authenticates"),
-            format!("vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: {not}; use `type: anonymous`, behind something that authenticates"),
+            "vmcp.yaml:6:3: spec.incomingAuth: the key `oidc` is missing".to_owned(),
+            "vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write what it names here, or remove it"
+                .to_owned(),
             format!("vmcp.yaml:8:5: spec.config.audit: {not}; remove it"),
         ]
     );

@@ -225,7 +225,6 @@ fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
             {"name": "a", "url": "http://a/", "type": "container"},
             {"name": "b", "command": "npx", "type": "stdio"},
         ],
-        "incomingAuth": {"type": "oidc", "oidc": {"issuer": "https://issuer"}},
         "outgoingAuth": {"source": "discovered", "default": {"type": "xaa"}, "backends": {"a": {"type": "obo", "obo": {}}}},
         "operational": {"failureHandling": {}},
         "sessionStorage": {"provider": "redis"},
@@ -237,7 +236,6 @@ fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
         [
             format!("backends[0].type: `container` is {not}; write `entry` or leave it out; a server has a `url` or a `command`"),
             format!("backends[1].type: `stdio` is {not}; write `transport: stdio`"),
-            format!("incomingAuth.type: `oidc` is {not}; use `type: anonymous`, behind something that authenticates"),
             format!("outgoingAuth.source: `discovered` is {not}; write the strategies here and remove `source`"),
             format!("outgoingAuth.default.type: `xaa` is {not}; use `type: exec` or `type: external`, which can make both exchanges"),
             format!(

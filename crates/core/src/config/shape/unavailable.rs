@@ -13,8 +13,6 @@ const KEYS: &[(&str, &str)] = &[
     ("authServerConfig", REMOVE),
     ("incomingAuth.authz", REMOVE),
     ("incomingAuth.authz.primaryUpstreamProvider", "remove it; policies see the claims of the token that the caller brings"),
-    ("incomingAuth.local", ANONYMOUS),
-    ("incomingAuth.oidc", ANONYMOUS),
     ("outgoingAuth.default.tokenExchange.subjectProviderName", CALLERS_TOKEN),
     ("outgoingAuth.backends.*.tokenExchange.subjectProviderName", CALLERS_TOKEN),
     ("operational.failureHandling", "remove it; a failing backend never stops the others"),
@@ -24,7 +22,6 @@ const KEYS: &[(&str, &str)] = &[
 
 /// Words, by the pattern of the key that they stand under, with what to do.
 const WORDS: &[(&str, &[&str], &str)] = &[
-    ("incomingAuth.type", &["oidc", "local"], ANONYMOUS),
     ("outgoingAuth.source", &["discovered"], "write the strategies here and remove `source`"),
     ("outgoingAuth.default.type", &["upstream_inject"], UPSTREAM_INJECT),
     ("outgoingAuth.backends.*.type", &["upstream_inject"], UPSTREAM_INJECT),
@@ -39,7 +36,6 @@ const WORDS: &[(&str, &[&str], &str)] = &[
 ];
 
 const REMOVE: &str = "remove it";
-const ANONYMOUS: &str = "use `type: anonymous`, behind something that authenticates";
 const UPSTREAM_INJECT: &str = "vmcp keeps no users' tokens of other providers: let callers bring theirs with `type: header_passthrough`, \
     or have them fetched with `type: exec` or `type: external`";
 const AWS_STS: &str = "put a proxy that signs requests for AWS in front of the server; where a header is enough, `type: exec` or \

@@ -172,8 +172,9 @@ impl Slot {
         self.finished.subscribe()
     }
 
-    /// Ends an attempt. Returns the kinds that differ from before. Where there are any, `changed` runs before anybody who waits wakes:
-    /// who wakes must not be shown a catalogue from before.
+    /// Ends an attempt. Returns the kinds that differ from before. Where there are any, `changed` runs before anybody sees the new list
+    /// and before anybody who waits wakes: whoever knows that there is a list must not be shown a catalogue from before. It runs under this
+    /// slot's lock.
     pub(super) fn finish(&self, outcome: Result<Fetched, Arc<str>>, changed: impl FnOnce()) -> Vec<ListKind> {
         let kinds = self.state(|state| {
             state.started = None;
@@ -181,7 +182,7 @@ impl Slot {
                 Ok(fetched) => {
                     state.changes_listed = state.changes_at_start;
                     state.judge(&fetched);
-                    state.take(fetched)
+                    state.take(fetched, changed)
                 }
                 Err(error) => {
                     (state.error, state.is_dead) = (Some(error), true);
@@ -191,9 +192,6 @@ impl Slot {
                 }
             }
         });
-        if !kinds.is_empty() {
-            changed();
-        }
         self.refreshing.store(false, Ordering::Release);
         self.finished.send_modify(|count| *count += 1);
         kinds
@@ -201,15 +199,17 @@ impl Slot {
 
     /// Takes what an attempt has brought so far, while it goes on. Returns the kinds that differ from before. Whoever waits goes on
     /// waiting: what it wants may be among what is still to come.
-    pub(super) fn arrive(&self, fetched: Fetched) -> Vec<ListKind> {
-        self.state(|state| state.take(fetched))
+    /// `changed` runs as in [`Self::finish`].
+    pub(super) fn arrive(&self, fetched: Fetched, changed: impl FnOnce()) -> Vec<ListKind> {
+        self.state(|state| state.take(fetched, changed))
     }
 
     /// Takes a list that was fetched under another key and turned out to belong here too.
-    pub(super) fn adopt(&self, fetched: Fetched) {
+    /// `changed` runs as in [`Self::finish`].
+    pub(super) fn adopt(&self, fetched: Fetched, changed: impl FnOnce()) {
         self.state(|state| {
             state.judge(&fetched);
-            state.take(fetched);
+            state.take(fetched, changed);
         });
     }
 
@@ -231,13 +231,17 @@ impl State {
         self.last_failure.is_some_and(|last| last.elapsed() >= pause)
     }
 
-    fn take(&mut self, Fetched { list, lacking, .. }: Fetched) -> Vec<ListKind> {
+    fn take(&mut self, Fetched { list, lacking, .. }: Fetched, changed: impl FnOnce()) -> Vec<ListKind> {
         let before = self.list.replace(Arc::clone(&list));
         self.fetched = Some(Instant::now());
         self.known |= !lacking;
         self.lacking = lacking;
         let differs = |kind: &ListKind| before.as_ref().is_none_or(|before| before.hash(*kind) != list.hash(*kind));
-        ListKind::ALL.into_iter().filter(differs).collect()
+        let kinds: Vec<ListKind> = ListKind::ALL.into_iter().filter(differs).collect();
+        if !kinds.is_empty() {
+            changed();
+        }
+        kinds
     }
 
     /// Takes down how an attempt that is over went.

@@ -43,7 +43,8 @@ fn what_changed_is_known_before_anybody_who_waits_wakes() {
     let told = Cell::new(0);
     let list = || Ok(whole(None));
     let changed = || {
-        assert!(slot.list().is_some() && !waiting.has_changed().unwrap());
+        assert!(slot.state.try_lock().is_err(), "nobody sees the list yet");
+        assert!(!waiting.has_changed().unwrap());
         told.set(told.get() + 1);
     };
     assert!(slot.start() && !slot.start());
@@ -58,7 +59,7 @@ fn a_kind_that_fails_is_tried_again_and_holds_up_neither_changes_nor_those_who_w
     let slot = Slot::new();
     let tools = || Fetched { lacking: bits(|kind| kind != ListKind::Tools), trouble: Some("no prompts".into()), ..whole(None) };
     assert!(slot.start());
-    slot.arrive(Fetched { trouble: None, ..tools() });
+    slot.arrive(Fetched { trouble: None, ..tools() }, || {});
     assert_eq!((slot.freshness(Duration::MAX), slot.error()), (Freshness::Fresh, None), "what is there is there");
     assert!(slot.knows(ListKind::Tools) && !slot.knows(ListKind::Prompts));
     slot.finish(Ok(tools()), || {});
