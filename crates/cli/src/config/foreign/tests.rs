@@ -222,7 +222,7 @@ spec:
             format!("error spec.config.otherRef: {cluster}; write what it names here, or remove it"),
             format!("error spec.config.compositeToolRefs: {not}; remove it"),
             format!("error spec.config.aggregation.tools[0].toolConfigRef: {not}; write the tool's `filter` and `overrides` here"),
-            format!("error spec.incomingAuth.oidcConfigRef: {not}; use `type: anonymous`, behind something that authenticates"),
+            "error spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write what it names here, or remove it".to_owned(),
             format!("error spec.telemetryConfigRef: {not}; remove it"),
             format!("error spec.somethingRef: {cluster}; write what it names under spec.config, or remove it"),
             "error spec.serviceTyp: unknown key; did you mean `serviceType`?".to_owned(),
