@@ -11,6 +11,7 @@ mod endpoints;
 mod lists;
 mod streams;
 mod tasks;
+mod tokens;
 
 use anyhow::Result;
 use named::NamedFactory;
