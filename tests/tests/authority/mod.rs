@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key.
-pub(crate) struct Client(CertificateDer<'static>, PrivateKeyDer<'static>);
+pub(crate) struct Client(pub(crate) CertificateDer<'static>, PrivateKeyDer<'static>);
 
 fn named(parts: &[(DnType, &str)]) -> DistinguishedName {
     let mut name = DistinguishedName::new();

@@ -8,7 +8,7 @@ use super::{
     kept::Unavailable,
     keys::FRESH,
     rounds::Rounds,
-    seen::{Digest, Seen, digest},
+    seen::{Caller, Digest, Seen, digest},
 };
 use crate::bearer;
 use http::{HeaderName, header::AUTHORIZATION};
@@ -31,7 +31,7 @@ pub(super) struct Oidc {
     /// For clients that nobody registered with the issuer.
     pub(super) facade: Option<Facade>,
     pub(super) seen: Seen,
-    pub(super) asking: Rounds<Digest, Result<Arc<Authenticated>, Answer>>,
+    pub(super) asking: Rounds<Digest, Result<Arc<Caller>, Answer>>,
 }
 
 /// Why a caller was not let in, for all who wait for the same answer.
@@ -75,7 +75,7 @@ impl Oidc {
     }
 
     /// The caller of a token that its issuer signed.
-    async fn by_signature(&self, token: &str, digest: Digest) -> Result<Arc<Authenticated>, Answer> {
+    async fn by_signature(&self, token: &str, digest: Digest) -> Result<Arc<Caller>, Answer> {
         let jwt = Jwt::read(token).map_err(Answer::Flaw)?;
         // Not believed before the signature is checked with that issuer's keys.
         let said = jwt.claims.get("iss").and_then(Value::as_str);
@@ -88,14 +88,14 @@ impl Oidc {
     }
 
     /// The caller of a token that its issuer is asked about.
-    async fn by_asking(&self, token: &str, digest: Digest) -> Result<Arc<Authenticated>, Answer> {
+    async fn by_asking(&self, token: &str, digest: Digest) -> Result<Arc<Caller>, Answer> {
         let asked = self.asked.as_ref().and_then(|issuer| Some((issuer, issuer.introspection.as_ref()?)));
         let (issuer, introspection) = asked.ok_or(Answer::Flaw("the token is not a JWT"))?;
         if token.len() > jwt::LONGEST {
             return Err(Answer::Flaw("the token is longer than 16 KiB"));
         }
-        if self.seen.is_refused(&digest) {
-            return Err(Answer::Flaw("the token is not active"));
+        if let Some(flaw) = self.seen.refused(&digest) {
+            return Err(Answer::Flaw(flaw));
         }
         let ask = || async {
             let outcome = issuer.ask(introspection, token).await;
@@ -106,8 +106,8 @@ impl Oidc {
                     Ok(caller)
                 }
                 Err(refusal) => {
-                    if matches!(refusal, Refusal::Denied(Denied::Flaw(_))) {
-                        self.seen.refuse(digest);
+                    if let Refusal::Denied(Denied::Flaw(flaw)) = refusal {
+                        self.seen.refuse(digest, flaw);
                     }
                     Err(refusal.into())
                 }
@@ -129,7 +129,8 @@ impl Authenticator for Oidc {
 
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
         let token = bearer::token(head).ok()??;
-        self.seen.caller(&digest(token))
+        // One that is not to be let in over this connection is told why by whoever is asked next.
+        self.seen.caller(&digest(token))?.over(head.client_certificate).ok()
     }
 
     fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
@@ -138,11 +139,13 @@ impl Authenticator for Oidc {
                 return Err(Rejected::unauthorized("a token is needed: Authorization: Bearer", Some(self.challenge())));
             };
             let digest = digest(token);
-            if let Some(known) = self.seen.caller(&digest) {
-                return Ok(known);
-            }
-            let outcome = if jwt::is_one(token) { self.by_signature(token, digest).await } else { self.by_asking(token, digest).await };
-            outcome.map_err(|answer| self.rejected(answer))
+            let outcome = match self.seen.caller(&digest) {
+                Some(known) => Ok(known),
+                None if jwt::is_one(token) => self.by_signature(token, digest).await,
+                None => self.by_asking(token, digest).await,
+            };
+            let caller = outcome.and_then(|caller| caller.over(head.client_certificate).map_err(Answer::Flaw));
+            caller.map_err(|answer| self.rejected(answer))
         })
     }
 

@@ -1,15 +1,17 @@
 //! One issuer whose tokens are taken.
 
 use super::{
+    bound::Bound,
     claims::{Denied, Rules},
     introspection::Introspection,
     jwk::Key,
     jwt::Jwt,
     kept::Unavailable,
     keys::{Found, Keys},
+    seen::Caller,
 };
 use std::{sync::Arc, time::SystemTime};
-use vmcp_core::plugin::{Authenticated, SubjectToken, TokenKind};
+use vmcp_core::plugin::{SubjectToken, TokenKind};
 
 /// An issuer: what its tokens have to say, its keys, and how it is asked.
 pub(super) struct Issuer {
@@ -46,23 +48,25 @@ impl From<Unavailable> for Refusal {
 
 impl Issuer {
     /// The caller of a JWT that says it is this issuer's, and the key that proves it.
-    pub(super) async fn verify(&self, token: &str, jwt: Jwt<'_>) -> Result<(Authenticated, Arc<Key>), Refusal> {
+    pub(super) async fn verify(&self, token: &str, jwt: Jwt<'_>) -> Result<(Caller, Arc<Key>), Refusal> {
         // Before the keys: a token that is over needs none, and there may be many after a key has changed.
         self.rules.check(&jwt.claims, SystemTime::now(), true)?;
+        let bound = Bound::of(&jwt.claims)?;
         let Found::Signed(key) = self.keys.signer(&jwt).await? else {
             return Err("the token's signature is not the issuer's".into());
         };
-        let mut caller = self.rules.caller(jwt.claims)?;
-        caller.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Jwt));
-        Ok((caller, key))
+        let mut who = self.rules.caller(jwt.claims)?;
+        who.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Jwt));
+        Ok((Caller { who: Arc::new(who), bound }, key))
     }
 
     /// The caller of a token that the issuer is asked about.
-    pub(super) async fn ask(&self, introspection: &Introspection, token: &str) -> Result<Authenticated, Refusal> {
+    pub(super) async fn ask(&self, introspection: &Introspection, token: &str) -> Result<Caller, Refusal> {
         let said = introspection.ask(&self.keys, token).await?.ok_or("the token is not active")?;
         self.rules.check(&said, SystemTime::now(), false)?;
-        let mut caller = self.rules.caller(said)?;
-        caller.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Opaque));
-        Ok(caller)
+        let bound = Bound::of(&said)?;
+        let mut who = self.rules.caller(said)?;
+        who.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Opaque));
+        Ok(Caller { who: Arc::new(who), bound })
     }
 }

@@ -126,12 +126,22 @@ pub struct ClientCertificate {
     pub emails: Vec<String>,
     /// When it expires.
     pub not_after: SystemTime,
+    /// The SHA-256 of the whole certificate in DER (RFC 8705 §3.1). Without it, no token that is bound to a certificate is taken.
+    pub thumbprint: Option<[u8; 32]>,
 }
 
 impl ClientCertificate {
-    /// A certificate without alternative names.
+    /// A certificate without alternative names and thumbprint.
     #[must_use]
     pub fn new(subject: impl Into<String>, issuer: impl Into<String>, not_after: SystemTime) -> Self {
-        Self { subject: subject.into(), issuer: issuer.into(), uris: Vec::new(), dns_names: Vec::new(), emails: Vec::new(), not_after }
+        Self {
+            subject: subject.into(),
+            issuer: issuer.into(),
+            uris: Vec::new(),
+            dns_names: Vec::new(),
+            emails: Vec::new(),
+            not_after,
+            thumbprint: None,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a client's certificate says of its owner.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use std::{
     fmt::Write as _,
@@ -45,6 +46,7 @@ pub(super) fn read(der: &CertificateDer<'_>) -> Option<ClientCertificate> {
     let not_after = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
     let not_after = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(not_after))?;
     let mut certificate = ClientCertificate::new(text(parsed.subject())?, text(parsed.issuer())?, not_after);
+    certificate.thumbprint = digest(&SHA256, der).as_ref().try_into().ok();
     if let Some(alternatives) = parsed.subject_alternative_name().ok()? {
         for name in &alternatives.value.general_names {
             let (list, name) = match name {
