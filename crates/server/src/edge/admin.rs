@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tower::ServiceExt;
+use vmcp_auth::Identity;
 use vmcp_core::Era;
 
 #[derive(Clone)]
@@ -56,14 +57,18 @@ async fn status(State(admin): State<Admin>, request: Request) -> AxumResponse {
     if let Err(refused) = admin.snapshot.guard.check(&head.uri, &Look::at(&head.headers)) {
         return (StatusCode::FORBIDDEN, Json(json!({ "error": refused.to_string() }))).into_response();
     }
-    if !admin.snapshot.authenticator.is_anonymous()
-        && let Err(failure) = identify(&admin.snapshot, &admin.snapshot.config.path, &head, &admin.peer).await
-    {
-        let mut refused = failure.into_response(None, Era::Legacy);
-        refused.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return refused.map(axum::body::Body::new).into_response();
+    let caller = match admin.snapshot.authenticator.is_anonymous() {
+        true => Ok(Identity::anonymous()),
+        false => identify(&admin.snapshot, &admin.snapshot.config.path, &head, &admin.peer).await,
+    };
+    match caller {
+        Ok(caller) => Json(admin.inner.status(Some(&caller))).into_response(),
+        Err(failure) => {
+            let mut refused = failure.into_response(None, Era::Legacy);
+            refused.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            refused.map(axum::body::Body::new).into_response()
+        }
     }
-    Json(admin.inner.status()).into_response()
 }
 
 async fn nothing(State(admin): State<Admin>, uri: Uri) -> AxumResponse {

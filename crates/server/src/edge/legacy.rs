@@ -7,7 +7,7 @@ mod stream;
 
 pub(crate) use batch::serve_batch;
 pub(crate) use requester::ask;
-pub(crate) use stream::stream;
+pub(crate) use stream::{hears, stream};
 
 use super::{
     Body, Reply,

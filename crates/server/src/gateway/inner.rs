@@ -172,10 +172,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// What `/status` says, as JSON.
+    /// All that `/status` can say, as JSON. A caller is told there of what it may see alone.
     #[must_use]
     pub fn status(&self) -> serde_json::Value {
-        self.inner.status()
+        self.inner.status(None)
     }
 
     /// Ends the gateway within `limits.shutdownTimeout`: no new connections, requests in flight end, sessions at the backends are closed.

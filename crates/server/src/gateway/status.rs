@@ -1,9 +1,11 @@
 //! What `/status` says.
 
 use super::{Snapshot, inner::Inner};
+use crate::views::Viewer;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
+use vmcp_auth::Identity;
 use vmcp_backend::{Backend, BackendStatus};
 use vmcp_core::{
     CapabilitySet, Era,
@@ -26,27 +28,47 @@ struct BackendReport<'a> {
     metadata: &'a BTreeMap<String, String>,
 }
 
+/// What somebody may see of an endpoint.
+struct Sight {
+    /// What is the same for everybody, as far as it is seen.
+    common: Arc<Catalogue>,
+    /// What its viewer's own lists show, where not everybody may see everything.
+    own: Option<Arc<Catalogue>>,
+}
+
+impl Sight {
+    fn has(&self, backend: &Backend) -> bool {
+        let shows = |catalogue: &Catalogue| ListKind::ALL.into_iter().any(|kind| catalogue.count_of(backend.index(), kind) > 0);
+        self.own.as_ref().is_none_or(|own| shows(own) || shows(&self.common))
+    }
+}
+
 impl Inner {
-    pub(crate) fn status(&self) -> Value {
+    /// What `/status` says to a caller: where not everybody may see everything, nothing of backends of which it may see nothing. To the
+    /// operator (`None`) it says everything.
+    pub(crate) fn status(&self, caller: Option<&Identity>) -> Value {
         let endpoints = self.endpoints();
         let main = endpoints.main();
-        let named: Vec<Value> = endpoints
-            .named()
+        let sight = main.sight(caller);
+        let named = endpoints.named().iter().map(|endpoint| (endpoint, endpoint.sight(caller)));
+        let named: Vec<_> = named.filter(|(endpoint, sight)| endpoint.backends.iter().any(|backend| sight.has(backend))).collect();
+        let healthy = main.is_healthy(&sight) && named.iter().all(|(endpoint, sight)| endpoint.is_healthy(sight));
+        let named: Vec<Value> = named
             .iter()
-            .map(|endpoint| {
+            .map(|(endpoint, sight)| {
                 json!({
                     "path": endpoint.config.path,
                     "name": endpoint.config.name,
-                    "healthy": endpoint.is_healthy(),
-                    "backends": endpoint.backend_reports(),
-                    "catalogue": endpoint.catalogue_report(),
+                    "healthy": endpoint.is_healthy(sight),
+                    "backends": endpoint.backend_reports(sight),
+                    "catalogue": catalogue_report(&sight.common),
                 })
             })
             .collect();
         let sessions = self.sessions.counts();
         json!({
-            "backends": main.backend_reports(),
-            "healthy": main.is_healthy() && endpoints.named().iter().all(|endpoint| endpoint.is_healthy()),
+            "backends": main.backend_reports(&sight),
+            "healthy": healthy,
             "version": env!("CARGO_PKG_VERSION"),
             "group_ref": main.config.group_ref.as_deref().unwrap_or_default(),
             "name": main.config.name,
@@ -55,27 +77,35 @@ impl Inner {
             "generation": main.generation,
             "sessions": { "open": sessions.open, "max": sessions.max },
             "requests_in_flight": self.in_flight(),
-            "catalogue": main.catalogue_report(),
+            "catalogue": catalogue_report(&sight.common),
             "endpoints": named,
         })
     }
 }
 
 impl Snapshot {
-    /// The catalogue that everybody sees.
-    fn common_catalogue(&self) -> Arc<Catalogue> {
-        let caller = vmcp_auth::Identity::anonymous();
-        let viewer = crate::views::Viewer { caller: &caller, era: Era::Modern, capabilities: CapabilitySet::NONE, session: None };
-        self.views.current(&self.key(&viewer))
+    /// What a caller may see of the catalogue that is the same for everybody, and of its own.
+    fn sight(&self, caller: Option<&Identity>) -> Sight {
+        let nobody = Identity::anonymous();
+        let viewer = |caller| Viewer { caller, era: Era::Modern, capabilities: CapabilitySet::NONE, session: None };
+        let common = self.key(&viewer(&nobody));
+        match (&self.admission, caller) {
+            (Some(admission), Some(caller)) => Sight {
+                common: self.views.current(&common.granted(admission.grant(caller), None)),
+                own: Some(self.views.current(&self.view(&viewer(caller)))),
+            },
+            _ => Sight { common: self.views.current(&common), own: None },
+        }
     }
 
-    fn is_healthy(&self) -> bool {
-        self.backends.iter().all(|backend| !matches!(backend.status().health, vmcp_backend::Health::Unhealthy))
+    fn is_healthy(&self, sight: &Sight) -> bool {
+        let mut seen = self.backends.iter().filter(|backend| sight.has(backend));
+        seen.all(|backend| !matches!(backend.status().health, vmcp_backend::Health::Unhealthy))
     }
 
-    fn backend_reports(&self) -> Vec<Value> {
-        let catalogue = self.common_catalogue();
+    fn backend_reports(&self, sight: &Sight) -> Vec<Value> {
         let backends = self.backends.iter().zip(&self.auth_types).zip(&self.config.backends);
+        let backends = backends.filter(|((backend, _), _)| sight.has(backend));
         let report = |((backend, auth_type), config): ((&Arc<Backend>, &String), &BackendConfig)| {
             let status: BackendStatus = backend.status();
             json!(BackendReport {
@@ -84,7 +114,7 @@ impl Snapshot {
                 transport: status.transport,
                 auth_type,
                 mcp_revision: status.revisions.first().copied(),
-                tools: catalogue.count_of(backend.index(), ListKind::Tools),
+                tools: sight.common.count_of(backend.index(), ListKind::Tools),
                 listing_error: self.views.listing_error(backend.index()).map(|error| error.to_string()),
                 metadata: &config.metadata,
                 more: without_shared_keys(&status),
@@ -92,18 +122,18 @@ impl Snapshot {
         };
         backends.map(report).collect()
     }
+}
 
-    fn catalogue_report(&self) -> Value {
-        let catalogue = self.common_catalogue();
-        json!({
-            "tools": catalogue.count(ListKind::Tools),
-            "resources": catalogue.count(ListKind::Resources),
-            "resource_templates": catalogue.count(ListKind::ResourceTemplates),
-            "prompts": catalogue.count(ListKind::Prompts),
-            "collisions": catalogue.collisions().iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "findings": catalogue.findings().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    }
+/// The collisions and findings name what not everybody may see: a catalogue that was cut down has none.
+fn catalogue_report(catalogue: &Catalogue) -> Value {
+    json!({
+        "tools": catalogue.count(ListKind::Tools),
+        "resources": catalogue.count(ListKind::Resources),
+        "resource_templates": catalogue.count(ListKind::ResourceTemplates),
+        "prompts": catalogue.count(ListKind::Prompts),
+        "collisions": catalogue.collisions().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "findings": catalogue.findings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 /// A backend's own report, less what the original's shape has under names of its own.
@@ -128,7 +158,7 @@ mod tests {
         noted.metadata.insert("contact".to_owned(), "#help".to_owned());
         let plain = Backend::new("plain", "http://127.0.0.1:1/mcp".parse().unwrap());
         let gateway = Gateway::builder(Config::with_backends(vec![noted, plain])).build().unwrap();
-        let status = gateway.inner.status();
+        let status = gateway.inner.status(None);
         assert_eq!(status["backends"][0]["metadata"], serde_json::json!({ "contact": "#help" }));
         assert_eq!(status["backends"][1]["metadata"], serde_json::json!({}));
         gateway.shutdown().await;

@@ -45,7 +45,7 @@ impl Way<'_> {
                     }
                     Event::Withdrawn { id } => running.stop(&id),
                     Event::Notification { method, params } => {
-                        if let Some(message) = ahead(&method, &params, self.caller, exchange.era(), self.token) {
+                        if let Some(message) = ahead(&method, &params, self.caller, (self.backend, exchange.era()), self.token) {
                             requester.notified(message).await;
                         }
                     }

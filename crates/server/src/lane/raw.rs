@@ -124,7 +124,7 @@ impl Snapshot {
                     Event::Withdrawn { .. } => {}
                     Event::Notification { method, params } => {
                         tracing::trace!(backend = &**backend.name(), "a notification ahead of the answer");
-                        if let Some(message) = ahead(&method, &params, caller, exchange.era(), token) {
+                        if let Some(message) = ahead(&method, &params, caller, (backend, exchange.era()), token) {
                             requester.notified(message).await;
                         }
                     }

@@ -74,7 +74,7 @@ impl Way<'_> {
                     }
                     Event::Error { code, object } => return self.error(code, object, exchange.era()),
                     Event::Notification { method, params } => {
-                        if let Some(message) = ahead(&method, &params, self.caller, exchange.era(), self.token) {
+                        if let Some(message) = ahead(&method, &params, self.caller, (self.backend, exchange.era()), self.token) {
                             requester.notified(message).await;
                         }
                     }

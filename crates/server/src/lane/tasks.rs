@@ -86,7 +86,7 @@ impl Snapshot {
                 },
                 Event::Error { code, object } => return Err(Failure::passed(code, object, Era::Modern, Era::Modern, None)),
                 Event::Notification { method, params } => {
-                    if let Some(message) = ahead(&method, &params, caller, Era::Modern, token) {
+                    if let Some(message) = ahead(&method, &params, caller, (backend, Era::Modern), token) {
                         requester.notified(message).await;
                     }
                 }

@@ -57,7 +57,7 @@ impl Snapshot {
         let requested = requested.ok_or_else(|| Failure::invalid_params("initialize: `protocolVersion` has to be a string"))?;
         let capabilities = declared(params.and_then(|params| params.get("capabilities")))?;
         let revision = negotiate(&requested, oldest);
-        let mut result = InitializeResult::new(offered(self.extensions(Era::Legacy)));
+        let mut result = InitializeResult::new(offered(self.extensions(caller, Era::Legacy)));
         result.protocol_version = serde_json::from_value(revision.as_str().into()).unwrap_or_default();
         result.server_info = self.facts.info.clone();
         result.instructions = self.instructions(caller, Era::Legacy);
@@ -67,7 +67,7 @@ impl Snapshot {
     /// Answers `server/discover`.
     pub(crate) fn discover(&self, caller: &Identity) -> Result<Bytes, Failure> {
         let versions = Revision::SERVED.iter().filter_map(|revision| serde_json::from_value(revision.as_str().into()).ok()).collect();
-        let mut result = DiscoverResult::new(versions, offered(self.extensions(Era::Modern)));
+        let mut result = DiscoverResult::new(versions, offered(self.extensions(caller, Era::Modern)));
         result.instructions = self.instructions(caller, Era::Modern);
         result.ttl_ms = DISCOVER_TTL_MS;
         result.cache_scope = if self.admission.is_some() { CacheScope::Private } else { CacheScope::Public };
@@ -99,10 +99,14 @@ impl Snapshot {
     }
 
     /// The extensions of the backends behind this endpoint, of those that are carried: Tasks (SEP-2663) and MCP Apps (SEP-1865). A modern
-    /// client hears of them once (2026-07-28, basic/index), so a backend that has not been asked yet may have either.
-    fn extensions(&self, era: Era) -> CapabilitySet {
+    /// client hears of them once (2026-07-28, basic/index), so a backend that has not been asked yet may have either. A backend of which the
+    /// caller may see nothing has none for it.
+    fn extensions(&self, caller: &Identity, era: Era) -> CapabilitySet {
         let either = CapabilitySet::TASKS.union(CapabilitySet::APPS);
-        let all = self.shown().fold(CapabilitySet::NONE, |all, backend| {
+        let viewer = Viewer { caller, era, capabilities: CapabilitySet::NONE, session: None };
+        let view = self.admission.is_some().then(|| self.view(&viewer));
+        let shown = self.shown().filter(|backend| view.as_ref().is_none_or(|view| !self.views.hides(view, backend.index())));
+        let all = shown.fold(CapabilitySet::NONE, |all, backend| {
             let unasked = if era == Era::Modern { either } else { CapabilitySet::NONE };
             let pages = if self.views.has_pages(backend, era) { CapabilitySet::APPS } else { CapabilitySet::NONE };
             all.union(backend.extensions(era).unwrap_or(unasked)).union(pages)
@@ -115,10 +119,9 @@ impl Snapshot {
         if self.admission.is_some() {
             // A backend of which a caller may see nothing is not there.
             let viewer = Viewer { caller, era, capabilities: CapabilitySet::NONE, session: None };
-            let seen = self.views.current(&self.view(&viewer));
-            let is_seen = |index| ListKind::ALL.into_iter().any(|kind| seen.count_of(index, kind) > 0);
+            let view = self.view(&viewer);
             let named = |name: &str| self.shown().find(|backend| &**backend.name() == name);
-            backends.retain(|(name, _)| named(name).is_some_and(|backend| is_seen(backend.index())));
+            backends.retain(|(name, _)| named(name).is_some_and(|backend| self.views.sees(&view, backend.index())));
         }
         merge_instructions(self.facts.instructions.as_deref(), backends.iter().map(|(name, text)| (&**name, &**text)))
     }

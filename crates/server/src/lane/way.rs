@@ -149,7 +149,7 @@ fn urls(object: &Bytes) -> Option<Bytes> {
 
 /// What the backend says ahead of its answer, as its caller is told it: progress under the caller's own token, log messages that are as
 /// severe as the caller wants, and between legacy peers whatever else the caller's revision has. `None`: it is not for this caller.
-pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, backend: Era, token: Option<&str>) -> Option<Bytes> {
+pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, (backend, era): (&Backend, Era), token: Option<&str>) -> Option<Bytes> {
     let text = std::str::from_utf8(params).ok()?;
     match method {
         "notifications/progress" => {
@@ -162,8 +162,10 @@ pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, backend: Era,
             let level = RawObject::parse(text).ok()?.get_str("level").and_then(|level| LoggingLevel::parse(&level));
             is_wanted(caller, level).then(|| notification(method, Some(text)).into())
         }
-        "notifications/resources/updated" if caller.session().is_some_and(|session| !session.may_hear_of_update(text)) => None,
-        _ if caller.era == Era::Legacy && backend == Era::Legacy && caller.revision().has_notification(method) => {
+        "notifications/resources/updated" if caller.session().is_some_and(|session| !session.may_hear_of_update(backend.index(), text)) => {
+            None
+        }
+        _ if caller.era == Era::Legacy && era == Era::Legacy && caller.revision().has_notification(method) => {
             Some(notification(method, Some(text)).into())
         }
         _ => None,

@@ -1,7 +1,8 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
 use super::{EndpointId, asks::Asks, common::Common, followed::Followed, locked, streams::Streams};
-use crate::views::{KindHashes, ViewerKey};
+use crate::views::{Audience, KindHashes, ViewerKey};
+use arc_swap::ArcSwapOption;
 use smallvec::SmallVec;
 use std::{
     net::IpAddr,
@@ -50,6 +51,8 @@ pub(crate) struct ClientSession {
     pub(super) followed: Mutex<Option<Box<Followed>>>,
     /// Whether callers may not read everything.
     pub(super) gated: AtomicBool,
+    /// Who listens, where not everybody may see everything.
+    pub(super) audience: ArcSwapOption<Audience>,
     viewed: Mutex<Viewed>,
 }
 
@@ -118,6 +121,7 @@ impl ClientSession {
             next_question: AtomicU64::new(made.first_question),
             followed: Mutex::default(),
             gated: AtomicBool::new(false),
+            audience: ArcSwapOption::empty(),
             viewed: Mutex::default(),
         })
     }

@@ -21,10 +21,11 @@ impl Ear for ClientSession {
     fn notified(&self, backend: usize, method: &str, params: Bytes) {
         let Ok(text) = std::str::from_utf8(&params) else { return };
         let is_for_client = match method {
-            "notifications/message" => self.wants(text),
             // These belong to requests.
             "notifications/progress" | "notifications/cancelled" => false,
-            "notifications/resources/updated" if !self.may_hear_of_update(text) => false,
+            "notifications/resources/updated" => self.may_hear_of_update(backend, text),
+            _ if !self.may_hear_from(backend) => false,
+            "notifications/message" => self.wants(text),
             _ => self.revision.has_notification(method),
         };
         if is_for_client {
@@ -65,6 +66,9 @@ async fn relay(session: Arc<ClientSession>, common: Arc<Common>, asked: Asked) {
 
 async fn ask(session: &Arc<ClientSession>, asked: &Asked) -> Option<(Answer, Option<Identity>)> {
     let stream = timeout(STREAM_WAIT, session.wait_for_stream()).await.ok()?;
+    if !session.may_hear_from(asked.backend()) {
+        return None;
+    }
     let progress = asked.progress();
     let on_progress = Box::new(move |params, identity: &Identity| progress.tell(identity, params));
     let mut question = session.ask(asked.method(), asked.params(), Some(on_progress))?;

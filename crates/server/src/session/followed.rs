@@ -5,7 +5,7 @@ use super::{client::ClientSession, locked};
 use crate::{
     admission::{Admission, Hearer},
     lane::Owned,
-    views::may_hear,
+    views::{Audience, may_hear},
 };
 use std::sync::{Arc, atomic::Ordering};
 use vmcp_auth::Identity;
@@ -69,9 +69,10 @@ impl ClientSession {
         }
     }
 
-    /// Whoever opens a stream is who hears from now on of what this session follows.
-    pub(crate) fn hears(&self, admission: Option<&Arc<Admission>>, caller: &Identity) {
+    /// Whoever opens a stream is who hears from now on: of what this session follows, and from the backends that `audience` may hear.
+    pub(crate) fn hears(&self, admission: Option<&Arc<Admission>>, audience: Option<Audience>, caller: &Identity) {
         self.gate(admission.is_some());
+        self.audience.store(audience.map(Arc::new));
         for resource in locked(&self.followed).iter_mut().flat_map(|followed| &mut followed.resources) {
             resource.hearer = admission.map(|admission| admission.hearer(caller, resource.backend));
         }
@@ -82,15 +83,20 @@ impl ClientSession {
         self.gated.store(on, Ordering::Relaxed);
     }
 
+    /// Whether this client may know that a backend says or asks something outside of its calls.
+    pub(super) fn may_hear_from(&self, backend: usize) -> bool {
+        self.audience.load().as_ref().is_none_or(|audience| audience.hears(backend))
+    }
+
     /// Whether this client may be told of a backend's `notifications/resources/updated`: where not everybody may read everything, of what it
     /// follows alone, and what it may read of that.
-    pub(crate) fn may_hear_of_update(&self, params: &str) -> bool {
+    pub(crate) fn may_hear_of_update(&self, backend: usize, params: &str) -> bool {
         if !self.gated.load(Ordering::Relaxed) {
             return true;
         }
         let Some(theirs) = RawObject::parse(params).ok().and_then(|params| Some(params.get_str("uri")?.into_owned())) else { return false };
         let followed = locked(&self.followed);
-        let mut own = followed.iter().flat_map(|followed| &followed.resources);
+        let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend);
         own.any(|resource| resource.ours_of(&theirs).is_some_and(|ours| may_hear(resource.hearer.as_ref(), &ours)))
     }
 

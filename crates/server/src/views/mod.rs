@@ -3,6 +3,7 @@
 //! A *list* is what one backend showed under one key: backend, era, declared capabilities and scope. A *catalogue* is a merge of
 //! one list of each backend, and belongs to a *viewer*: era, capabilities and the scopes of all backends.
 
+mod audience;
 mod catalogues;
 mod complaints;
 mod current;
@@ -19,6 +20,7 @@ mod outbox;
 mod refresh;
 mod slot;
 
+pub(crate) use audience::Audience;
 pub(crate) use catalogues::Merged;
 pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use hashes::KindHashes;

@@ -90,13 +90,14 @@ impl Views {
             return;
         }
         let looks = |viewer: &ViewerKey| viewer.scopes.get(backend).copied().flatten().is_some_and(|scope| news.contains(&scope));
+        // Nobody knows yet whether it is a change of what its callers may see. Those who see nothing of the backend do not hear of it.
         for session in self.own_sessions() {
-            if session.has_stream() && session.viewer().is_some_and(|viewer| looks(&viewer)) {
+            if session.has_stream() && session.viewer().is_some_and(|viewer| looks(&viewer) && self.sees(&viewer, backend)) {
                 tell_ahead(&session, kind);
             }
         }
         for listener in self.listeners.all() {
-            if looks(&listener.viewer) {
+            if looks(&listener.viewer) && self.sees(&listener.viewer, backend) {
                 listener.tell_of(kind);
             }
         }

@@ -46,6 +46,8 @@ impl Peer {
 
     /// Opens the stream of what belongs to no request, and of questions.
     fn open_stream(&self, session: &Use, incoming: &Incoming) -> (Arc<EventStream>, Reader) {
+        // First, so that nothing is said on the stream that is not for whoever opens it.
+        legacy::hears(incoming, session);
         let opened = session.open_pipe(legacy::binding(incoming));
         *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&opened.0));
         opened
@@ -82,7 +84,6 @@ impl Peer {
             stream.close();
         }
         let views = &incoming.snapshot.views;
-        session.hears(incoming.snapshot.admission.as_ref(), &incoming.identity);
         views.tell(session);
         let watch = |backend: &Arc<vmcp_backend::Backend>| backend.watch_for(incoming.identity.clone(), &session.backends);
         let _watches: Vec<_> = incoming.snapshot.backends.iter().map(watch).collect();

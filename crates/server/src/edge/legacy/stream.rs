@@ -4,11 +4,14 @@ use super::{binding, check_version, find, own};
 use crate::{
     edge::{Body, negotiate, post::Incoming, sse},
     failure::{Failure, code},
-    session::{Binding, EventStream, Purpose, Reader, Use},
+    session::{Binding, ClientSession, EventStream, Purpose, Reader, Use},
+    views::Viewer,
 };
 use http::{HeaderName, Response, StatusCode};
 use std::{sync::Arc, time::SystemTime};
+use vmcp_auth::Identity;
 use vmcp_backend::WatchGuard;
+use vmcp_core::Era;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -30,26 +33,48 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let binding = binding(incoming);
     let resumed = resumed(incoming, &session, binding);
     let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    let (stream, reader) = match resumed {
+    let resumed = match resumed {
         // The rest of one call, and nothing else.
         Some((stream, reader)) if stream.purpose() == Purpose::Call => {
             tracing::debug!("a client came back for the rest of a call");
             return Ok(sse::response(reader, until, session));
         }
-        Some(resumed) => resumed,
-        None => session.open_stream(binding),
+        resumed => resumed,
     };
+    // First, so that nothing is said on the stream that is not for whoever opens it.
+    hears(incoming, &session);
+    let (stream, reader) = resumed.unwrap_or_else(|| session.open_stream(binding));
     tracing::debug!("a client listens for changes");
     if incoming.snapshot.generation != incoming.inner.snapshot().generation {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
         stream.close();
     }
-    session.hears(incoming.snapshot.admission.as_ref(), &incoming.identity);
     incoming.snapshot.views.tell(&session);
     own::subscribe_again(incoming, &session);
     let watches = incoming.snapshot.shown();
     let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
     Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
+}
+
+/// Whoever sent this request is who hears from now on what belongs to no request.
+pub(crate) fn hears(incoming: &Incoming, session: &Arc<ClientSession>) {
+    let snapshot = &incoming.snapshot;
+    if snapshot.admission.is_none() {
+        return session.hears(None, None, &incoming.identity);
+    }
+    let key = snapshot.view(&viewer(&incoming.identity, session));
+    session.hears(snapshot.admission.as_ref(), snapshot.views.audience(key.clone()), &incoming.identity);
+    // Whom a client may hear follows from its lists, for which it may not have asked yet.
+    let (snapshot, session, identity) = (Arc::clone(snapshot), Arc::clone(session), incoming.identity.clone());
+    let shutdown = incoming.inner.shutdown.clone();
+    incoming.inner.tracker.spawn(async move {
+        let viewer = viewer(&identity, &session);
+        let _ = shutdown.run_until_cancelled(Box::pin(snapshot.views.gather(&viewer, &key, |_| true))).await;
+    });
+}
+
+fn viewer<'v>(caller: &'v Identity, session: &'v Arc<ClientSession>) -> Viewer<'v> {
+    Viewer { caller, era: Era::Legacy, capabilities: session.capabilities(), session: Some(session) }
 }
 
 fn resumed(incoming: &Incoming, session: &Use, binding: Binding) -> Option<(Arc<EventStream>, Reader)> {

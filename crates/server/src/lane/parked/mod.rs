@@ -101,7 +101,7 @@ impl Way<'_> {
         while let Some(said) = said.recv().await {
             match said {
                 Said::Notification { method, params } => {
-                    if let Some(message) = ahead(&method, &params, self.caller, Era::Legacy, self.token) {
+                    if let Some(message) = ahead(&method, &params, self.caller, (self.backend, Era::Legacy), self.token) {
                         requester.notified(message).await;
                     }
                 }
