@@ -10,8 +10,15 @@ use super::{
     keys::{Found, Keys},
     seen::Caller,
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use vmcp_core::plugin::{SubjectToken, TokenKind};
+
+/// The end of a token of which its issuer does not say when it ends, counted from when the issuer was asked: the streams that it opened close
+/// then. Requests ask again much sooner.
+const ENDLESS: Duration = Duration::from_secs(60 * 60);
 
 /// An issuer: what its tokens have to say, its keys, and how it is asked.
 pub(super) struct Issuer {
@@ -62,11 +69,44 @@ impl Issuer {
 
     /// The caller of a token that the issuer is asked about.
     pub(super) async fn ask(&self, introspection: &Introspection, token: &str) -> Result<Caller, Refusal> {
+        let asked = SystemTime::now();
         let said = introspection.ask(&self.keys, token).await?.ok_or("the token is not active")?;
         self.rules.check(&said, SystemTime::now(), false)?;
         let bound = Bound::of(&said)?;
         let mut who = self.rules.caller(said)?;
+        // Whoever has taken it back since is heard at the next request, but a stream makes none.
+        who.expires_at.get_or_insert(asked + ENDLESS);
         who.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Opaque));
         Ok(Caller { who: Arc::new(who), bound })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        registries,
+        testing::{self, provider::Provider},
+    };
+    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use vmcp_core::plugin::RequestHead;
+
+    /// Until when a token is taken of which the issuer says this.
+    async fn end(more: &str) -> SystemTime {
+        let said = format!(r#"{{"active":true,"sub":"ada","aud":"vmcp"{more}}}"#);
+        let issuer = Provider::new(move |_| (200, said.clone()));
+        let settings = r#"{"oidc": {"issuer": "https://id.example.com", "audience": "vmcp", "clientId": "vmcp", "clientSecretEnv": "SECRET",
+            "introspectionUrl": "https://id.example.com/introspect"}}"#;
+        let oidc = registries().authenticators.build("oidc", &testing::settings(settings), &issuer.deps()).unwrap();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer opaque"))]);
+        oidc.authenticate(&RequestHead::new(&headers, None)).await.unwrap().expires_at.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_whose_issuer_names_no_end_ends_an_hour_after_it_was_asked_about() {
+        let before = SystemTime::now();
+        let ends = end("").await;
+        assert!(ends >= before + ENDLESS && ends <= SystemTime::now() + ENDLESS);
+        assert_eq!(end(r#","exp":4000000000"#).await, SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000));
     }
 }
