@@ -389,3 +389,18 @@ async fn two_issuers_users_of_one_name_are_two_users() -> Result<()> {
     client.call("b_echo", "{}").await?.result()?;
     Ok(())
 }
+
+#[tokio::test]
+async fn made_up_tokens_do_not_fill_the_log_while_the_issuer_fails() -> Result<()> {
+    let idp = Idp::start().await?;
+    idp.fail(Endpoint::Introspect, Outage::Status(500));
+    let scene = Scene::of(settings(&idp, json!({ "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET" }))).await?;
+    for n in 0..20 {
+        assert_eq!(scene.status(&format!("made-up-{n}")).await?, 503);
+    }
+    assert_eq!(idp.hits(Endpoint::Introspect), 20, "each could be a good one");
+    let complaint = "the answer about a token cannot be read";
+    scene.vmcp.logged(complaint).await?;
+    assert_eq!(scene.vmcp.log().matches(complaint).count(), 1, "{}", scene.vmcp.log());
+    Ok(())
+}

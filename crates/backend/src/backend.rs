@@ -15,7 +15,6 @@ use crate::{
     options::process_secret,
     outgoing::{Audience, Bases, Keeping},
     process::Programs,
-    seldom::Seldom,
     session::{OwnedSessions, SessionPool},
     watch::Unlistened,
     wire::Wire,
@@ -33,7 +32,7 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_auth::Identity;
 use vmcp_core::{
-    Era,
+    Era, Seldom,
     config::ListScope,
     header::BackendPolicy,
     plugin::{OutgoingStrategy, StrategyContext},

@@ -1,6 +1,6 @@
 //! How a backend is doing, judged by what its requests come to.
 
-use crate::{Error, ErrorKind, Phase, era::Eras, seldom::Seldom};
+use crate::{Error, ErrorKind, Phase, era::Eras};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use vmcp_core::Seldom;
 
 /// How a backend is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

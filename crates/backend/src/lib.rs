@@ -28,7 +28,6 @@ mod pipe;
 mod probe;
 mod process;
 mod progress;
-mod seldom;
 mod session;
 mod sse;
 mod status;

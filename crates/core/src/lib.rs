@@ -9,8 +9,10 @@ pub mod header;
 mod logging_level;
 pub mod plugin;
 mod revision;
+mod seldom;
 
 pub use capability::CapabilitySet;
 pub use fault::{Origin, Retry};
 pub use logging_level::LoggingLevel;
 pub use revision::{Era, Revision};
+pub use seldom::Seldom;

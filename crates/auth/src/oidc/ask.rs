@@ -3,15 +3,67 @@
 use super::kept::{PAUSE, Unavailable};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use url::Url;
-use vmcp_core::plugin::{CaBundle, Fetch, FetchRequest, Reach};
+use vmcp_core::{
+    Seldom,
+    plugin::{CaBundle, Fetch, FetchRequest, Reach},
+};
 
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The longest document that is read, in bytes.
 const LONGEST: usize = 512 * 1024;
+
+/// The log says so often that one sort of documents cannot be read: anybody can send tokens that have to be asked about.
+const SAID: Duration = Duration::from_secs(60);
+
+/// What an issuer is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Document {
+    /// What it has.
+    Metadata,
+    /// Its keys.
+    Keys,
+    /// What it says of a token.
+    Answer,
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Metadata => "the metadata",
+            Self::Keys => "the keys",
+            Self::Answer => "the answer about a token",
+        })
+    }
+}
+
+/// Which complaints about an issuer were made a short while ago.
+pub(super) struct Complaints {
+    metadata: Seldom,
+    keys: Seldom,
+    answers: Seldom,
+}
+
+impl Default for Complaints {
+    fn default() -> Self {
+        let seldom = || Seldom::new(1, SAID);
+        Self { metadata: seldom(), keys: seldom(), answers: seldom() }
+    }
+}
+
+impl Complaints {
+    fn may_be_said_of(&self, what: Document) -> bool {
+        match what {
+            Document::Metadata => &self.metadata,
+            Document::Keys => &self.keys,
+            Document::Answer => &self.answers,
+        }
+        .may()
+    }
+}
 
 /// How the documents of one issuer are reached.
 #[derive(Clone)]
@@ -22,6 +74,7 @@ pub(super) struct Asker {
     pub(super) reach: Reach,
     pub(super) ca_bundle: Option<CaBundle>,
     pub(super) allows_http: bool,
+    pub(super) complaints: Arc<Complaints>,
 }
 
 /// What came back from a place that could be reached.
@@ -37,12 +90,12 @@ impl Asker {
     }
 
     /// GETs a JSON document.
-    pub(super) async fn get(&self, what: &str, url: &Url) -> Result<Answer, Unavailable> {
+    pub(super) async fn get(&self, what: Document, url: &Url) -> Result<Answer, Unavailable> {
         self.send(what, FetchRequest::new(Method::GET, url.clone())).await
     }
 
     /// POSTs a form.
-    pub(super) async fn post(&self, what: &str, url: &Url, headers: HeaderMap, form: Bytes) -> Result<Answer, Unavailable> {
+    pub(super) async fn post(&self, what: Document, url: &Url, headers: HeaderMap, form: Bytes) -> Result<Answer, Unavailable> {
         let mut request = FetchRequest::new(Method::POST, url.clone());
         request.headers = headers;
         request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -50,7 +103,7 @@ impl Asker {
         self.send(what, request).await
     }
 
-    async fn send(&self, what: &str, mut request: FetchRequest) -> Result<Answer, Unavailable> {
+    async fn send(&self, what: Document, mut request: FetchRequest) -> Result<Answer, Unavailable> {
         if !self.may_ask(&request.url) {
             return Err(self.failed(what, "its URL is not https; `insecureAllowHttp: true` would allow http"));
         }
@@ -77,9 +130,11 @@ impl Asker {
         url.into()
     }
 
-    /// Says in the log that something of the issuer's cannot be used.
-    pub(super) fn failed(&self, what: &str, why: &str) -> Unavailable {
-        tracing::warn!(issuer = %self.issuer, "incoming authentication: {what} cannot be read: {why}");
+    /// Says in the log that something of the issuer's cannot be used, unless it said so just now.
+    pub(super) fn failed(&self, what: Document, why: &str) -> Unavailable {
+        if self.complaints.may_be_said_of(what) {
+            tracing::warn!(issuer = %self.issuer, "incoming authentication: {what} cannot be read: {why}");
+        }
         Unavailable { retry_after: PAUSE }
     }
 }

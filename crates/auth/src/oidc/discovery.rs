@@ -1,6 +1,9 @@
 //! Where an issuer says what it has (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
 
-use super::{ask::Asker, kept::Unavailable};
+use super::{
+    ask::{Asker, Document},
+    kept::Unavailable,
+};
 use http::StatusCode;
 use serde::Deserialize;
 use url::Url;
@@ -33,7 +36,7 @@ pub(super) fn places(issuer: &Url) -> Vec<Url> {
 /// Finds the metadata. A document that names another issuer than the one that was asked for is not used (RFC 8414 §3.3), so that no issuer
 /// can speak for another.
 pub(super) async fn discover(asker: &Asker, issuer: &Url) -> Result<Metadata, Unavailable> {
-    let what = "the metadata";
+    let what = Document::Metadata;
     for place in places(issuer) {
         let answer = asker.get(what, &place).await?;
         if answer.status == StatusCode::NOT_FOUND {

@@ -8,7 +8,7 @@
 //! issuer that names itself in its answers to browsers (`iss`, RFC 9207) contradicts that, so it is not announced here.
 
 use super::{
-    ask::Asker,
+    ask::{Asker, Document},
     discovery::places,
     issuer::Issuer,
     kept::{Kept, Unavailable},
@@ -219,7 +219,7 @@ impl Facade {
     }
 
     async fn discover(&self) -> Result<Map<String, Value>, Unavailable> {
-        let what = "the metadata";
+        let what = Document::Metadata;
         for place in places(&self.issuer) {
             let answer = self.asker.get(what, &place).await?;
             if answer.status == StatusCode::NOT_FOUND {

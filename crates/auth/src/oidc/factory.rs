@@ -1,7 +1,7 @@
 //! From settings to an authenticator, with every refusal in words.
 
 use super::{
-    ask::Asker,
+    ask::{Asker, Complaints},
     authenticator::Oidc,
     claims::Rules,
     config::{IssuerConfig, OidcConfig},
@@ -121,6 +121,7 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
         reach: if reaches_private { Reach::Anywhere } else { Reach::Public },
         ca_bundle,
         allows_http: settings.insecure_allow_http,
+        complaints: Arc::new(Complaints::default()),
     };
     let group_claims = std::iter::once(&settings.groups_claim).chain(&settings.roles_claim).filter(|name| !name.is_empty());
     let rules = Rules {

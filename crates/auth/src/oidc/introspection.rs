@@ -1,7 +1,7 @@
 //! Asking an issuer about a token that only it can read (RFC 7662).
 
 use super::{
-    ask::Asker,
+    ask::{Asker, Document},
     kept::{PAUSE, Unavailable},
     keys::Keys,
     strict,
@@ -39,7 +39,7 @@ impl Introspection {
 
     /// What the issuer says of a token; `None` when it is not active.
     pub(super) async fn ask(&self, issuer: &Keys, token: &str) -> Result<Option<Map<String, Value>>, Unavailable> {
-        let what = "the answer about a token";
+        let what = Document::Answer;
         let asker = &issuer.asker;
         let Ok(Ok(_turn)) = timeout(PATIENCE, self.turns.acquire()).await else { return Err(Unavailable { retry_after: PAUSE }) };
         let url = match &self.url {

@@ -2,7 +2,7 @@
 
 use super::{
     algorithm::Algorithm,
-    ask::Asker,
+    ask::{Asker, Document},
     bucket::Bucket,
     discovery::{Metadata, discover},
     jwk::{self, Key},
@@ -87,7 +87,7 @@ impl Keys {
     }
 
     async fn ask(&self) -> Result<Vec<Arc<Key>>, Unavailable> {
-        let what = "the keys";
+        let what = Document::Keys;
         let url = match &self.jwks_url {
             Some(url) => url.clone(),
             None => match &self.metadata().await?.jwks_uri {

@@ -1,7 +1,7 @@
 //! What the strategy gives for a request: what is kept, else what it is asked for once for all who wait.
 
 use super::Audience;
-use crate::{Backend, ErrorKind, seldom::Seldom};
+use crate::{Backend, ErrorKind};
 use serde_json::{Map, Value};
 use std::{
     sync::{Arc, LazyLock},
@@ -10,6 +10,7 @@ use std::{
 use tokio::time::timeout;
 use vmcp_auth::{CredentialCache, Found, Turn};
 use vmcp_core::{
+    Seldom,
     config::{OnError, Span},
     header::{BackendPolicy, Forwarded},
     plugin::{Credentials, OutgoingStrategy, StrategyContext, StrategyError},

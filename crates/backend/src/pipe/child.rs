@@ -5,12 +5,12 @@ use crate::{
     ErrorKind,
     budget::Budget,
     process::{Process, Started},
-    seldom::Seldom,
     session::Crowd,
 };
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
+use vmcp_core::Seldom;
 
 /// Hears what a server sends, in order, from the task that reads it. Must not block.
 pub(crate) trait Inbound: Send + Sync + 'static {

@@ -8,7 +8,6 @@ use crate::{
     ErrorKind, Program,
     budget::Budget,
     process::{Owner, Starter},
-    seldom::Seldom,
     session::Crowd,
 };
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use std::{
 };
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vmcp_core::Seldom;
 
 /// How long anything may take before a test fails.
 const LONG: Duration = Duration::from_secs(20);

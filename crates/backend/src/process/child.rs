@@ -11,7 +11,7 @@ use super::{
     stderr::{self, Listener},
     watchdog::Watchdog,
 };
-use crate::{ErrorKind, SessionKey, seldom::Seldom};
+use crate::{ErrorKind, SessionKey};
 use std::{process::Stdio, sync::Arc};
 use tokio::{
     process::{ChildStdin, ChildStdout, Command},
@@ -19,7 +19,7 @@ use tokio::{
     time::{Duration, Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vmcp_core::config::Span;
+use vmcp_core::{Seldom, config::Span};
 
 /// How long a start waits for the pause after a failure to be over; longer pauses fail at once, saying so.
 const PATIENCE: Duration = Duration::from_secs(2);

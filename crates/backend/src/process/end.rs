@@ -1,7 +1,7 @@
 //! How a process ends: by itself, or step by step (specification, "stdio": shutdown).
 
 use super::{allotment::Seat, backoff::Backoff, group::Group, watchdog::Watchdog};
-use crate::{SessionKey, seldom::Seldom};
+use crate::SessionKey;
 use std::{io, process::ExitStatus, sync::Arc};
 use tokio::{
     process::Child,
@@ -9,6 +9,7 @@ use tokio::{
     time::{Duration, Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use vmcp_core::Seldom;
 
 /// How long a process has to end when its standard input was closed.
 const AFTER_CLOSED_INPUT: Duration = Duration::from_secs(2);

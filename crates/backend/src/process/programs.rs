@@ -7,7 +7,6 @@ use crate::{
     flight::Flight,
     outgoing::Audience,
     pipe::{ChildPipe, Link, PipeOptions},
-    seldom::Seldom,
     session::{Holder, Switch},
 };
 use std::{
@@ -16,7 +15,7 @@ use std::{
 };
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use vmcp_core::{CapabilitySet, Era, config::ProcessScope};
+use vmcp_core::{CapabilitySet, Era, Seldom, config::ProcessScope};
 
 /// How long a caller's own process of a modern server is kept without being used. Nothing is lost with it: there are no sessions.
 const IDLE: Duration = Duration::from_secs(600);

@@ -1,7 +1,6 @@
 //! What servers write to their standard error.
 
 use super::child::how_it_ended;
-use crate::seldom::Seldom;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use tokio::{
     sync::watch,
     time::Duration,
 };
-use vmcp_core::frame::LineReader;
+use vmcp_core::{Seldom, frame::LineReader};
 
 /// The longest line that is shown, in bytes.
 const LINE: usize = 4 * 1024;
