@@ -70,7 +70,7 @@ impl Scene {
 }
 
 fn bound_to(client: &Client) -> Value {
-    json!({ "x5t#S256": URL_SAFE_NO_PAD.encode(digest(&SHA256, &client.0)) })
+    json!({ "x5t#S256": URL_SAFE_NO_PAD.encode(digest(&SHA256, &client.0[0])) })
 }
 
 #[tokio::test]

@@ -40,7 +40,8 @@ pub enum SubjectFrom {
 
 /// `incomingAuth: { type: clientCertificate }`: callers prove with TLS that they have a certificate of an authority that the listener trusts.
 ///
-/// Who a caller is, is the authority's name and the certificate's together.
+/// Who a caller is, is the authority and the certificate's name together: the authority of the listener's that vouches for the certificate,
+/// by its name and key, whatever the certificate and those between say of their issuers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientCertificateFactory;
 
@@ -78,7 +79,10 @@ impl ClientCertificates {
         let name = self
             .name(certificate)
             .ok_or_else(|| refused("the client certificate has not exactly one name of the kind that is asked for"))?;
-        let mut caller = Authenticated::new(Principal { issuer: certificate.issuer.as_str().into(), subject: name.into() });
+        let mut caller = Authenticated::new(Principal {
+            issuer: certificate.authority.as_ref().unwrap_or(&certificate.issuer).as_str().into(),
+            subject: name.into(),
+        });
         caller.expires_at = Some(certificate.not_after);
         for (claim, names) in [("uris", &certificate.uris), ("dns", &certificate.dns_names), ("emails", &certificate.emails)] {
             if !names.is_empty() {
@@ -86,6 +90,7 @@ impl ClientCertificates {
             }
         }
         caller.claims.insert("subject".to_owned(), certificate.subject.clone().into());
+        caller.claims.insert("issuer".to_owned(), certificate.issuer.clone().into());
         let caller = Arc::new(caller);
         self.seen.insert(certificate.subject.clone(), Arc::new((certificate.clone(), Arc::clone(&caller))));
         Ok(caller)
@@ -165,6 +170,19 @@ mod tests {
             assert_eq!(asked(&*by_subject, Some(&certificate("CN=ada", "CN=ca"))).unwrap().0, "CN=ca");
             assert_eq!(asked(&*by_subject, Some(&certificate("CN=ada", "CN=other"))).unwrap().0, "CN=other");
         }
+    }
+
+    #[test]
+    fn the_authority_that_vouches_counts_and_not_the_issuer_that_is_named() {
+        let by_subject = authenticator(SubjectFrom::Subject);
+        let of = |authority: &str, issuer: &str| {
+            let mut certificate = certificate("CN=ada", issuer);
+            certificate.authority = Some(authority.to_owned());
+            asked(&*by_subject, Some(&certificate)).unwrap().0
+        };
+        assert_eq!(of("CN=ca;sha256=1", "CN=ca"), "CN=ca;sha256=1");
+        assert_eq!(of("CN=ca;sha256=2", "CN=ca"), "CN=ca;sha256=2");
+        assert_eq!(of("CN=ca;sha256=1", "CN=between"), "CN=ca;sha256=1");
     }
 
     #[test]

@@ -11,13 +11,25 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 pub struct Once {
     /// The status code.
     pub status: u16,
-    /// The head's lines after the first.
+    /// The head's lines after the first, in small letters.
     pub head: String,
+    /// The same as they were sent.
+    pub sent: String,
     /// What followed the head, with its framing.
     pub rest: String,
 }
 
 impl Once {
+    /// The value of the first header of this name.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.sent
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+
     /// The body as JSON, from its first brace to its last.
     ///
     /// # Errors
@@ -46,5 +58,5 @@ pub async fn once(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &Req
     let (head, rest) = text.split_once("\r\n\r\n").with_context(|| format!("no HTTP: {text:?}"))?;
     let (first, head) = head.split_once("\r\n").unwrap_or((head, ""));
     let status = first.split(' ').nth(1).and_then(|status| status.parse().ok()).with_context(|| format!("no status: {first}"))?;
-    Ok(Once { status, head: head.to_ascii_lowercase(), rest: rest.to_owned() })
+    Ok(Once { status, head: head.to_ascii_lowercase(), sent: head.to_owned(), rest: rest.to_owned() })
 }

@@ -12,10 +12,10 @@ use rustls::{
 use std::{fs, path::Path, sync::Arc};
 use tokio_rustls::TlsConnector;
 
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key.
-pub(crate) struct Client(pub(crate) CertificateDer<'static>, PrivateKeyDer<'static>);
+/// A certificate with those between it and its authority, and its key.
+pub(crate) struct Client(pub(crate) Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn named(parts: &[(DnType, &str)]) -> DistinguishedName {
     let mut name = DistinguishedName::new();
@@ -56,7 +56,7 @@ impl Authority {
         params.subject_alt_names = vec![SanType::URI("spiffe://example.org/agent".try_into()?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.0)?;
-        Ok(Client(certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
+        Ok(Client(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn connector(
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_protocol_versions(versions)?;
     let builder = builder.with_root_certificates(roots);
     let mut config = match client {
-        Some(Client(certificate, key)) => builder.with_client_auth_cert(vec![certificate], key)?,
+        Some(Client(chain, key)) => builder.with_client_auth_cert(chain, key)?,
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -116,7 +116,7 @@ impl Page {
 pub struct ClientCertificate {
     /// The subject's distinguished name (RFC 4514).
     pub subject: String,
-    /// The issuer's distinguished name (RFC 4514).
+    /// The issuer's distinguished name (RFC 4514): what the certificate says, which an authority may write of any other.
     pub issuer: String,
     /// Alternative names that are URIs (SPIFFE ids among them).
     pub uris: Vec<String>,
@@ -124,6 +124,9 @@ pub struct ClientCertificate {
     pub dns_names: Vec<String>,
     /// Alternative names that are e-mail addresses.
     pub emails: Vec<String>,
+    /// The authority of the listener's that vouches for it, with the certificates between: its distinguished name, and the SHA-256 of its key
+    /// (`CN=ca;sha256=…`). `None` where whoever made the connection does not know.
+    pub authority: Option<String>,
     /// When it expires.
     pub not_after: SystemTime,
     /// The SHA-256 of the whole certificate in DER (RFC 8705 §3.1). Without it, no token that is bound to a certificate is taken.
@@ -131,7 +134,7 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// A certificate without alternative names and thumbprint.
+    /// A certificate without alternative names, authority and thumbprint.
     #[must_use]
     pub fn new(subject: impl Into<String>, issuer: impl Into<String>, not_after: SystemTime) -> Self {
         Self {
@@ -140,6 +143,7 @@ impl ClientCertificate {
             uris: Vec::new(),
             dns_names: Vec::new(),
             emails: Vec::new(),
+            authority: None,
             not_after,
             thumbprint: None,
         }

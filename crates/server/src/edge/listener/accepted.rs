@@ -39,13 +39,18 @@ impl Accepted {
                 let _ = stream.set_nodelay(true);
                 let peer = Peer::from(address);
                 let Some(tls) = tls else { return Ok((Socket::Tcp(stream), peer)) };
-                let shaking = tls.acceptor().accept(stream);
+                let current = tls.current();
+                let shaking = current.acceptor().accept(stream);
                 let stream = tokio::time::timeout(patience, shaking).await.map_err(|_| io::ErrorKind::TimedOut)??;
-                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-                let peer = match shown {
+                let peer = match stream.get_ref().1.peer_certificates() {
                     // It was verified, so whoever cannot read it here must not take its owner for nobody.
-                    Some(shown) => peer.encrypted().with_certificate(certificate::read(shown).ok_or(io::ErrorKind::InvalidData)?),
-                    None => peer.encrypted(),
+                    Some([shown, chain @ ..]) => {
+                        let mut certificate = certificate::read(shown).ok_or(io::ErrorKind::InvalidData)?;
+                        let authority = current.authority(shown, chain).ok_or(io::ErrorKind::PermissionDenied)?;
+                        certificate.authority = Some(authority.to_owned());
+                        peer.encrypted().with_certificate(certificate)
+                    }
+                    _ => peer.encrypted(),
                 };
                 Ok((Socket::Tls(Box::new(stream)), peer))
             }

@@ -64,6 +64,18 @@ pub(super) fn read(der: &CertificateDer<'_>) -> Option<ClientCertificate> {
     Some(certificate)
 }
 
+/// The name of an authority: its distinguished name, and the SHA-256 of its key, without which two of one name would be one. `None` where the
+/// name cannot be read.
+pub(super) fn authority(der: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    // A semicolon in the name itself is escaped.
+    let mut name = text(parsed.subject())? + ";sha256=";
+    for byte in digest(&SHA256, parsed.public_key().raw).as_ref() {
+        write!(name, "{byte:02x}").ok()?;
+    }
+    Some(name)
+}
+
 /// A distinguished name as text: its parts from the last to the first, so from the most special to the most general (RFC 4514 §2).
 fn text(name: &X509Name<'_>) -> Option<String> {
     let parts: Vec<_> = name.iter().collect();

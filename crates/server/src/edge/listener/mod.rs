@@ -1,6 +1,7 @@
 //! Where connections come from: addresses, TLS on them, Unix sockets.
 
 mod accepted;
+mod authorities;
 mod bind;
 mod certificate;
 mod socket;

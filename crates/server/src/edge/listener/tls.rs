@@ -1,11 +1,11 @@
 //! TLS at the listener: the certificate, read again when its files change, and whose clients' certificates are taken.
 
+use super::authorities::{Authorities, UNUSABLE, verifier};
 use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
 };
 use std::{
     fs, io,
@@ -37,9 +37,27 @@ pub(crate) struct Tls {
     complaint: Mutex<Option<String>>,
 }
 
-struct Current {
-    config: Arc<ServerConfig>,
+/// What is made of the files as they were at one time.
+pub(super) struct Current {
+    loaded: Loaded,
     stamps: Stamps,
+}
+
+struct Loaded {
+    config: Arc<ServerConfig>,
+    authorities: Option<Authorities>,
+}
+
+impl Current {
+    /// What makes TLS of a new connection.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.loaded.config))
+    }
+
+    /// The name of the authority that vouches for the client of a connection of this one's.
+    pub(super) fn authority(&self, shown: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Option<&str> {
+        self.loaded.authorities.as_ref()?.name(shown, chain)
+    }
 }
 
 type Stamps = Vec<Option<Stamp>>;
@@ -79,14 +97,14 @@ impl From<&str> for Reason {
 impl Tls {
     /// Reads the files.
     pub(crate) fn new(files: ListenTls) -> Result<Self, TlsError> {
-        let current = ArcSwap::from_pointee(Current { stamps: stamps(&files), config: load(&files)? });
+        let current = ArcSwap::from_pointee(Current { stamps: stamps(&files), loaded: load(&files)? });
         Ok(Self { files, current, started: Instant::now(), looked: AtomicU64::new(0), complaint: Mutex::default() })
     }
 
-    /// What makes TLS of a new connection, with the certificate that is valid for it.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// What is valid for a new connection.
+    pub(super) fn current(&self) -> Arc<Current> {
         self.look();
-        TlsAcceptor::from(Arc::clone(&self.current.load().config))
+        self.current.load_full()
     }
 
     /// Takes over files that have changed. One who renews a certificate writes one file after the other: until they fit each other, the
@@ -105,8 +123,8 @@ impl Tls {
         let loaded = load(&self.files);
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         match loaded {
-            Ok(config) => {
-                self.current.store(Arc::new(Current { config, stamps }));
+            Ok(loaded) => {
+                self.current.store(Arc::new(Current { loaded, stamps }));
                 *complaint = None;
                 tracing::info!("the listener's certificate was read again");
             }
@@ -139,7 +157,7 @@ fn stamp(file: &Path) -> Option<Stamp> {
     Some(Stamp { modified: found.modified().ok(), length: found.len(), inode })
 }
 
-fn load(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
+fn load(files: &ListenTls) -> Result<Loaded, TlsError> {
     let wrong = |key, file: &Path| {
         let file = file.to_owned();
         move |Reason { text, is_absent }: Reason| TlsError { key, is_absent, file: file.clone(), reason: text }
@@ -152,12 +170,16 @@ fn load(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let builder = versions.map_err(|_| wrong_certificate("TLS cannot be set up".into()))?;
-    let builder = match &files.client_ca {
-        None => builder.with_no_client_auth(),
+    let (builder, authorities) = match &files.client_ca {
+        None => (builder.with_no_client_auth(), None),
         Some(file) => {
             let wrong = wrong("clientCa", file);
-            let roots = read(file).and_then(|pem| authorities(&pem)).map_err(&wrong)?;
-            builder.with_client_cert_verifier(verifier(roots, provider, files.require_client_certificate).map_err(wrong)?)
+            let trusted = read(file).and_then(|pem| certificates(&pem)).map_err(&wrong)?;
+            let unusable = |why: &str| wrong(why.into());
+            let roots = roots(&trusted).map_err(unusable)?;
+            let verifier = verifier(roots, &provider, files.require_client_certificate).map_err(unusable)?;
+            let authorities = Authorities::new(trusted, &provider).map_err(unusable)?;
+            (builder.with_client_cert_verifier(verifier), Some(authorities))
         }
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
@@ -167,17 +189,7 @@ fn load(files: &ListenTls) -> Result<Arc<ServerConfig>, TlsError> {
     })?;
     // What the accept loop speaks.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-fn verifier(
-    roots: RootCertStore,
-    provider: Arc<CryptoProvider>,
-    is_required: bool,
-) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, Reason> {
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let builder = if is_required { builder } else { builder.allow_unauthenticated() };
-    builder.build().map_err(|_| "its certificates cannot be used".into())
+    Ok(Loaded { config: Arc::new(config), authorities })
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Reason> {
@@ -185,10 +197,10 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Reason> {
     if all.is_empty() { Err("it has no certificate in PEM".into()) } else { Ok(all) }
 }
 
-fn authorities(pem: &[u8]) -> Result<RootCertStore, Reason> {
+fn roots(trusted: &[CertificateDer<'static>]) -> Result<RootCertStore, &'static str> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
-        roots.add(certificate).map_err(|_| Reason::from("it has a certificate that cannot be used"))?;
+    for certificate in trusted {
+        roots.add(certificate.clone()).map_err(|_| UNUSABLE)?;
     }
     Ok(roots)
 }
