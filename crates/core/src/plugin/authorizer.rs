@@ -13,7 +13,9 @@ pub trait Authorizer: Send + Sync + 'static {
         true
     }
 
-    /// Decides one question. Asked once for each call, and once for each item of a caller's lists.
+    /// Decides one question. Asked once for each call with its arguments; a second time only where an interceptor changed these, or the
+    /// tool's hints are others when the backend has the call repeated. And asked once for each item of a catalogue and each set of claims
+    /// and groups that it is shown to, whatever sessions there are. Without [`Self::reads_arguments`] decisions on calls are kept likewise.
     fn decide(&self, question: &Question<'_>) -> Decision;
 }
 

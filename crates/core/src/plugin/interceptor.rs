@@ -7,7 +7,8 @@ use serde_json::{Map, Value, value::RawValue};
 use std::sync::Arc;
 
 /// Sees calls before they go to their backend and results before they go to the caller; may refuse or change either. It runs after
-/// authorization, and is asked about `tools/call`, `resources/read`, `prompts/get` and `completion/complete`.
+/// authorization: what a caller may not do is not shown to it, and what it makes of arguments is authorized again. It is asked about
+/// `tools/call`, `resources/read`, `prompts/get` and `completion/complete`.
 pub trait Interceptor: Send + Sync + 'static {
     /// Whether [`Self::before`] is to be asked.
     fn sees_calls(&self) -> bool {

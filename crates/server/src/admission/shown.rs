@@ -71,3 +71,48 @@ impl Admission {
         self.shown.catalogues.get_with(of_selection, || Arc::new(whole.catalogue.restricted(&selection)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use vmcp_auth::Identity;
+    use vmcp_core::{
+        Era,
+        catalogue::{BackendList, Rules},
+        config::Aggregation,
+        plugin::{Authenticated, Authorizer, Decision, Principal, Question},
+    };
+
+    /// Everybody but guests may do everything; guests may see `b_one`. It counts what it is asked.
+    struct House(AtomicUsize);
+
+    impl Authorizer for House {
+        fn decide(&self, question: &Question<'_>) -> Decision {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Decision::new(!question.principal.subject.starts_with("guest") || question.name == "b_one")
+        }
+    }
+
+    #[test]
+    fn grants_with_equal_decisions_share_one_catalogue_and_each_is_decided_once() {
+        let house = Arc::new(House(AtomicUsize::new(0)));
+        let admission = Admission::new(Arc::clone(&house) as Arc<dyn Authorizer>, "house", vec!["b".into()]);
+        let mut list = BackendList::builder(Era::Modern);
+        list.add_page(ListKind::Tools, &[r#"{"name":"one","inputSchema":{}}"#, r#"{"name":"two","inputSchema":{}}"#]).unwrap();
+        let rules = Rules::compile(&Aggregation::default(), &["b"]).unwrap();
+        let whole = Merged { id: [1; 16], catalogue: Arc::new(rules.merge(&[Some(Arc::new(list.build()))], Era::Modern)) };
+        let shown = |subject: &str| {
+            let principal = Principal { issuer: "house".into(), subject: subject.into() };
+            let grant = admission.grant(&Identity::new(Authenticated::new(principal)));
+            admission.show(&grant, &whole, None, |_, _, name| Cow::Borrowed(name))
+        };
+        let (one, other) = (shown("guest of ann"), shown("guest of bob"));
+        assert!(one.tool("b_one").is_some() && one.tool("b_two").is_none());
+        assert!(Arc::ptr_eq(&one, &other), "equal decisions, one catalogue");
+        assert_eq!(house.0.load(Ordering::Relaxed), 4, "two grants, two tools");
+        assert!(Arc::ptr_eq(&shown("guest of ann"), &one), "whatever session it is for");
+        assert_eq!(house.0.load(Ordering::Relaxed), 4, "nothing is asked anew");
+        assert!(Arc::ptr_eq(&shown("ann"), &whole.catalogue), "who may see everything is shown the catalogue itself");
+    }
+}

@@ -1,6 +1,6 @@
 //! The methods whose parameters and results are carried untouched.
 
-use crate::failure::Failure;
+use crate::{admission::Asks, failure::Failure};
 use std::borrow::Cow;
 use vmcp_core::{
     Era,
@@ -72,6 +72,19 @@ impl Carried {
         };
         let name = params.get_str(self.key());
         Ok((subject, name.ok_or_else(|| Failure::invalid_params(&format!("`{}` has to be a string", self.key())))?))
+    }
+
+    /// What the caller wants of the subject, for whoever decides whether it may.
+    pub(super) fn asks<'a>(self, params: &RawObject<'a>) -> Result<Asks<'a>, Failure> {
+        let arguments = params.get("arguments");
+        match self {
+            // Its arguments are not complete.
+            Self::Complete => Ok(Asks::Look),
+            Self::ToolsCall | Self::PromptsGet if arguments.is_some_and(|arguments| !arguments.starts_with('{')) => {
+                Err(Failure::invalid_params("`arguments` has to be an object"))
+            }
+            _ => Ok(Asks::Call(arguments)),
+        }
     }
 
     /// Whether its result may ask for input (2026-07-28, basic/patterns/mrtr).

@@ -1,7 +1,7 @@
 //! Interceptors on the way of a call: before it goes to its backend, and before its result goes to the caller.
 
 use super::{Caller, Carried, Given, Journal, Requester, Unanswered, carried::Subject, unambiguous::check_unambiguous};
-use crate::{admission::Asks, failure::Failure, gateway::Snapshot, session::OnProgress};
+use crate::{failure::Failure, gateway::Snapshot, session::OnProgress};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -39,8 +39,9 @@ impl Snapshot {
     ) -> Result<Bytes, Failure> {
         let (subject, name) = carried.subject(params)?;
         let key = self.key(&caller.viewer());
-        // Interceptors see what is visible to the caller; what they make of it is asked for then.
-        let route = self.route(caller, &key, subject, &name, Asks::Look).await?;
+        // Decided as its caller sends it: no interceptor learns of what its caller may not do, and none can make it something that the
+        // caller may. Where one changes the arguments, those that go out are decided too, since policies are about what a backend gets.
+        let route = self.route(caller, &key, subject, &name, carried.asks(params)?).await?;
         check_unambiguous(params, &route.param_headers)?;
         requester.check_mirrored(params, &route.param_headers)?;
         let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
@@ -69,9 +70,9 @@ impl Snapshot {
                 params.write(&[Edit::Set(member, arguments.get())], &mut text);
                 let text = String::from_utf8(text).map_err(|_| Failure::internal("an interceptor's arguments are not UTF-8"))?;
                 let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
-                Box::pin(self.carry_on(caller, carried, &params, &Compared(requester), journal)).await?
+                Box::pin(self.carry_on(caller, carried, &params, None, &Compared(requester), journal)).await?
             }
-            _ => Box::pin(self.carry_on(caller, carried, params, &Compared(requester), journal)).await?,
+            _ => Box::pin(self.carry_on(caller, carried, params, Some(route), &Compared(requester), journal)).await?,
         };
         seen(&self.interceptors, &call.with_arguments(arguments.as_deref()), result).await
     }

@@ -3,13 +3,12 @@
 use super::{
     Caller, Journal, Requester,
     asking::Ask,
-    carried::{Carried, Subject},
+    carried::Carried,
     input::{Brought, RESPONSES},
     unambiguous::check_unambiguous,
     way::{Route, Way, ahead},
 };
 use crate::{
-    admission::Asks,
     failure::{Failure, code},
     gateway::Snapshot,
 };
@@ -32,37 +31,35 @@ impl Snapshot {
         journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
         if self.interceptors.is_empty() {
-            return self.carry_on(caller, carried, params, requester, journal).await;
+            return self.carry_on(caller, carried, params, None, requester, journal).await;
         }
         Box::pin(self.intercepted(caller, carried, params, requester, journal)).await
     }
 
-    /// The same past the interceptors.
+    /// The same past the interceptors. `before` is how the request was let through with these parameters already, if it was.
     pub(super) async fn carry_on(
         &self,
         caller: &Caller,
         carried: Carried,
         params: &RawObject<'_>,
+        mut before: Option<Route>,
         requester: &impl Requester,
         journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
         let (subject, name) = carried.subject(params)?;
-        if matches!(subject, Subject::Tool | Subject::Prompt)
-            && params.get("arguments").is_some_and(|arguments| !arguments.starts_with('{'))
-        {
-            return Err(Failure::invalid_params("`arguments` has to be an object"));
-        }
+        let asks = carried.asks(params)?;
         let brought = if caller.era == Era::Modern { Brought::read(params)? } else { None };
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let state = brought.as_ref().and_then(|brought| self.own_state(caller, brought.state.as_deref()?));
         let viewer = caller.viewer();
         let key = self.key(&viewer);
-        // Of a completion the arguments are not complete.
-        let asks = if carried == Carried::Complete { Asks::Look } else { Asks::Call(params.get("arguments")) };
         let mut renewed = false;
         loop {
-            let route = self.route(caller, &key, subject, &name, asks).await?;
+            let route = match &before {
+                None => self.route(caller, &key, subject, &name, asks).await?,
+                Some(before) => self.route_again(caller, &key, subject, &name, asks, before).await?,
+            };
             check_unambiguous(params, &route.param_headers)?;
             requester.check_mirrored(params, &route.param_headers)?;
             let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
@@ -130,6 +127,7 @@ impl Snapshot {
                     }
                 }
             }
+            before = Some(route);
         }
     }
 
@@ -140,7 +138,7 @@ impl Snapshot {
         let viewer = way.caller.viewer();
         let key = self.key(&viewer);
         self.views.renew(&viewer, &key, way.route.backend).await;
-        let route = self.route(way.caller, &key, way.subject, way.name, Asks::Call(way.params.get("arguments"))).await?;
+        let route = self.route_again(way.caller, &key, way.subject, way.name, way.carried.asks(way.params)?, way.route).await?;
         if route.backend != way.route.backend {
             return Err(Failure::unknown("tool", way.name));
         }

@@ -5,9 +5,15 @@ use crate::{
     admission::{Asks, Denied, Item},
     failure::Failure,
     gateway::Snapshot,
-    views::{Viewer, ViewerKey},
+    views::{Merged, Viewer, ViewerKey},
 };
 use vmcp_core::{Era, catalogue::Unlisted};
+
+/// What a decision was made from besides the caller and its arguments: the catalogues in which the item's name and a tool's hints stand.
+pub(super) struct Ground {
+    here: Merged,
+    among_all: Option<Merged>,
+}
 
 impl Snapshot {
     /// Whose this is, and what it is called there. What the caller may not use is not there.
@@ -19,12 +25,50 @@ impl Snapshot {
         name: &str,
         asks: Asks<'_>,
     ) -> Result<Route, Failure> {
-        let route = self.find(&caller.viewer(), key, subject, name).await?;
-        self.admit(caller, key, subject, (route.backend, name), asks)?;
+        let mut route = self.find(&caller.viewer(), key, subject, name).await?;
+        route.ground = self.admit(caller, key, subject, (route.backend, name), asks)?;
         Ok(route)
     }
 
-    /// Lets a caller through to something of a backend, or says that it is not there.
+    /// The same anew for a request that was let through already, with the arguments that it had then: nothing is decided twice. Where
+    /// what decisions read of the item is something else by now, that is another question, and is asked.
+    pub(super) async fn route_again(
+        &self,
+        caller: &Caller,
+        key: &ViewerKey,
+        subject: Subject,
+        name: &str,
+        asks: Asks<'_>,
+        before: &Route,
+    ) -> Result<Route, Failure> {
+        let mut route = self.find(&caller.viewer(), key, subject, name).await?;
+        let now = self.admission.as_ref().map(|_| self.ground(caller, key));
+        let holds = match (&before.ground, &now) {
+            (Some(then), Some(now)) => before.backend == route.backend && self.is_same(then, now, subject, (route.backend, name)),
+            _ => false,
+        };
+        route.ground = if holds { now } else { self.admit(caller, key, subject, (route.backend, name), asks)? };
+        Ok(route)
+    }
+
+    fn ground(&self, caller: &Caller, key: &ViewerKey) -> Ground {
+        let among_all = self.lens.map(|_| self.views.whole(&caller.viewer().key(&self.backends, None)));
+        Ground { here: self.views.whole(key), among_all }
+    }
+
+    /// Whether decisions about this item read the same on both grounds.
+    fn is_same(&self, then: &Ground, now: &Ground, subject: Subject, (backend, name): (usize, &str)) -> bool {
+        let ids = |ground: &Ground| (ground.here.id, ground.among_all.as_ref().map(|all| all.id));
+        if ids(then) == ids(now) {
+            return true;
+        }
+        let action = subject.action();
+        let name_on = |ground: &Ground| self.views.policy_name(&ground.here, ground.among_all.as_ref(), action, backend, name).into_owned();
+        let hints_on = |ground: &Ground| ground.here.catalogue.listed_tool(name).and_then(|tool| tool.annotations());
+        name_on(then) == name_on(now) && (subject != Subject::Tool || hints_on(then) == hints_on(now))
+    }
+
+    /// Lets a caller through to something of a backend, or says that it is not there. Gives what that was decided from.
     pub(super) fn admit(
         &self,
         caller: &Caller,
@@ -32,17 +76,17 @@ impl Snapshot {
         subject: Subject,
         (backend, name): (usize, &str),
         asks: Asks<'_>,
-    ) -> Result<(), Failure> {
-        let Some(admission) = &self.admission else { return Ok(()) };
-        let here = self.views.whole(key);
-        let among_all = self.lens.map(|_| self.views.whole(&caller.viewer().key(&self.backends, None)));
+    ) -> Result<Option<Ground>, Failure> {
+        let Some(admission) = &self.admission else { return Ok(None) };
+        let ground = self.ground(caller, key);
         let action = subject.action();
-        let known = self.views.policy_name(&here, among_all.as_ref(), action, backend, name);
-        let item = Item { action, backend, name: &known, called: name, here: &here };
+        let known = self.views.policy_name(&ground.here, ground.among_all.as_ref(), action, backend, name);
+        let item = Item { action, backend, name: &known, called: name, here: &ground.here };
         admission.check(&caller.identity, &item, asks).map_err(|denied| match denied {
             Denied::Unknown => subject.unknown(name, caller.era),
             Denied::Ambiguous => Failure::invalid_params("a key stands twice in `arguments`; send it once"),
-        })
+        })?;
+        Ok(Some(ground))
     }
 
     /// Whose this is, and what it is called there.

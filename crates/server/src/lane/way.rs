@@ -1,5 +1,6 @@
 //! A request on its way: where it goes, and what of it is another one there.
 
+use super::route::Ground;
 use super::{
     Caller, bridge,
     carried::{Carried, Subject},
@@ -24,11 +25,13 @@ pub(super) struct Route {
     /// The name or URI at the backend; `None` where it is the caller's.
     pub(super) original: Option<Arc<str>>,
     pub(super) param_headers: Arc<[ParamHeader]>,
+    /// On what the caller was let through, where somebody decides that.
+    pub(super) ground: Option<Ground>,
 }
 
 impl Route {
     pub(super) fn new(backend: usize, original: Option<&Arc<str>>, name: &str) -> Self {
-        Self { backend, original: original.filter(|original| ***original != *name).cloned(), param_headers: Arc::default() }
+        Self { backend, original: original.filter(|original| ***original != *name).cloned(), param_headers: Arc::default(), ground: None }
     }
 }
 
