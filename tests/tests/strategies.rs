@@ -23,7 +23,7 @@ use vmcp_tests::{
     Era,
     client::{Caller, Conn, Rpc},
     fixture::{Fixture, Spec},
-    idp::Idp,
+    idp::{Endpoint, Idp},
     process::Vmcp,
 };
 
@@ -33,6 +33,14 @@ fn plugin(name: &str) -> PathBuf {
 
 fn gateway(fixture: &Fixture, strategy: &Value) -> Result<Gateway> {
     let config = json!({ "backends": [fixture.entry(json!({}))], "outgoingAuth": { "default": strategy } });
+    Ok(Gateway::builder(serde_json::from_value(config)?).build()?)
+}
+
+/// The same for callers with tokens of these providers'.
+fn gateway_for(idps: &[&Idp], fixture: &Fixture, strategy: &Value) -> Result<Gateway> {
+    let config = json!({
+        "backends": [fixture.entry(json!({}))], "incomingAuth": exchanged::callers_of(idps), "outgoingAuth": { "default": strategy },
+    });
     Ok(Gateway::builder(serde_json::from_value(config)?).build()?)
 }
 
@@ -182,6 +190,84 @@ async fn a_program_that_is_told_a_token_shows_it_and_its_answer_in_no_error() ->
     let why = call(&gateway, &ann, "b", &json!({})).await.err().context("no error")?.to_string();
     assert!(why.contains("the command `sh` gave no answer of the form") && !why.contains("MARKER") && !why.contains("eyJ"), "{why}");
     gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_of_one_issuers_callers_are_not_shown_to_anothers_token_endpoint() -> Result<()> {
+    for on_error in ["deny", "skip"] {
+        let (own, other, fixture) = (Idp::start().await?, Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+        let mut strategy = exchanged::strategy(&own, "b");
+        strategy["onError"] = json!(on_error);
+        strategy["tokenExchange"]["subjectIssuers"] = json!([own.issuer()]);
+        let gateway = gateway_for(&[&own, &other], &fixture, &strategy)?;
+        call(&gateway, &user(&own, "ann")?, "b", &json!({})).await?;
+        let stranger = call(&gateway, &user(&other, "ann")?, "b", &json!({})).await;
+        gateway.shutdown().await;
+        let sent = sent(&fixture);
+        assert!(sent[0].starts_with("Bearer "), "{sent:?}");
+        if on_error == "deny" {
+            let why = "the caller's token is of an issuer that is not under `tokenExchange.subjectIssuers`, so it was not shown";
+            assert_eq!(stranger.unwrap_err().to_string(), format!("backend `b`: credentials failed: {why}"));
+            assert_eq!(sent.len(), 1);
+        } else {
+            stranger?;
+            assert_eq!(sent[1..], ["none"]);
+        }
+        let shown = own.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
+        assert_eq!((shown, other.hits(Endpoint::Token)), (1, 0), "{on_error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_is_given_the_tokens_of_the_listed_issuers_callers_alone() -> Result<()> {
+    let (own, other, fixture) = (Idp::start().await?, Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let folder = tempfile::tempdir()?;
+    let told = folder.path().join("told");
+    let line = format!(r#"cat >> {}; echo '{{"headers": {{"authorization": "Bearer x"}}}}'"#, told.display());
+    let strategy = json!({ "type": "exec", "exec": {
+        "command": "sh", "args": ["-c", line], "sendToken": true, "subjectIssuers": [own.issuer()],
+    } });
+    let gateway = gateway_for(&[&own, &other], &fixture, &strategy)?;
+    call(&gateway, &user(&own, "ann")?, "b", &json!({})).await?;
+    let why = call(&gateway, &user(&other, "mallory")?, "b", &json!({})).await.err().context("no error")?.to_string();
+    assert!(why.contains("`exec.subjectIssuers`"), "{why}");
+    gateway.shutdown().await;
+    let told = std::fs::read_to_string(told)?;
+    assert!(told.contains(r#""subject":"ann""#) && told.contains("subjectToken") && !told.contains("mallory"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_strategy_that_shows_tokens_says_whose_and_has_some_to_show() -> Result<()> {
+    let (own, other, fixture) = (Idp::start().await?, Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let refusal =
+        |idps: &[&Idp], strategy: &Value| anyhow::Ok(gateway_for(idps, &fixture, strategy).err().context("it was built")?.to_string());
+    let exchange = exchanged::strategy(&own, "b");
+    let exec = json!({ "type": "exec", "exec": { "command": "x", "sendToken": true } });
+    let external = json!({ "type": "external", "external": { "url": "https://creds.example.com/", "sendToken": true } });
+    let mut issuers = [own.issuer(), other.issuer()];
+    issuers.sort_unstable();
+    for (strategy, key) in [(&exchange, "tokenExchange"), (&exec, "exec"), (&external, "external")] {
+        let why = format!(
+            "outgoingAuth.default.{key}: would show one place the tokens of callers of every issuer (`{}`, `{}`); add `subjectIssuers` with \
+             those that may be seen there",
+            issuers[0], issuers[1]
+        );
+        assert_eq!(refusal(&[&own, &other], strategy)?, why);
+        gateway_for(&[&own], &fixture, strategy)?.shutdown().await;
+    }
+    let mut misspelt = exchange.clone();
+    misspelt["tokenExchange"]["subjectIssuers"] = json!([format!("{}/", own.issuer())]);
+    let why = refusal(&[&own], &misspelt)?;
+    let hint = format!("did you mean `{}`?", own.issuer());
+    assert!(why.starts_with("outgoingAuth.default.tokenExchange.subjectIssuers[0]: ") && why.ends_with(&hint), "{why}");
+
+    let why = gateway(&fixture, &exchange).err().context("it was built")?.to_string();
+    let expected = "outgoingAuth.default: tokenExchange exchanges callers' tokens, and with this `incomingAuth.type` callers have none, so every \
+                    call would fail; let callers in with `incomingAuth.type: oidc`, or give the backend another strategy";
+    assert_eq!(why, expected);
     Ok(())
 }
 

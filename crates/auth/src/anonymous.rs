@@ -3,7 +3,9 @@
 use crate::{Identity, NoSettings};
 use http::HeaderName;
 use std::sync::Arc;
-use vmcp_core::plugin::{Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Rejected, RequestHead, StrategyError};
+use vmcp_core::plugin::{
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, Deps, Rejected, RequestHead, StrategyError,
+};
 
 /// `incomingAuth: { type: anonymous }`, the default: all callers are one principal. It reads no header.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +33,10 @@ impl Authenticator for Anonymous {
 
     fn issuer(&self) -> Option<&str> {
         Some(&self.0.principal.issuer)
+    }
+
+    fn caller_tokens(&self) -> CallerTokens {
+        CallerTokens::Absent
     }
 
     fn is_anonymous(&self) -> bool {

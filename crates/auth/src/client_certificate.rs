@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{sync::Arc, time::SystemTime};
 use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, ClientCertificate, Deps, Principal, Rejected, RequestHead, StrategyError,
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, ClientCertificate, Deps, Principal, Rejected, RequestHead,
+    StrategyError,
 };
 
 /// The callers of so many certificates are kept.
@@ -113,6 +114,10 @@ impl ClientCertificates {
 impl Authenticator for ClientCertificates {
     fn consumed_headers(&self) -> &[HeaderName] {
         &[]
+    }
+
+    fn caller_tokens(&self) -> CallerTokens {
+        CallerTokens::Absent
     }
 
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {

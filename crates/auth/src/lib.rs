@@ -19,6 +19,7 @@ mod oauth;
 mod oidc;
 mod registries;
 mod secret_value;
+mod subject_issuers;
 mod token_exchange;
 mod unauthenticated;
 

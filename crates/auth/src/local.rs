@@ -4,7 +4,7 @@ use crate::NoSettings;
 use http::HeaderName;
 use std::sync::Arc;
 use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError,
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, Deps, Principal, Rejected, RequestHead, StrategyError,
 };
 
 /// The issuer of callers of this machine.
@@ -54,6 +54,10 @@ impl Authenticator for Local {
 
     fn issuer(&self) -> Option<&str> {
         Some(ISSUER)
+    }
+
+    fn caller_tokens(&self) -> CallerTokens {
+        CallerTokens::Absent
     }
 
     fn is_local(&self) -> bool {

@@ -64,6 +64,17 @@ pub(crate) fn service(idp: &Idp, audience: &str) -> Value {
     } })
 }
 
+/// Callers come with tokens of these providers'.
+pub(crate) fn callers_of(idps: &[&Idp]) -> Value {
+    let issuer = |idp: &&Idp| {
+        let audience = "vmcp";
+        json!({ "issuer": idp.issuer(), "audience": audience, "insecureAllowHttp": true, "jwksAllowPrivateIp": true })
+    };
+    let mut oidc = idps.first().map(issuer).unwrap_or_default();
+    oidc["issuers"] = idps.iter().skip(1).map(issuer).collect();
+    json!({ "type": "oidc", "oidc": oidc })
+}
+
 /// A configuration in which every backend exchanges tokens for its own name, but for those with another strategy.
 pub(crate) fn config(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result<Config> {
     let mut strategies = serde_json::Map::new();
@@ -73,7 +84,9 @@ pub(crate) fn config(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result
         strategies.insert(name.to_owned(), others.get(name).cloned().unwrap_or_else(|| strategy(idp, name)));
     }
     let entries: Vec<_> = backends.iter().map(|fixture| fixture.entry(json!({}))).collect();
-    Ok(serde_json::from_value(json!({ "backends": entries, "outgoingAuth": { "backends": strategies } }))?)
+    Ok(serde_json::from_value(json!({
+        "backends": entries, "incomingAuth": callers_of(&[idp]), "outgoingAuth": { "backends": strategies },
+    }))?)
 }
 
 pub(crate) fn gateway(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result<Gateway> {

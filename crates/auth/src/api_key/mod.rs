@@ -14,7 +14,7 @@ use http::{HeaderName, header::AUTHORIZATION};
 use keys::Keys;
 use std::sync::Arc;
 use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Challenge, Deps, Rejected, RequestHead, StrategyError,
+    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, Challenge, Deps, Rejected, RequestHead, StrategyError,
 };
 
 /// `incomingAuth: { type: apiKey }`: callers bring a key in a header. The configuration has the keys' hashes, or says where a key stands.
@@ -102,6 +102,10 @@ impl Authenticator for ApiKeys {
 
     fn issuer(&self) -> Option<&str> {
         Some(keys::ISSUER)
+    }
+
+    fn caller_tokens(&self) -> CallerTokens {
+        CallerTokens::Absent
     }
 
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {

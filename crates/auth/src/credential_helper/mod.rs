@@ -7,10 +7,10 @@ mod timestamp;
 
 pub(crate) use answer::read;
 
-use crate::oauth::refused;
+use crate::{oauth::refused, subject_issuers::SubjectIssuers};
 use http::HeaderName;
 use std::borrow::Cow;
-use vmcp_core::plugin::{Keep, StrategyContext, StrategyError};
+use vmcp_core::plugin::{CallerTokens, Keep, StrategyContext, StrategyError};
 use zeroize::Zeroizing;
 
 /// What one helper is told, and which headers it may give.
@@ -19,6 +19,7 @@ pub(crate) struct Helper {
     claims: Vec<String>,
     send_token: bool,
     shared: bool,
+    issuers: SubjectIssuers,
 }
 
 impl Helper {
@@ -26,7 +27,22 @@ impl Helper {
     ///
     /// # Errors
     /// When a header's name is none, or the settings contradict each other.
-    pub(crate) fn new(key: &str, headers: &[String], claims: Vec<String>, send_token: bool, shared: bool) -> Result<Self, StrategyError> {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn new(
+        key: &'static str,
+        headers: &[String],
+        claims: Vec<String>,
+        send_token: bool,
+        shared: bool,
+        issuers: Option<Vec<String>>,
+        tokens: &CallerTokens,
+    ) -> Result<Self, StrategyError> {
+        let issuers = match (send_token, &issuers) {
+            // No token is shown to anybody.
+            (false, None) => SubjectIssuers::new(key, None, &CallerTokens::Unknown)?,
+            (false, Some(_)) => return Err(refused(key, "has `subjectIssuers`, which go with `sendToken: true`; remove them, or add it")),
+            (true, _) => SubjectIssuers::new(key, issuers, tokens)?,
+        };
         if shared && (send_token || !claims.is_empty()) {
             return Err(refused(key, "has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them"));
         }
@@ -37,7 +53,7 @@ impl Helper {
         if headers.is_empty() {
             headers.push(http::header::AUTHORIZATION);
         }
-        Ok(Self { headers, claims, send_token, shared })
+        Ok(Self { headers, claims, send_token, shared, issuers })
     }
 
     pub(crate) fn headers(&self) -> &[HeaderName] {
@@ -57,6 +73,14 @@ impl Helper {
             (Some(_), Some(token)) => Keep::ForToken(token),
             (Some(_), None) => Keep::ForPrincipal,
         }
+    }
+
+    /// Whether the helper may be told of this caller.
+    ///
+    /// # Errors
+    /// [`StrategyError::Caller`] when the caller's token is none that is shown to it.
+    pub(crate) fn admit(&self, context: &StrategyContext<'_>) -> Result<(), StrategyError> {
+        context.principal.map_or(Ok(()), |caller| self.issuers.admit(caller))
     }
 
     /// What the helper is told, as JSON.

@@ -60,6 +60,10 @@ pub struct ExecConfig {
     #[serde(default)]
     pub send_token: bool,
     /// Whether the credentials are the same for all callers: then the program is told of none, and runs once for all.
+    /// The issuers of those callers whose tokens the program is given; of others' calls it does not hear, and `onError` says what becomes of
+    /// them. Goes with `sendToken`, and is needed there where `incomingAuth.oidc` has several issuers.
+    #[schemars(length(min = 1))]
+    pub subject_issuers: Option<Vec<String>>,
     #[serde(default)]
     pub shared: bool,
 }
@@ -88,7 +92,15 @@ impl StrategyFactory for ExecFactory {
         if limit.is_zero() || limit > LONGEST_LIMIT {
             return Err(refused(KEY, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
         }
-        let helper = Helper::new(KEY, &config.headers, config.claims, config.send_token, config.shared)?;
+        let helper = Helper::new(
+            KEY,
+            &config.headers,
+            config.claims,
+            config.send_token,
+            config.shared,
+            config.subject_issuers,
+            &deps.caller_tokens,
+        )?;
         let environment = Environment::new(&config.env, &config.env_passthrough, &deps.secrets)?;
         Ok(Arc::new(Exec {
             program: Program { command: config.command, args: config.args, environment },
@@ -103,6 +115,7 @@ impl StrategyFactory for ExecFactory {
 impl Exec {
     async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
         let asked = async {
+        self.helper.admit(context)?;
             // Never closed.
             let _permit = self.runs.acquire().await;
             self.program.run(self.helper.summary(context)).await

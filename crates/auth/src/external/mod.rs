@@ -66,6 +66,10 @@ pub struct ExternalConfig {
     /// Whether the service is given the caller's own token.
     #[serde(default)]
     pub send_token: bool,
+    /// The issuers of those callers whose tokens the service is given; of others' calls it does not hear, and `onError` says what becomes of
+    /// them. Goes with `sendToken`, and is needed there where `incomingAuth.oidc` has several issuers.
+    #[schemars(length(min = 1))]
+    pub subject_issuers: Option<Vec<String>>,
     /// Whether the credentials are the same for all callers: then the service is told of none, and is asked once for all.
     #[serde(default)]
     pub shared: bool,
@@ -110,12 +114,22 @@ impl StrategyFactory for ExternalFactory {
         if limit.is_zero() || limit > LONGEST_LIMIT {
             return Err(refused(KEY, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
         }
+        let identity = identity(&config, &deps.secrets)?;
+        let helper = Helper::new(
+            KEY,
+            &config.headers,
+            config.claims,
+            config.send_token,
+            config.shared,
+            config.subject_issuers,
+            &deps.caller_tokens,
+        )?;
         Ok(Arc::new(External {
             fetch: Arc::clone(&deps.fetch),
             ca_bundle: ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?,
-            identity: identity(&config, &deps.secrets)?,
+            identity,
             socket: config.socket.map(Arc::from),
-            helper: Helper::new(KEY, &config.headers, config.claims, config.send_token, config.shared)?,
+            helper,
             url: config.url,
             limit,
         }))
@@ -124,6 +138,7 @@ impl StrategyFactory for ExternalFactory {
 
 impl External {
     async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
+        self.helper.admit(context)?;
         let mut request = FetchRequest::new(Method::POST, self.url.clone());
         request.headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("application/json")),

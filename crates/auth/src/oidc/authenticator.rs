@@ -14,7 +14,9 @@ use crate::bearer;
 use http::{HeaderName, header::AUTHORIZATION};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use vmcp_core::plugin::{Authenticated, Authenticator, BoxFuture, Challenge, Page, PageRequest, ProtectedResource, Rejected, RequestHead};
+use vmcp_core::plugin::{
+    Authenticated, Authenticator, BoxFuture, CallerTokens, Challenge, Page, PageRequest, ProtectedResource, Rejected, RequestHead,
+};
 
 /// What an issuer said of a token that only it can read is believed for so long.
 const ASKED_FOR: Duration = Duration::from_secs(60);
@@ -125,6 +127,12 @@ impl Authenticator for Oidc {
     fn issuer(&self) -> Option<&str> {
         let mut all = self.issuers.keys();
         all.next().filter(|_| all.next().is_none()).map(|only| &**only)
+    }
+
+    fn caller_tokens(&self) -> CallerTokens {
+        let mut issuers: Vec<_> = self.issuers.keys().cloned().collect();
+        issuers.sort_unstable();
+        CallerTokens::OfIssuers(issuers)
     }
 
     fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {

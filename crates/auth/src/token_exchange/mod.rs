@@ -2,7 +2,8 @@
 
 use crate::{
     client_credentials::{own_token, towards},
-    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle},
+    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle, refused},
+    subject_issuers::SubjectIssuers,
 };
 use http::{HeaderName, header::AUTHORIZATION};
 use schemars::JsonSchema;
@@ -11,7 +12,7 @@ use std::{borrow::Cow, path::PathBuf, sync::Arc};
 use url::Url;
 use vmcp_core::{
     config::SecretSource,
-    plugin::{BoxFuture, Credentials, Deps, Keep, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory},
+    plugin::{BoxFuture, CallerTokens, Credentials, Deps, Keep, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory},
 };
 
 const KEY: &str = "tokenExchange";
@@ -51,6 +52,10 @@ pub struct TokenExchangeConfig {
     /// What the caller's token is.
     #[serde(default)]
     pub subject_token_type: SubjectTokenType,
+    /// The issuers of those callers whose tokens are shown to the token endpoint; of others' calls it does not hear, and `onError` says what
+    /// becomes of them. Needed where `incomingAuth.oidc` has several issuers.
+    #[schemars(length(min = 1))]
+    pub subject_issuers: Option<Vec<String>>,
     /// The authorities to trust instead of the platform's, as PEM.
     #[schemars(extend("format" = "path"))]
     pub ca_bundle_path: Option<PathBuf>,
@@ -94,6 +99,7 @@ struct TokenExchange {
     resource: Option<String>,
     scopes: String,
     kind: SubjectTokenType,
+    issuers: SubjectIssuers,
 }
 
 static MANAGED: [HeaderName; 1] = [AUTHORIZATION];
@@ -103,6 +109,12 @@ impl StrategyFactory for TokenExchangeFactory {
     type Config = TokenExchangeConfig;
 
     fn build(&self, config: TokenExchangeConfig, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
+        if deps.caller_tokens == CallerTokens::Absent {
+            let why = "exchanges callers' tokens, and with this `incomingAuth.type` callers have none, so every call would fail; let callers in \
+                       with `incomingAuth.type: oidc`, or give the backend another strategy";
+            return Err(refused(KEY, why));
+        }
+        let issuers = SubjectIssuers::new(KEY, config.subject_issuers, &deps.caller_tokens)?;
         let place = Place::known(KEY, &config.token_url, config.allow_plaintext)?;
         let client = ClientSettings {
             key: KEY,
@@ -121,6 +133,7 @@ impl StrategyFactory for TokenExchangeFactory {
             resource: config.resource,
             scopes: config.scopes.join(" "),
             kind: config.subject_token_type,
+            issuers,
         }))
     }
 }
@@ -155,7 +168,10 @@ impl OutgoingStrategy for TokenExchange {
                 let why = "the caller has no token that could be exchanged; let callers in with `incomingAuth.type: oidc`";
                 return Box::pin(std::future::ready(Err(StrategyError::Caller(why.to_owned()))));
             }
-            (Some(_), Some(token)) => {
+            (Some(caller), Some(token)) => {
+                if let Err(error) = self.issuers.admit(caller) {
+                    return Box::pin(std::future::ready(Err(error)));
+                }
                 let mut form = Form::of_grant(GRANT);
                 form.add("subject_token", token.expose());
                 form.add("subject_token_type", self.kind.identifier());

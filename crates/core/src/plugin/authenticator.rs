@@ -1,6 +1,9 @@
 //! Incoming authenticators: who is calling.
 
-use super::{BoxFuture, Challenge, ClientCertificate, Deps, Page, PageRequest, Principal, ProtectedResource, StrategyError, SubjectToken};
+use super::{
+    BoxFuture, CallerTokens, Challenge, ClientCertificate, Deps, Page, PageRequest, Principal, ProtectedResource, StrategyError,
+    SubjectToken,
+};
 use http::{HeaderMap, HeaderName, StatusCode};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -36,6 +39,11 @@ pub trait Authenticator: Send + Sync + 'static {
     /// kept apart by naming the issuer wherever a subject or group is named.
     fn issuer(&self) -> Option<&str> {
         None
+    }
+
+    /// What is known of callers' tokens before anybody calls, for strategies that show them to others.
+    fn caller_tokens(&self) -> CallerTokens {
+        CallerTokens::Unknown
     }
 
     /// An answer that is at hand, since this credential was looked at before: it costs no future. `None` asks [`Self::authenticate`].

@@ -24,7 +24,7 @@ pub use registries::Registries;
 pub use registry::{BuildError, Registry, config_key};
 pub use secrets::Secrets;
 pub use strategy::{Keep, Misplaced, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory};
-pub use subject_token::{SubjectToken, TokenKind};
+pub use subject_token::{CallerTokens, SubjectToken, TokenKind};
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -42,13 +42,16 @@ pub struct Deps {
     /// The one issuer that all callers come from, where it is known that there is only one. An authorizer knows callers by their subjects
     /// alone then.
     pub issuer: Option<Arc<str>>,
+    /// What is known of callers' tokens. A strategy that cannot work without them, or that shows them to somebody, looks at it when it is
+    /// built.
+    pub caller_tokens: CallerTokens,
 }
 
 impl Deps {
     /// Dependencies around one HTTP client and one place for secrets.
     #[must_use]
     pub fn new(fetch: Arc<dyn Fetch>, secrets: Secrets) -> Self {
-        Self { fetch, secrets, issuer: None }
+        Self { fetch, secrets, issuer: None, caller_tokens: CallerTokens::Unknown }
     }
 }
 

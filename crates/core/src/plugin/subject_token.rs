@@ -24,6 +24,19 @@ pub enum TokenKind {
     Opaque,
 }
 
+/// What is known of the tokens that callers are let in with, before anybody calls ([`super::Deps::caller_tokens`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallerTokens {
+    /// Nothing: a strategy finds out with each caller.
+    #[default]
+    Unknown,
+    /// Callers have none: [`super::Authenticated::subject_token`] is empty.
+    Absent,
+    /// Callers have tokens of these issuers ([`super::Principal::issuer`]).
+    OfIssuers(Vec<Arc<str>>),
+}
+
 impl SubjectToken {
     /// A handle of this token.
     #[must_use]

@@ -72,7 +72,7 @@ impl Checker<'_> {
     pub fn header_policy(&self, config: &Config) -> (HeaderPolicy, Vec<PolicyProblem>) {
         let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new() };
         let authenticator = planner.authenticator();
-        let strategies = planner.strategies();
+        let strategies = planner.strategies(authenticator.as_deref());
         let statics = planner.statics();
         let (policy, refused) = HeaderPolicy::compile_sound(&planner.policy_spec(authenticator.as_deref(), &strategies, statics));
         (policy, at_strategies(config, refused))
@@ -158,7 +158,7 @@ impl<'a> Planner<'a> {
     /// Decides what belongs to this one endpoint; gives all problems so far.
     fn endpoint(mut self, authenticator: Option<&dyn Authenticator>) -> (Option<EndpointPlan>, Vec<Problem>) {
         self.bundles();
-        let strategies = self.strategies();
+        let strategies = self.strategies(authenticator);
         let statics = self.statics();
         let environments = self.environments();
         // Where a plugin could not be built, the headers that it takes are unknown; the rest of the policy is checked all the same.
@@ -222,7 +222,7 @@ impl<'a> Planner<'a> {
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
         let told = self.problems.len();
-        let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth");
+        let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth", self.deps);
         // What the settings lack is told where they stand.
         for problem in self.problems.iter_mut().skip(told).filter(|problem| problem.path == "incomingAuth") {
             problem.path = key_path("incomingAuth", &config_key(&incoming.kind));
@@ -242,22 +242,26 @@ impl<'a> Planner<'a> {
     fn interceptors(&mut self) -> Vec<Arc<dyn Interceptor>> {
         let interceptors = self.config.interceptors.iter().enumerate();
         let built = interceptors.filter_map(|(index, one)| {
-            self.plugin(&self.checker.plugins.interceptors, &one.kind, &one.settings, &index_path("interceptors", index))
+            self.plugin(&self.checker.plugins.interceptors, &one.kind, &one.settings, &index_path("interceptors", index), self.deps)
         });
         built.collect()
     }
 
     /// One strategy for each backend: its own, else the default, else none.
-    fn strategies(&mut self) -> Vec<Option<Strategy>> {
+    fn strategies(&mut self, authenticator: Option<&dyn Authenticator>) -> Vec<Option<Strategy>> {
+        let mut deps = self.deps.clone();
+        // Nothing is known of one that could not be built, and nothing follows from it.
+        deps.caller_tokens = authenticator.map(Authenticator::caller_tokens).unwrap_or_default();
+        let deps = &deps;
         let outgoing = &self.config.outgoing_auth;
         let none = StrategyConfig::of_kind("unauthenticated");
         let default = match &outgoing.default {
-            Some(default) => self.strategy(default, "outgoingAuth.default"),
-            None => self.strategy(&none, "outgoingAuth"),
+            Some(default) => self.strategy(default, "outgoingAuth.default", deps),
+            None => self.strategy(&none, "outgoingAuth", deps),
         };
         let own = |planner: &mut Self, name: &String| {
             let strategy = outgoing.backends.get(name)?;
-            Some(planner.strategy(strategy, &key_path("outgoingAuth.backends", name)))
+            Some(planner.strategy(strategy, &key_path("outgoingAuth.backends", name), deps))
         };
         let mut strategies = Vec::with_capacity(self.config.backends.len());
         let mut unreached = Vec::new();
@@ -270,7 +274,7 @@ impl<'a> Planner<'a> {
                 // What holds for all backends is no mistake where it cannot be.
                 None if backend.reached_by() == Transport::Stdio && writes(&default) => {
                     unreached.push(format!("`{}`", backend.name));
-                    self.strategy(&none, "outgoingAuth")
+                    self.strategy(&none, "outgoingAuth", deps)
                 }
                 None => default.clone(),
             });
@@ -283,18 +287,26 @@ impl<'a> Planner<'a> {
         strategies
     }
 
-    fn strategy(&mut self, strategy: &StrategyConfig, path: &str) -> Option<Strategy> {
-        let built = self.plugin(&self.checker.plugins.strategies, &strategy.kind, &strategy.settings, path)?;
+    fn strategy(&mut self, strategy: &StrategyConfig, path: &str, deps: &Deps) -> Option<Strategy> {
+        let built = self.plugin(&self.checker.plugins.strategies, &strategy.kind, &strategy.settings, path, deps)?;
         Some(Strategy { kind: strategy.kind.clone(), strategy: built, on_error: strategy.on_error })
     }
 
     /// One plugin. Where secrets may be missing, one that lacks its secret is built without.
-    fn plugin<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, settings: &Map<String, Value>, path: &str) -> Option<Arc<T>> {
-        let mut built = kinds.build(kind, settings, self.deps);
+    fn plugin<T: ?Sized>(
+        &mut self,
+        kinds: &Registry<T>,
+        kind: &str,
+        settings: &Map<String, Value>,
+        path: &str,
+        deps: &Deps,
+    ) -> Option<Arc<T>> {
+        let mut built = kinds.build(kind, settings, deps);
         if let Err(PluginError::Refused(StrategyError::Config(message))) = &built
             && self.checker.secrets_may_be_missing
         {
-            let deps = Deps::new(Arc::clone(&self.deps.fetch), self.deps.secrets.that_may_be_missing());
+            let mut deps = deps.clone();
+            deps.secrets = deps.secrets.that_may_be_missing();
             if let Ok(without) = kinds.build(kind, settings, &deps) {
                 let (message, hint) = split(message);
                 self.absent(path, message, hint.unwrap_or("set it"));
