@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use vmcp_core::catalogue::ListKind;
 use vmcp_tests::{
     Era,
     fixture::{Fault, Fixture, Spec},
@@ -136,6 +137,39 @@ async fn with_skip_calls_reach_the_backend_without_a_token_while_the_provider_is
 }
 
 #[tokio::test]
+async fn requests_of_the_gateways_own_fail_without_a_token_too_unless_the_strategy_may_be_skipped() -> Result<()> {
+    for era in Era::BOTH {
+        for on_error in ["deny", "skip"] {
+            let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::new("b", era)).await?);
+            let mut strategy = exchanged::service(&idp, "b");
+            strategy["onError"] = json!(on_error);
+            idp.fail(Endpoint::Token, Outage::Status(503));
+            let gateway = gateway(&idp, &[&fixture], &json!({ "b": strategy }))?;
+            let tools = || async { anyhow::Ok(gateway.direct(user(&idp, "ann")?).list(ListKind::Tools).await?.get().to_owned()) };
+            let (listed, why) = (tools().await?, gateway.status()["backends"][0]["listing_error"].clone());
+            if on_error == "skip" {
+                assert!(listed.contains("\"b_echo\""), "{era:?}: {listed}");
+                gateway.shutdown().await;
+                continue;
+            }
+            assert!(!listed.contains("b_echo"), "{era:?}: {listed}");
+            let expected = format!("backend `b`: credentials failed: the token endpoint at {} answered with HTTP status 503", idp.addr());
+            assert_eq!(why, json!(expected), "{era:?}");
+            assert!(fixture.requests().is_empty(), "{era:?}: a request without credentials reached the backend");
+            idp.heal();
+            let begun = Instant::now();
+            while !tools().await?.contains("\"b_echo\"") {
+                ensure!(begun.elapsed() < Duration::from_secs(20), "{era:?}: it does not come back");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            gateway.shutdown().await;
+            ensure!(fixture.requests().iter().all(|request| request.value("authorization").is_some()), "{era:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn tokens_that_are_over_are_exchanged_anew_and_none_is_sent_that_is_over() -> Result<()> {
     let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
     let gateway = gateway(&idp, &[&fixture], &json!({}))?;
@@ -200,7 +234,7 @@ async fn lists_and_probes_of_the_gateways_own_carry_its_own_token_and_never_a_ca
         let gateway = gateway(&idp, &[&fixture], &json!({ "b": exchanged::service(&idp, "b") }))?;
         let ann = user(&idp, "ann")?;
         call(&gateway, &ann, "b", &json!({})).await?;
-        let tools = gateway.direct(ann).list(vmcp_core::catalogue::ListKind::Tools).await?;
+        let tools = gateway.direct(ann).list(ListKind::Tools).await?;
         assert!(tools.get().contains("\"b_echo\""), "{tools}");
         gateway.shutdown().await;
         let mut subjects = BTreeSet::new();

@@ -107,7 +107,7 @@ impl Backend {
                     self.ask(turn, audience);
                     return Ok(Used::kept(given.credentials, None));
                 }
-                Found::Failed(error) => return self.without(audience, &error.to_string()),
+                Found::Failed(error) => return self.without(&error.to_string()),
                 Found::Nothing => return self.resolve(audience).await,
                 Found::Absent(turn, waiting) => {
                     self.ask(turn, audience);
@@ -117,12 +117,12 @@ impl Backend {
             };
             match timeout(self.patience(), waiting.outcome()).await {
                 Ok(Some(Ok(given))) => return Ok(Used::kept(given.credentials, None)),
-                Ok(Some(Err(error))) => return self.without(audience, &error.to_string()),
+                Ok(Some(Err(error))) => return self.without(&error.to_string()),
                 Ok(None) => found = self.find(audience),
-                Err(_) => return self.without(audience, &too_slow(self.patience()).to_string()),
+                Err(_) => return self.without(&too_slow(self.patience()).to_string()),
             }
         }
-        self.without(audience, "whoever asked for credentials gave up, again and again")
+        self.without("whoever asked for credentials gave up, again and again")
     }
 
     /// Asks the strategy for this one request.
@@ -130,21 +130,20 @@ impl Backend {
         let context = self.context(audience);
         match timeout(self.patience(), self.strategy().resolve(&context)).await {
             Ok(Ok(credentials)) => Ok(Used::new(credentials)),
-            Ok(Err(error)) => self.without(audience, &error.to_string()),
-            Err(_) => self.without(audience, &too_slow(self.patience()).to_string()),
+            Ok(Err(error)) => self.without(&error.to_string()),
+            Err(_) => self.without(&too_slow(self.patience()).to_string()),
         }
     }
 
-    /// There are no credentials. The gateway's own requests go without what only a caller can be given.
-    fn without(&self, audience: Audience<'_>, why: &str) -> Result<Used, ErrorKind> {
-        match (audience, self.keeping().on_error) {
-            (Audience::Gateway, _) => {}
-            (Audience::Caller(_), OnError::Skip) => {
-                if self.keeping().skipped.may() {
-                    tracing::warn!(backend = &**self.name(), why, "requests go to the backend without credentials");
-                }
+    /// The strategy failed. The gateway's own requests are no exception: what a backend shows to nobody in particular is not what it shows
+    /// with credentials. A strategy that has nothing for them says so by giving nothing.
+    fn without(&self, why: &str) -> Result<Used, ErrorKind> {
+        match self.keeping().on_error {
+            OnError::Deny => return Err(ErrorKind::Credentials(why.to_owned())),
+            OnError::Skip if self.keeping().skipped.may() => {
+                tracing::warn!(backend = &**self.name(), why, "requests go to the backend without credentials");
             }
-            (Audience::Caller(_), OnError::Deny) => return Err(ErrorKind::Credentials(why.to_owned())),
+            OnError::Skip => {}
         }
         Ok(Used::new(Credentials::none()))
     }
