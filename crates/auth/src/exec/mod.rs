@@ -2,6 +2,7 @@
 
 mod complaints;
 mod environment;
+mod group;
 mod run;
 
 use self::{complaints::Complaints, environment::Environment, run::Program};
@@ -59,11 +60,11 @@ pub struct ExecConfig {
     /// Whether the program is given the caller's own token.
     #[serde(default)]
     pub send_token: bool,
-    /// Whether the credentials are the same for all callers: then the program is told of none, and runs once for all.
     /// The issuers of those callers whose tokens the program is given; of others' calls it does not hear, and `onError` says what becomes of
     /// them. Goes with `sendToken`, and is needed there where `incomingAuth.oidc` has several issuers.
     #[schemars(length(min = 1))]
     pub subject_issuers: Option<Vec<String>>,
+    /// Whether the credentials are the same for all callers: then the program is told of none, and runs once for all.
     #[serde(default)]
     pub shared: bool,
 }
@@ -114,8 +115,8 @@ impl StrategyFactory for ExecFactory {
 
 impl Exec {
     async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
-        let asked = async {
         self.helper.admit(context)?;
+        let asked = async {
             // Never closed.
             let _permit = self.runs.acquire().await;
             self.program.run(self.helper.summary(context)).await

@@ -1,10 +1,10 @@
 //! One run of a program, from its start until nothing of it is left.
 
-use super::environment::Environment;
+use super::{environment::Environment, group::Running};
 use std::{fmt, process::Stdio};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, Command},
+    process::Command,
 };
 use zeroize::Zeroizing;
 
@@ -36,13 +36,6 @@ pub(super) struct Failed {
     pub(super) stderr: Zeroizing<Vec<u8>>,
 }
 
-/// A process and all that it started. They are killed with this value, unless the process has ended by itself.
-struct Running {
-    child: Child,
-    #[cfg(unix)]
-    group: Option<rustix::process::Pid>,
-}
-
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the command `{}`", self.command)
@@ -54,7 +47,7 @@ impl Program {
     pub(super) async fn run(&self, input: Zeroizing<Vec<u8>>) -> Result<Ran, Failed> {
         let cannot = |why: String| Failed { why, stderr: Zeroizing::default() };
         let mut running = self.start().map_err(|error| cannot(format!("cannot be started: {}", error.kind())))?;
-        let child = &mut running.child;
+        let child = running.child();
         let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(cannot("cannot be talked to".to_owned()));
         };
@@ -64,13 +57,19 @@ impl Program {
             Ok(())
         };
         let (mut out, mut err) = (Zeroizing::new(Vec::with_capacity(4 * 1024)), Zeroizing::default());
-        // Both pipes end before the exit status is taken: until then the group's number is its own, and the group can be killed.
-        let flood = tokio::try_join!(write, read(&mut stdout, &mut out, LONGEST, LONGEST), read(&mut stderr, &mut err, COMPLAINTS, FLOOD));
+        let over = async {
+            // What holds the pipes open when the program has ended is ended, so that they end too.
+            #[cfg(unix)]
+            running.over().await;
+            Ok(())
+        };
+        let (stdout, stderr) = (read(&mut stdout, &mut out, LONGEST, LONGEST), read(&mut stderr, &mut err, COMPLAINTS, FLOOD));
+        let flood = tokio::try_join!(write, stdout, stderr, over);
         if let Err(limit) = flood {
             drop(running);
             return Err(Failed { why: format!("wrote more than {} KiB and was ended", limit / 1024), stderr: err });
         }
-        match running.ended().await {
+        match running.status().await {
             Ok(status) if status.success() => Ok(Ran { stdout: out, stderr: err }),
             Ok(status) => Err(Failed { why: format!("ended with {status}"), stderr: err }),
             Err(error) => Err(Failed { why: format!("was lost: {}", error.kind()), stderr: err }),
@@ -80,37 +79,8 @@ impl Program {
     fn start(&self) -> std::io::Result<Running> {
         let mut command = Command::new(&self.command);
         command.args(&self.args).env_clear().envs(self.environment.variables());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        #[cfg(unix)]
-        command.process_group(0);
-        let child = command.spawn()?;
-        Ok(Running {
-            #[cfg(unix)]
-            group: child.id().and_then(|id| i32::try_from(id).ok()).filter(|id| *id > 1).and_then(rustix::process::Pid::from_raw),
-            child,
-        })
-    }
-}
-
-impl Running {
-    /// Waits for the end. From then on the group may be somebody else's.
-    async fn ended(mut self) -> std::io::Result<std::process::ExitStatus> {
-        let status = self.child.wait().await;
-        #[cfg(unix)]
-        {
-            self.group = None;
-        }
-        status
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // Nobody left is what was wanted.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::start(command)
     }
 }
 

@@ -154,7 +154,7 @@ async fn the_environment_is_what_programs_need_and_what_the_settings_name() {
 async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let (own, other) = (folder.path().join("own"), folder.path().join("other"));
-    let line = format!("echo $$ > {}; sleep 600 & echo $! > {}; wait", own.display(), other.display());
+    let line = format!("echo $$ > {}; sleep 60 & echo $! > {}; wait", own.display(), other.display());
     let error = ask(&*shell(&line, json!({ "timeout": "300ms" }))).await.unwrap_err();
     assert_eq!(error, "the command `sh` did not end within 300ms");
     until(|| !is_running(&own) && !is_running(&other)).await;
@@ -164,10 +164,23 @@ async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 async fn a_program_that_closes_its_output_and_stays_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");
-    let line = format!("echo $$ > {}; {ANSWER}; exec >&- 2>&-; sleep 600", own.display());
+    let line = format!("echo $$ > {}; {ANSWER}; exec >&- 2>&-; sleep 60", own.display());
     let error = ask(&*shell(&line, json!({ "timeout": "300ms" }))).await.unwrap_err();
     assert_eq!(error, "the command `sh` did not end within 300ms");
     until(|| !is_running(&own)).await;
+}
+
+#[tokio::test]
+async fn what_a_program_leaves_behind_is_ended_when_it_has_answered() {
+    // Whether it lets go of the program's output or holds on to it.
+    for output in [">&- 2>&-", ""] {
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join("other");
+        let line = format!("sleep 60 {output} & echo $! > {}; {ANSWER}", other.display());
+        let given = headers(&*shell(&line, json!({}))).await;
+        assert_eq!(given["authorization"], "Bearer x", "{output}");
+        until(|| !is_running(&other)).await;
+    }
 }
 
 #[tokio::test]
@@ -192,7 +205,11 @@ async fn garbage_a_failure_and_a_missing_program_are_told_and_not_quoted() {
 async fn so_many_run_at_a_time_and_the_others_wait() {
     let folder = tempfile::tempdir().unwrap();
     let gate = folder.path().join("gate");
-    let line = format!("touch {}/$$; while [ ! -e {} ]; do sleep 0.01; done; {ANSWER}", folder.path().display(), gate.display());
+    let line = format!(
+        "touch {}/$$; n=0; while [ ! -e {} ] && [ $n -lt 3000 ]; do n=$((n+1)); sleep 0.01; done; {ANSWER}",
+        folder.path().display(),
+        gate.display()
+    );
     let strategy = shell(&line, json!({}));
     let ann = ann();
     let context = ann.strategy_context("b");

@@ -10,7 +10,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long anything may take before a test fails.
+/// How long anything may take before a test fails. Processes that a test starts end by themselves after a minute: a test that is killed ends
+/// none.
 const LONG: Duration = Duration::from_secs(20);
 
 /// A program that the shell reads from a file.
@@ -114,7 +115,8 @@ async fn a_process_that_ends_when_its_input_ends_is_not_killed() {
 async fn one_that_does_not_is_asked_and_then_killed_with_everything_that_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = TaskTracker::new();
-    let stubborn = "trap '' TERM\nsh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' &\nwhile :; do sleep 1; done";
+    let stubborn =
+        "trap '' TERM\nsh -c 'trap \"\" TERM; echo $$; for _ in $(seq 60); do sleep 1; done' &\nfor _ in $(seq 60); do sleep 1; done";
     let Started { process, stdin, stdout } = start(&starter(script(folder.path(), stubborn), &tracker)).await;
     let child: u32 = line(&mut BufReader::new(stdout)).await.parse().unwrap();
     assert!(is_there(child));
@@ -127,7 +129,7 @@ async fn one_that_does_not_is_asked_and_then_killed_with_everything_that_it_star
 async fn what_a_runner_leaves_behind_goes_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let tracker = TaskTracker::new();
-    let started = start(&starter(script(folder.path(), "sleep 1000 & echo $!; exit 3"), &tracker)).await;
+    let started = start(&starter(script(folder.path(), "sleep 60 & echo $!; exit 3"), &tracker)).await;
     let child: u32 = line(&mut BufReader::new(started.stdout)).await.parse().unwrap();
     assert_eq!(&*timeout(LONG, started.process.ended()).await.unwrap(), "its process ended with exit status 3");
     all_done(&tracker).await;
@@ -137,7 +139,7 @@ async fn what_a_runner_leaves_behind_goes_with_it() {
 #[tokio::test]
 async fn the_end_of_the_runtime_leaves_no_process() {
     let folder = tempfile::tempdir().unwrap();
-    let program = script(folder.path(), "trap '' TERM\necho $$\nwhile :; do sleep 1; done");
+    let program = script(folder.path(), "trap '' TERM\necho $$\nfor _ in $(seq 60); do sleep 1; done");
     let id = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -214,8 +216,8 @@ fn the_helper_ends_the_groups_that_it_was_told_of_and_no_others() {
         let (null, piped) = (std::process::Stdio::null, std::process::Stdio::piped);
         Killed(command.stdin(null()).stdout(piped()).stderr(null()).spawn().unwrap())
     };
-    let stubborn = "trap '' TERM; echo deaf now; while :; do sleep 1; done";
-    let (mut meek, mut deaf, mut other) = (group("sleep 1000"), group(stubborn), group("sleep 1000"));
+    let stubborn = "trap '' TERM; echo deaf now; for _ in $(seq 60); do sleep 1; done";
+    let (mut meek, mut deaf, mut other) = (group("sleep 60"), group(stubborn), group("sleep 60"));
     let mut word = [0; 8];
     std::io::Read::read_exact(&mut deaf.0.stdout.take().unwrap(), &mut word).unwrap();
     let (input, mut told) = std::io::pipe().unwrap();
