@@ -24,6 +24,7 @@ use vmcp_tests::{
     client::{Caller, Conn, Rpc},
     fixture::{Fixture, Spec},
     idp::{Endpoint, Idp},
+    offspring::working_in,
     process::Vmcp,
 };
 
@@ -269,6 +270,38 @@ async fn a_strategy_that_shows_tokens_says_whose_and_has_some_to_show() -> Resul
                     call would fail; let callers in with `incomingAuth.type: oidc`, or give the backend another strategy";
     assert_eq!(why, expected);
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_gateway_that_is_killed_leaves_no_credential_program_behind() -> Result<()> {
+    let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+    // Deaf to what asks it to end, and to the end of its pipes.
+    let line = format!("cd {}; trap '' TERM; touch begun; for _ in $(seq 60); do sleep 1; done", folder.path().display());
+    let strategy = json!({ "type": "exec", "exec": { "command": "sh", "args": ["-c", line], "timeout": "30s" } });
+    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))], "outgoingAuth": { "default": strategy } })).await?;
+    let mut conn = Conn::open(vmcp.addr()).await?;
+    let mut caller = Caller::new(Era::Modern);
+    caller.initialize(&mut conn).await?;
+    let calling = async { caller.send(&mut conn, &Rpc::tool("b_echo", "{}")).await.map(drop) };
+    let killing = async {
+        until(|| folder.path().join("begun").exists()).await?;
+        anyhow::ensure!(!working_in(folder.path()).is_empty());
+        vmcp.kill().await?;
+        until(|| working_in(folder.path()).is_empty()).await
+    };
+    let (_, killed) = tokio::join!(calling, killing);
+    killed
+}
+
+#[cfg(target_os = "linux")]
+async fn until(is_so: impl Fn() -> bool) -> Result<()> {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(vmcp_tests::PATIENCE, looking).await.context("it does not come to that")
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl StrategyFactory for ExecFactory {
         )?;
         let environment = Environment::new(&config.env, &config.env_passthrough, &deps.secrets)?;
         Ok(Arc::new(Exec {
-            program: Program { command: config.command, args: config.args, environment },
+            program: Program { command: config.command, args: config.args, environment, overseer: deps.overseer.clone() },
             helper,
             limit,
             runs: Semaphore::new(RUNS),

@@ -1,11 +1,12 @@
 //! One run of a program, from its start until nothing of it is left.
 
 use super::{environment::Environment, group::Running};
-use std::{fmt, process::Stdio};
+use std::{fmt, process::Stdio, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
 };
+use vmcp_core::plugin::Overseer;
 use zeroize::Zeroizing;
 
 /// The longest answer, in bytes.
@@ -22,6 +23,8 @@ pub(super) struct Program {
     pub(super) command: String,
     pub(super) args: Vec<String>,
     pub(super) environment: Environment,
+    /// Who is told of each run.
+    pub(super) overseer: Option<Arc<dyn Overseer>>,
 }
 
 /// What a program wrote.
@@ -80,7 +83,7 @@ impl Program {
         let mut command = Command::new(&self.command);
         command.args(&self.args).env_clear().envs(self.environment.variables());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running::start(command)
+        Running::start(command, self.overseer.as_ref())
     }
 }
 

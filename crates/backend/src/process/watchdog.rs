@@ -15,6 +15,7 @@ use std::{
     thread::sleep,
     time::{Duration, Instant},
 };
+use vmcp_core::plugin::Overseer;
 
 /// How long servers have to end when vmcp is gone, before they are killed.
 const AFTER_TERMINATE: Duration = Duration::from_secs(2);
@@ -89,6 +90,21 @@ impl Watchdog {
                 let reason = error.kind().to_string();
                 tracing::warn!(reason, "no helper could be started that ends the servers if vmcp is killed");
             }
+        }
+    }
+}
+
+/// Of programs that give credentials.
+impl Overseer for Watchdog {
+    fn watch(&self, leader: u32) {
+        if let Some(group) = Group::of(leader) {
+            Self::watch(self, group);
+        }
+    }
+
+    fn forget(&self, leader: u32) {
+        if let Some(group) = Group::of(leader) {
+            Self::forget(self, group);
         }
     }
 }

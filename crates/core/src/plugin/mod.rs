@@ -8,6 +8,7 @@ mod boundary;
 mod credentials;
 mod fetch;
 mod interceptor;
+mod overseer;
 mod registries;
 mod registry;
 mod secrets;
@@ -20,6 +21,7 @@ pub use boundary::{Challenge, ClientCertificate, Page, PageRequest, ProtectedRes
 pub use credentials::{Credentials, SignRequest, Signer};
 pub use fetch::{CaBundle, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 pub use interceptor::{Call, Interceptor, InterceptorFactory, Verdict};
+pub use overseer::Overseer;
 pub use registries::Registries;
 pub use registry::{BuildError, Registry, config_key};
 pub use secrets::Secrets;
@@ -45,13 +47,15 @@ pub struct Deps {
     /// What is known of callers' tokens. A strategy that cannot work without them, or that shows them to somebody, looks at it when it is
     /// built.
     pub caller_tokens: CallerTokens,
+    /// Who is told of processes that a plugin starts, where there is somebody.
+    pub overseer: Option<Arc<dyn Overseer>>,
 }
 
 impl Deps {
     /// Dependencies around one HTTP client and one place for secrets.
     #[must_use]
     pub fn new(fetch: Arc<dyn Fetch>, secrets: Secrets) -> Self {
-        Self { fetch, secrets, issuer: None, caller_tokens: CallerTokens::Unknown }
+        Self { fetch, secrets, issuer: None, caller_tokens: CallerTokens::Unknown, overseer: None }
     }
 }
 

@@ -13,7 +13,9 @@ use std::{path::PathBuf, sync::Arc};
 use vmcp_backend::{HttpFetch, Watchdog};
 use vmcp_core::{
     config::{Config, Problem, Severity},
-    plugin::{AuthenticatorFactory, AuthorizerFactory, BuildError as PluginError, Deps, InterceptorFactory, Registries, StrategyFactory},
+    plugin::{
+        AuthenticatorFactory, AuthorizerFactory, BuildError as PluginError, Deps, InterceptorFactory, Overseer, Registries, StrategyFactory,
+    },
 };
 
 /// Puts a gateway together: a configuration and the plugins that it may name.
@@ -113,7 +115,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// A helper that ends the servers which the gateway started, should this process be killed and end nothing any more.
+    /// A helper that ends the servers and credential programs which the gateway started, should this process be killed and end nothing any more.
     #[must_use]
     pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
         self.watchdog = Some(Arc::new(watchdog));
@@ -128,7 +130,8 @@ impl GatewayBuilder {
         if let Some(error) = self.failed.pop() {
             return Err(BuildError::Plugin(error));
         }
-        let deps = Deps::new(Arc::new(HttpFetch::new(None)), vmcp_auth::process_secrets());
+        let mut deps = Deps::new(Arc::new(HttpFetch::new(None)), vmcp_auth::process_secrets());
+        deps.overseer = self.watchdog.clone().map(|watchdog| watchdog as Arc<dyn Overseer>);
         let parts = Parts { plugins: self.plugins, deps, watchdog: self.watchdog };
         let plan = parts.plan(&self.config)?;
         if !self.findings_told {
