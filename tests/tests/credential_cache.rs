@@ -11,7 +11,12 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use vmcp_core::catalogue::ListKind;
+use vmcp_auth::Identity;
+use vmcp_core::{
+    catalogue::ListKind,
+    plugin::{Authenticated, Principal},
+};
+use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
     fixture::{Fault, Fixture, Spec},
@@ -223,6 +228,64 @@ async fn after_a_reload_tokens_are_those_of_the_new_configuration() -> Result<()
     let calls = fixture.calls();
     let audiences = calls.iter().map(|call| anyhow::Ok(Claims::of(call)?.context("no token")?.audience)).collect::<Result<Vec<_>>>()?;
     assert_eq!(audiences, ["b", "another"]);
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reload_costs_an_exchange_only_where_what_decides_it_has_changed() -> Result<()> {
+    let (idp, fixture, folder) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "vmcp-secret")?;
+    let config = |audience: &str| -> Result<vmcp_core::config::Config> {
+        let mut strategy = exchanged::strategy(&idp, audience);
+        strategy["tokenExchange"]["clientSecret"] = json!({ "fromFile": secret });
+        exchanged::config(&idp, &[&fixture], &json!({ "b": strategy }))
+    };
+    let gateway = Gateway::builder(config("b")?).build()?;
+    let ann = user(&idp, "ann")?;
+    let exchanges = || idp.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
+    call(&gateway, &ann, "b", &json!({})).await?;
+    for n in 0..3 {
+        gateway.reload(vmcp_core::config::Config { name: format!("another-{n}"), ..config("b")? })?;
+        call(&gateway, &ann, "b", &json!({})).await?;
+        assert_eq!(exchanges(), 1, "nothing has changed for the exchange");
+    }
+    gateway.reload(config("other")?)?;
+    call(&gateway, &ann, "b", &json!({})).await?;
+    assert_eq!(exchanges(), 2, "the audience has changed");
+    std::fs::write(&secret, "not-the-secret")?;
+    gateway.reload(config("other")?)?;
+    let why = call(&gateway, &ann, "b", &json!({})).await.err().context("the old secret's token was used")?.to_string();
+    assert!(why.contains("credentials failed"), "{why}");
+    gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_reload_that_changes_who_callers_are_programs_are_asked_again() -> Result<()> {
+    let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+    let told = folder.path().join("told");
+    let line = format!(r#"cat >> {0}; echo >> {0}; echo '{{"headers": {{"authorization": "Bearer x"}}}}'"#, told.display());
+    let config = |groups: &[&str]| -> Result<vmcp_core::config::Config> {
+        let key = json!({ "subject": "ann", "hash": format!("sha256:{}", "0".repeat(64)), "groups": groups });
+        Ok(serde_json::from_value(json!({
+            "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": "apiKey", "apiKey": { "keys": [key] } },
+            "outgoingAuth": { "default": { "type": "exec", "exec": { "command": "sh", "args": ["-c", line] } } },
+        }))?)
+    };
+    let ann = |group: &str| {
+        let mut who = Authenticated::new(Principal { issuer: "apiKey".into(), subject: "ann".into() });
+        who.groups = vec![group.into()];
+        Identity::new(who)
+    };
+    let times = || anyhow::Ok(std::fs::read_to_string(&told)?.lines().filter(|line| line.contains("\"ann\"")).count());
+    let gateway = Gateway::builder(config(&["admin"])?).build()?;
+    for (groups, expected) in [("admin", 1), ("admin", 1), ("dev", 2)] {
+        gateway.reload(config(&[groups])?)?;
+        call(&gateway, &ann(groups), "b", &json!({})).await?;
+        assert_eq!(times()?, expected, "{groups}");
+    }
     gateway.shutdown().await;
     Ok(())
 }

@@ -155,7 +155,7 @@ impl Backend {
             open_sessions: Arc::default(),
             instructions: ArcSwapOption::empty(),
             admitted: ArcSwapOption::empty(),
-            keeping: Keeping::new(on_error),
+            keeping: Keeping::new(options.credentials, on_error),
             health: HealthCell::new(move || comebacks.tell()),
             churn: Seldom::new(1, Duration::from_secs(60)),
             errands: Errands::new(),

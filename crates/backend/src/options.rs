@@ -8,6 +8,7 @@ use std::{
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
+use vmcp_auth::CredentialCache;
 use vmcp_core::{
     catalogue::ListKind,
     config::{ListScope, OnError, ProtocolEra},
@@ -139,7 +140,9 @@ pub struct BackendOptions {
     pub policy: Arc<BackendPolicy>,
     /// Who gives credentials for it.
     pub strategy: Arc<dyn OutgoingStrategy>,
-    /// What becomes of a caller's request when there are no credentials for it.
+    /// Where is kept what it gives. A backend that takes the place of another whose strategy gives the same may go on with that one's.
+    pub credentials: Arc<CredentialCache>,
+    /// What becomes of a request when there are no credentials for it.
     pub on_error: OnError,
     /// How long it may be silent before a request fails.
     pub timeout: Duration,

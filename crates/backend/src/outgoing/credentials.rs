@@ -32,8 +32,8 @@ pub(crate) struct Keeping {
 }
 
 impl Keeping {
-    pub(crate) fn new(on_error: OnError) -> Self {
-        Self { cache: Arc::default(), on_error, skipped: Seldom::new(1, Duration::from_secs(60)) }
+    pub(crate) fn new(cache: Arc<CredentialCache>, on_error: OnError) -> Self {
+        Self { cache, on_error, skipped: Seldom::new(1, Duration::from_secs(60)) }
     }
 }
 

@@ -142,6 +142,7 @@ impl Setup {
             place: crate::Place::Url { url, transport: self.transport },
             policy: Arc::clone(policy.backend(0)),
             strategy: self.strategy,
+            credentials: Arc::default(),
             on_error: self.on_error,
             timeout: self.timeout,
             max_duration: self.max_duration,

@@ -3,6 +3,7 @@
 use super::{
     endpoints::Endpoints,
     inner::{Gateway, Inner},
+    kept::Kept,
     plan::{Plan, plan},
 };
 use crate::{
@@ -148,7 +149,7 @@ impl GatewayBuilder {
             max_age: sessions.max_age.0,
         };
         let sessions = Arc::new(SessionTable::new(settings, &plan.session_keys)?);
-        let endpoints = Endpoints::new(self.config, plan, Arc::clone(&sessions), 0)?;
+        let endpoints = Endpoints::new(self.config, plan, Arc::clone(&sessions), 0, Kept::default())?;
         Ok(Gateway::start(Inner::new(parts, endpoints, sessions)))
     }
 }

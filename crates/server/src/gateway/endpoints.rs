@@ -1,6 +1,7 @@
 //! The endpoints of one configuration, and which of them a path leads to.
 
 use super::{
+    kept::Kept,
     plan::Plan,
     snapshot::{Common, Snapshot},
 };
@@ -36,7 +37,8 @@ pub(crate) enum Found {
 }
 
 impl Endpoints {
-    pub(super) fn new(config: Config, plan: Plan, sessions: Arc<SessionTable>, generation: u64) -> Result<Self, BuildError> {
+    /// `kept` are the credentials of the configuration before this one.
+    pub(super) fn new(config: Config, plan: Plan, sessions: Arc<SessionTable>, generation: u64, kept: Kept) -> Result<Self, BuildError> {
         let authenticator = plan.authenticator;
         let parking = Parking::new(ParkingBounds {
             max: config.limits.max_parked_calls as usize,
@@ -52,6 +54,7 @@ impl Endpoints {
             parking,
             generation,
             watchdog: plan.watchdog,
+            kept: Arc::new(kept),
         };
         let main = Arc::new(Snapshot::new(config, plan.main, EndpointId::Main, common.clone(), None)?);
         let mut others = HashMap::new();
@@ -105,6 +108,11 @@ impl Endpoints {
     /// The main endpoint and the named ones: all that have lists of their own.
     fn with_lists(&self) -> impl Iterator<Item = &Arc<Snapshot>> {
         std::iter::once(&self.main).chain(&self.named)
+    }
+
+    /// The credentials that are kept for the backends.
+    pub(super) fn credentials(&self) -> Kept {
+        self.with_lists().flat_map(|endpoint| endpoint.credentials.iter().cloned()).collect()
     }
 
     /// The endpoint with this identity, if there is one in this configuration.

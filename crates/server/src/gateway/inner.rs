@@ -126,7 +126,7 @@ impl Gateway {
     }
 
     /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error
-    /// nothing has changed. `listen`, `sessions` and `limits.maxConnections` need a restart.
+    /// nothing has changed. Credentials that were kept stay where nothing of what decides them has changed. `listen`, `sessions` and `limits.maxConnections` need a restart.
     ///
     /// # Errors
     /// All that is wrong with the new configuration.
@@ -134,7 +134,7 @@ impl Gateway {
         let inner = &self.inner;
         let plan = inner.parts.plan(&config)?;
         let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
-        let new = Arc::new(Endpoints::new(config, plan, Arc::clone(&inner.sessions), generation)?);
+        let new = Arc::new(Endpoints::new(config, plan, Arc::clone(&inner.sessions), generation, inner.endpoints().credentials())?);
         new.start();
         let old = inner.endpoints.swap(Arc::clone(&new));
         let sessions = Arc::clone(&inner.sessions);

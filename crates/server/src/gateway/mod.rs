@@ -5,6 +5,7 @@ mod bundle;
 mod direct;
 mod endpoints;
 mod inner;
+mod kept;
 mod origins;
 mod plan;
 mod snapshot;

@@ -4,9 +4,10 @@ mod listener;
 
 use super::{
     bundle,
+    kept::{Fingerprint, Recorder},
     told::{at_strategies, of_rule, place_of, split, with_advice},
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde_json::{Map, Value};
 use std::{fs, io, sync::Arc};
 use vmcp_backend::Watchdog;
@@ -52,7 +53,7 @@ impl Checker<'_> {
     /// What is wrong with either.
     #[allow(clippy::type_complexity)]
     pub fn authorizer(&self, config: &Config) -> Result<(Option<Arc<dyn Authorizer>>, Option<Arc<str>>), Vec<Problem>> {
-        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new() };
+        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new(), incoming: None };
         let authenticator = planner.authenticator();
         let authorizer = planner.authorizer(authenticator.as_deref());
         if has_errors(&planner.problems) {
@@ -70,7 +71,7 @@ impl Checker<'_> {
     /// hand is left out.
     #[must_use]
     pub fn header_policy(&self, config: &Config) -> (HeaderPolicy, Vec<PolicyProblem>) {
-        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new() };
+        let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new(), incoming: None };
         let authenticator = planner.authenticator();
         let strategies = planner.strategies(authenticator.as_deref());
         let statics = planner.statics();
@@ -111,23 +112,25 @@ pub(super) struct EndpointPlan {
 pub(super) struct Strategy {
     pub(super) kind: String,
     pub(super) strategy: Arc<dyn OutgoingStrategy>,
-    #[allow(dead_code)]
     pub(super) on_error: OnError,
+    /// What decides which credentials it gives to whom.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 /// Decides everything, or says all that is wrong.
 pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Result<Plan, Vec<Problem>> {
-    let mut planner = Planner { config, checker, deps, problems: config.check() };
+    let mut planner = Planner { config, checker, deps, problems: config.check(), incoming: None };
     let session_keys = planner.session_keys();
     let authenticator = planner.authenticator();
     let authorizer = planner.authorizer(authenticator.as_deref());
     let interceptors = planner.interceptors();
     planner.listener(authenticator.as_deref());
+    let incoming = planner.incoming;
     let (main, mut problems) = planner.endpoint(authenticator.as_deref());
     let told = problems.clone();
     let mut endpoints = Vec::with_capacity(config.endpoints.len());
     for (index, endpoint) in config.endpoint_configs().enumerate() {
-        let planner = Planner { config: &endpoint.config, checker, deps, problems: endpoint.config.check() };
+        let planner = Planner { config: &endpoint.config, checker, deps, problems: endpoint.config.check(), incoming };
         let (plan, found) = planner.endpoint(authenticator.as_deref());
         problems.extend(found.into_iter().filter_map(|problem| endpoint.in_file(problem, &told)));
         match plan {
@@ -152,6 +155,8 @@ struct Planner<'a> {
     checker: &'a Checker<'a>,
     deps: &'a Deps,
     problems: Vec<Problem>,
+    /// What decides who callers are, once that is built.
+    incoming: Option<Fingerprint>,
 }
 
 impl<'a> Planner<'a> {
@@ -222,7 +227,9 @@ impl<'a> Planner<'a> {
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
         let told = self.problems.len();
-        let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth", self.deps);
+        let (deps, recorder) = recorded(&incoming.kind, &incoming.settings, self.deps);
+        let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth", &deps);
+        self.incoming = recorder.map(|recorder| recorder.fingerprint());
         // What the settings lack is told where they stand.
         for problem in self.problems.iter_mut().skip(told).filter(|problem| problem.path == "incomingAuth") {
             problem.path = key_path("incomingAuth", &config_key(&incoming.kind));
@@ -288,8 +295,14 @@ impl<'a> Planner<'a> {
     }
 
     fn strategy(&mut self, strategy: &StrategyConfig, path: &str, deps: &Deps) -> Option<Strategy> {
-        let built = self.plugin(&self.checker.plugins.strategies, &strategy.kind, &strategy.settings, path, deps)?;
-        Some(Strategy { kind: strategy.kind.clone(), strategy: built, on_error: strategy.on_error })
+        let (deps, recorder) = recorded(&strategy.kind, &strategy.settings, deps);
+        let built = self.plugin(&self.checker.plugins.strategies, &strategy.kind, &strategy.settings, path, &deps)?;
+        // Who a caller is and what is known of it decides too what is given to it.
+        let fingerprint = recorder.zip(self.incoming).map(|(recorder, incoming)| {
+            recorder.add(incoming.as_bytes());
+            recorder.fingerprint()
+        });
+        Some(Strategy { kind: strategy.kind.clone(), strategy: built, on_error: strategy.on_error, fingerprint })
     }
 
     /// One plugin. Where secrets may be missing, one that lacks its secret is built without.
@@ -440,6 +453,18 @@ impl<'a> Planner<'a> {
             }
         }
     }
+}
+
+/// Dependencies for building a plugin, and what writes down what it is built from.
+fn recorded(kind: &str, settings: &Map<String, Value>, deps: &Deps) -> (Deps, Option<Recorder>) {
+    let (mut deps, recorder) = (deps.clone(), Recorder::new());
+    if let Some(recorder) = &recorder {
+        recorder.add(kind.as_bytes());
+        // Plain data, which can be written.
+        recorder.add(SecretSlice::from(serde_json::to_vec(settings).unwrap_or_default()).expose_secret());
+        deps.secrets = recorder.over(&deps.secrets);
+    }
+    (deps, recorder)
 }
 
 fn started(backend: &Backend) -> StartedSpec<'_> {

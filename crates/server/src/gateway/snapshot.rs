@@ -1,6 +1,9 @@
 //! One endpoint of a configuration, built: what a request works with from its beginning to its end.
 
-use super::plan::{EndpointPlan, Strategy};
+use super::{
+    kept::{Fingerprint, Kept},
+    plan::{EndpointPlan, Strategy},
+};
 use crate::{
     admission::Admission,
     edge::Guard,
@@ -12,6 +15,7 @@ use crate::{
 use secrecy::SecretString;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vmcp_auth::CredentialCache;
 use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions, Watchdog};
 use vmcp_core::{
     config::{Backend as BackendConfig, Config, Span, Transport},
@@ -60,6 +64,8 @@ pub(crate) struct Built {
     pub(crate) backends: Vec<Arc<Backend>>,
     /// The strategy's word for each backend, for `/status`.
     pub(super) auth_types: Vec<String>,
+    /// What is kept of what the strategies gave, by what decides that.
+    pub(super) credentials: Vec<(Fingerprint, Arc<CredentialCache>)>,
     pub(super) shared: Arc<Shared>,
     pub(crate) views: Arc<Views>,
     pub(crate) policy: HeaderPolicy,
@@ -95,6 +101,8 @@ pub(super) struct Common {
     pub(super) generation: u64,
     /// Ends servers if the gateway is killed.
     pub(super) watchdog: Option<Arc<Watchdog>>,
+    /// What is kept of what the strategies of the last configuration gave.
+    pub(super) kept: Arc<Kept>,
 }
 
 impl Snapshot {
@@ -144,7 +152,7 @@ impl Snapshot {
 
 impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
-        let Common { authenticator, authorizer, interceptors, sessions, shares, parking, generation, watchdog } = common;
+        let Common { authenticator, authorizer, interceptors, sessions, shares, parking, generation, watchdog, kept } = common;
         let seals = Seals::new(sessions.secrets());
         let is_local = config.is_local();
         let observer = Arc::new(ListObserver::default());
@@ -162,8 +170,12 @@ impl Built {
             None => Shared::new(common),
         };
         let mut backends = Vec::with_capacity(config.backends.len());
+        let mut credentials = Vec::new();
         for (index, ((backend, strategy), env)) in config.backends.iter().zip(&plan.strategies).zip(plan.environments).enumerate() {
-            let options = options(index, backend, &config, &plan.policy, strategy, env)?;
+            let fingerprint = strategy.fingerprint.map(|fingerprint| fingerprint.of_part(&[&endpoint.seal(), &backend.name]));
+            let cache = kept.of(fingerprint);
+            credentials.extend(fingerprint.map(|fingerprint| (fingerprint, Arc::clone(&cache))));
+            let options = options(index, backend, &config, &plan.policy, strategy, cache, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
         let admission = authorizer.map(|authorizer| {
@@ -193,6 +205,7 @@ impl Built {
             seals,
             parking,
             auth_types: plan.strategies.iter().map(|strategy| strategy.kind.clone()).collect(),
+            credentials,
             config,
             generation,
             backends,
@@ -243,6 +256,7 @@ fn options(
     config: &Config,
     policy: &HeaderPolicy,
     strategy: &Strategy,
+    credentials: Arc<CredentialCache>,
     env: Vec<(String, SecretString)>,
 ) -> Result<BackendOptions, BuildError> {
     let timeouts = &config.operational.timeouts;
@@ -258,6 +272,7 @@ fn options(
         policy: Arc::clone(policy.backend(index)),
         strategy: Arc::clone(&strategy.strategy),
         on_error: strategy.on_error,
+        credentials,
         timeout: duration(silence, SILENCE),
         max_duration: duration(backend.max_duration, MAX_DURATION),
         connect_timeout: duration(backend.connect_timeout, CONNECT),
