@@ -124,7 +124,8 @@ impl Token {
     /// A token of which nothing can be read, for introspection.
     #[must_use]
     pub fn opaque(self) -> String {
-        let token = self.state.unique("opaque");
+        // Long enough that it stands nowhere by chance.
+        let token = format!("{}-7d0a35c1e99b", self.state.unique("opaque"));
         lock(&self.state.tokens).insert(token.clone(), self.claims);
         token
     }

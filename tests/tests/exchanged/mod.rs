@@ -77,6 +77,11 @@ pub(crate) fn callers_of(idps: &[&Idp]) -> Value {
 
 /// A configuration in which every backend exchanges tokens for its own name, but for those with another strategy.
 pub(crate) fn config(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result<Config> {
+    Ok(serde_json::from_value(document(idp, backends, others)?)?)
+}
+
+/// The same as it would stand in a file.
+pub(crate) fn document(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result<Value> {
     let mut strategies = serde_json::Map::new();
     for fixture in backends {
         let entry = fixture.entry(json!({}));
@@ -84,9 +89,7 @@ pub(crate) fn config(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result
         strategies.insert(name.to_owned(), others.get(name).cloned().unwrap_or_else(|| strategy(idp, name)));
     }
     let entries: Vec<_> = backends.iter().map(|fixture| fixture.entry(json!({}))).collect();
-    Ok(serde_json::from_value(json!({
-        "backends": entries, "incomingAuth": callers_of(&[idp]), "outgoingAuth": { "backends": strategies },
-    }))?)
+    Ok(json!({ "backends": entries, "incomingAuth": callers_of(&[idp]), "outgoingAuth": { "backends": strategies } }))
 }
 
 pub(crate) fn gateway(idp: &Idp, backends: &[&Fixture], others: &Value) -> Result<Gateway> {
