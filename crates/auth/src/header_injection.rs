@@ -1,6 +1,6 @@
 //! The strategy that adds one fixed header.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -60,10 +60,9 @@ impl StrategyFactory for HeaderInjectionFactory {
         };
         let mut headers = HeaderMap::new();
         if let Some(value) = value(&deps.secrets, &source)? {
-            let mut value = HeaderValue::from_bytes(value.expose_secret().as_bytes())
-                .map_err(|_| refused("has a value with a line break or another control character, which no header can carry"))?;
-            value.set_sensitive(true);
-            headers.insert(name.clone(), value);
+            let value = crate::secret_value(value.expose_secret().as_bytes().to_vec());
+            let unfit = || refused("has a value with a line break or another control character, which no header can carry");
+            headers.insert(name.clone(), value.ok_or_else(unfit)?);
         }
         Ok(Arc::new(HeaderInjection { managed: [name], credentials: Credentials::headers(headers) }))
     }

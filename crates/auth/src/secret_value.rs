@@ -1,8 +1,10 @@
 //! Header values that are wiped from memory when nobody uses them any more.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use std::sync::Arc;
+use url::form_urlencoded::byte_serialize;
 use vmcp_core::plugin::Credentials;
 use zeroize::Zeroizing;
 
@@ -20,6 +22,20 @@ pub fn secret_value(value: Vec<u8>) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// `Basic` with a client's identifier and secret, each encoded first (RFC 6749 §2.3.1), so that a colon in one of them is none between them.
+/// Nothing of the secret is left behind where the text was made.
+pub(crate) fn basic(id: &str, secret: &str) -> Option<HeaderValue> {
+    // Each byte becomes three at most, and three of these become four.
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    pair.extend(byte_serialize(id.as_bytes()));
+    pair.push(':');
+    pair.extend(byte_serialize(secret.as_bytes()));
+    let mut value = String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4);
+    value.push_str("Basic ");
+    STANDARD.encode_string(pair.as_bytes(), &mut value);
+    secret_value(value.into_bytes())
+}
+
 /// The same credentials with values that are wiped after use.
 pub(crate) fn sealed(credentials: Credentials) -> Credentials {
     match credentials {
@@ -32,5 +48,59 @@ pub(crate) fn sealed(credentials: Credentials) -> Credentials {
             Credentials::Headers { headers: Arc::new(sealed), expires_at }
         }
         other => other,
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{left, place};
+
+    const LENGTH: usize = 4096;
+
+    #[test]
+    fn memory_that_is_given_back_keeps_its_bytes_unless_they_are_wiped() {
+        // Beside it, so that the allocator does not give the page back to the system.
+        let (plain, beside) = (vec![b'S'; LENGTH], vec![0u8; LENGTH]);
+        let at = place(&plain);
+        drop(plain);
+        assert!(left(at, LENGTH, b'S') > LENGTH / 2, "nothing could be seen here, so the other tests show nothing");
+        drop(beside);
+    }
+
+    #[test]
+    fn a_value_is_wiped_where_it_stands_when_its_last_clone_goes() {
+        let text = vec![b'S'; LENGTH];
+        let at = place(&text);
+        let value = secret_value(text).unwrap();
+        assert_eq!(place(value.as_bytes()), at, "it was copied, and who wipes the other one?");
+        let mut map = HeaderMap::from_iter([(http::header::AUTHORIZATION, value.clone())]);
+        drop(value);
+        assert_eq!(left(at, LENGTH, b'S'), LENGTH, "it is still in use");
+        map.clear();
+        drop(map);
+        assert!(left(at, LENGTH, b'S') < LENGTH / 8, "{} bytes are still there", left(at, LENGTH, b'S'));
+    }
+
+    #[test]
+    fn credentials_of_any_strategy_are_wiped_when_they_are_thrown_away() {
+        let plain = HeaderValue::from_str(&"S".repeat(LENGTH)).unwrap();
+        let sealed = sealed(Credentials::headers(HeaderMap::from_iter([(http::header::AUTHORIZATION, plain)])));
+        let at = place(crate::testing::headers(&sealed)["authorization"].as_bytes());
+        assert_eq!(left(at, LENGTH, b'S'), LENGTH);
+        drop(sealed);
+        assert!(left(at, LENGTH, b'S') < LENGTH / 8, "{} bytes are still there", left(at, LENGTH, b'S'));
+    }
+
+    #[test]
+    fn a_client_and_its_secret_are_encoded_apart_and_wiped_together() {
+        assert_eq!(basic("a:b c", "s/é%").unwrap(), format!("Basic {}", STANDARD.encode("a%3Ab+c:s%2F%C3%A9%25")).as_str());
+        let value = basic("fives", &"\0".repeat(LENGTH)).unwrap();
+        // In base64 a zero, `%00`, is `JTAw`.
+        let (at, length) = (place(value.as_bytes()), value.len());
+        assert!(left(at, length, b'J') > LENGTH / 2);
+        drop(value);
+        assert!(left(at, length, b'J') < LENGTH / 8, "{} bytes are still there", left(at, length, b'J'));
     }
 }

@@ -59,7 +59,8 @@ impl Program {
             let _ = stdin.write_all(&input).await;
             Ok(())
         };
-        let (mut out, mut err) = (Zeroizing::new(Vec::with_capacity(4 * 1024)), Zeroizing::default());
+        // Room for all of it, so that no part of a credential is left behind where the text grew.
+        let (mut out, mut err) = (Zeroizing::new(Vec::with_capacity(LONGEST)), Zeroizing::new(Vec::with_capacity(COMPLAINTS)));
         let over = async {
             // What holds the pipes open when the program has ended is ended, so that they end too.
             #[cfg(unix)]

@@ -1,13 +1,12 @@
 //! The client that vmcp is towards an authorization server, and how it proves that (RFC 6749 §2.3, RFC 7523 §2.2).
 
 use super::{Form, assertion::Signer, refused};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crate::secret_value::basic;
 use http::{HeaderMap, header::AUTHORIZATION};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::PathBuf;
-use url::form_urlencoded::byte_serialize;
 use vmcp_core::{
     config::SecretSource,
     plugin::{Secrets, StrategyError},
@@ -127,11 +126,7 @@ impl Client {
                 form.add("client_secret", secret.expose_secret());
             }
             Self::Secret { id, secret, in_form: false } => {
-                // Both are encoded first (RFC 6749 §2.3.1), so that a colon in one of them is none between them.
-                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = zeroize::Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
-                let basic = crate::secret_value(format!("Basic {}", STANDARD.encode(pair.as_bytes())).into_bytes());
-                headers.extend(basic.map(|basic| (AUTHORIZATION, basic)));
+                headers.extend(basic(id, secret.expose_secret()).map(|basic| (AUTHORIZATION, basic)));
             }
             Self::Key { id, signer } => {
                 form.add("client_id", id);

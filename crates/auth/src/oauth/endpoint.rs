@@ -37,16 +37,20 @@ pub(crate) enum Place {
 }
 
 /// The parameters of a request. They are wiped when the request is over.
-#[derive(Default)]
 pub(crate) struct Form(Zeroizing<String>);
 
 impl Form {
     /// The parameters of a grant.
     pub(crate) fn of_grant(grant: &str) -> Self {
-        // Room for a token, so that no part of one is left behind where the text grew.
-        let mut form = Self(Zeroizing::new(String::with_capacity(16 * 1024)));
+        let mut form = Self::with_room();
         form.add("grant_type", grant);
         form
+    }
+
+    /// No parameters yet, and room for a token of which each character may take three, so that no part of one is left behind where the
+    /// text grew.
+    pub(crate) fn with_room() -> Self {
+        Self(Zeroizing::new(String::with_capacity(52 * 1024)))
     }
 
     /// Adds a parameter.
@@ -59,7 +63,8 @@ impl Form {
         self.0.extend(byte_serialize(value.as_bytes()));
     }
 
-    fn into_body(self) -> Bytes {
+    /// The text as a request's body.
+    pub(crate) fn into_body(self) -> Bytes {
         // The bytes stay where they are.
         Bytes::from_owner(Whole(self.0))
     }

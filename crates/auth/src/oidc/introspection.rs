@@ -6,15 +6,14 @@ use super::{
     keys::Keys,
     strict,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crate::{oauth::Form, secret_value::basic};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::{sync::Semaphore, time::timeout};
-use url::{Url, form_urlencoded::byte_serialize};
-use zeroize::Zeroizing;
+use url::Url;
 
 /// So many tokens are asked about at a time. Anybody can make up any number, and neither the issuer nor the connections of the gateway shall
 /// suffer for it.
@@ -63,29 +62,23 @@ impl Introspection {
         Ok((is_active && is_own).then_some(said))
     }
 
-    /// Identifier and secret, each encoded first (RFC 6749 §2.3.1).
     fn credentials(&self) -> HeaderMap {
-        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = Zeroizing::new(format!("{}:{}", encoded(&self.client), encoded(self.secret.expose_secret())));
-        let basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-        let marked = basic.map(|mut value| {
-            value.set_sensitive(true);
-            (AUTHORIZATION, value)
-        });
-        marked.into_iter().collect()
+        basic(&self.client, self.secret.expose_secret()).map(|basic| (AUTHORIZATION, basic)).into_iter().collect()
     }
 }
 
 fn form(token: &str) -> Bytes {
-    let mut form = String::from("token_type_hint=access_token&token=");
-    form.extend(byte_serialize(token.as_bytes()));
-    form.into()
+    let mut form = Form::with_room();
+    form.add("token_type_hint", "access_token");
+    form.add("token", token);
+    form.into_body()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{registries, testing};
+    use http::HeaderValue;
     use std::{
         future::pending,
         sync::{

@@ -6,9 +6,10 @@ use super::{
     public::{self, NotPublic},
     reply::Reply,
     socket,
+    wiped::Wiped,
 };
 use crate::ErrorKind;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, header::HOST};
 use http_body_util::Full;
 use std::{
@@ -89,15 +90,15 @@ impl HttpFetch {
         let answer = line.send(outgoing(request, target)).await.map_err(|SendError { error, .. }| ErrorKind::Lost(error.to_string()))?;
         let (parts, body) = answer.into_parts();
         let mut reply = Reply::alone(body, line);
-        let mut whole = BytesMut::new();
+        let mut whole = Wiped::default();
         while let Some(data) = reply.data().await {
             let data = data?;
             if whole.len() + data.len() > longest {
                 return Err(ErrorKind::TooLarge(longest));
             }
-            whole.extend_from_slice(&data);
+            whole.add(&data);
         }
-        Ok(FetchResponse::new(parts.status, parts.headers, whole.freeze()))
+        Ok(FetchResponse::new(parts.status, parts.headers, whole.whole()))
     }
 }
 

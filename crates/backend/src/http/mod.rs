@@ -14,6 +14,7 @@ mod public;
 mod reply;
 mod socket;
 mod target;
+mod wiped;
 
 pub(crate) use client::{Body, Client, ClientOptions};
 pub(crate) use connect::Connector;

@@ -7,8 +7,7 @@ use vmcp_core::plugin::{FetchRequest, FetchResponse};
 
 #[cfg(unix)]
 pub(super) async fn run(request: FetchRequest, socket: &Path, target: &Target) -> Result<FetchResponse, ErrorKind> {
-    use super::{connect::reason, fetch::outgoing};
-    use bytes::BytesMut;
+    use super::{connect::reason, fetch::outgoing, wiped::Wiped};
     use http_body_util::BodyExt as _;
     use hyper::client::conn::http1;
     use hyper_util::rt::TokioIo;
@@ -24,15 +23,15 @@ pub(super) async fn run(request: FetchRequest, socket: &Path, target: &Target) -
     let asking = async {
         let longest = request.max_body;
         let (parts, mut body) = sender.send_request(outgoing(request, target)).await.map_err(lost)?.into_parts();
-        let mut whole = BytesMut::new();
+        let mut whole = Wiped::default();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(lost)?.into_data() else { continue };
             if whole.len() + data.len() > longest {
                 return Err(ErrorKind::TooLarge(longest));
             }
-            whole.extend_from_slice(&data);
+            whole.add(&data);
         }
-        Ok(FetchResponse::new(parts.status, parts.headers, whole.freeze()))
+        Ok(FetchResponse::new(parts.status, parts.headers, whole.whole()))
     };
     let mut asking = pin!(asking);
     tokio::select! {
