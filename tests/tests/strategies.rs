@@ -351,3 +351,46 @@ async fn the_strategy_form_and_the_list_form_send_the_same() -> Result<()> {
     assert_eq!(all[0], all[1]);
     Ok(())
 }
+
+/// Requests of the backend's, each with its session and the scopes of the token that it brought.
+fn sessions_and_scopes(fixture: &Fixture) -> Result<BTreeSet<(String, String)>> {
+    let mut all = BTreeSet::new();
+    for call in fixture.calls() {
+        let token = call.value("authorization").and_then(|value| value.split('.').nth(1)).context("no token")?;
+        let claims: Value = serde_json::from_slice(&base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token)?)?;
+        let told = claims["rights"].as_str().context("no rights")?;
+        all.insert((call.session().unwrap_or_default().to_owned(), told.to_owned()));
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_persons_tokens_that_allow_different_things_share_no_lists_and_a_renewed_one_keeps_them() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::legacy("b")).await?);
+    let vmcp = Vmcp::serve(json!({
+        "incomingAuth": { "type": "oidc", "oidc": {
+            "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true,
+        } },
+        "backends": [fixture.entry(json!({}))],
+        "outgoingAuth": { "default": exchanged::strategy(&idp, "b") },
+    }))
+    .await?;
+    let token = |scope: &str, id: &str| idp.token()?.scope(scope).claim("rights", json!(scope)).claim("jti", json!(id)).sign();
+    let mut conn = Conn::open(vmcp.addr()).await?;
+    let lists = || fixture.requests().iter().filter(|request| request.method.as_deref() == Some("tools/list")).count();
+    let mut known = Vec::new();
+    // The order of the words says nothing.
+    for (scope, id) in [("read write", "1"), ("read", "2"), ("write read", "3"), ("read", "4")] {
+        let mut caller = Caller::new(Era::Modern).header("authorization", format!("Bearer {}", token(scope, id)?));
+        caller.send(&mut conn, &Rpc::new("tools/list", "")).await?.raw_result()?;
+        caller.send(&mut conn, &Rpc::tool("b_echo", "{}")).await?.raw_result()?;
+        known.push(lists());
+    }
+    assert!(known[0] < known[1], "the lists of a token that allows more were shown to one that allows less: {known:?}");
+    assert_eq!(known[1], known[3], "a renewed token got its lists anew: {known:?}");
+    let pairs = sessions_and_scopes(&fixture)?;
+    let few: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "read").map(|(session, _)| session).collect();
+    let many: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights != "read").map(|(session, _)| session).collect();
+    assert!(few.is_disjoint(&many), "one session had tokens of either: {pairs:?}");
+    Ok(())
+}

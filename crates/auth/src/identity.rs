@@ -100,6 +100,7 @@ impl Identity {
         context.groups = &self.who.groups;
         context.delegation = &self.who.delegation;
         context.subject_token = self.who.subject_token.as_ref();
+        context.standing = self.who.standing.as_deref();
         context.expires_at = self.who.expires_at;
         context
     }

@@ -62,7 +62,7 @@ impl Helper {
 
     /// What a helper answers depends on the caller, unless it is not told who that is.
     pub(crate) fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
-        (!self.shared).then(|| Cow::Borrowed(context.principal.map_or("", |principal| &*principal.subject)))
+        (!self.shared).then(|| context.by_token())
     }
 
     /// Claims and groups are those of the token: another token may have others.

@@ -1,6 +1,6 @@
 //! What a token has to say, and who calls when it does (RFC 7519 §4.1, RFC 9068 §4).
 
-use super::jwt::Flaw;
+use super::{jwt::Flaw, standing::standing};
 use serde_json::{Map, Value};
 use std::{
     sync::Arc,
@@ -108,6 +108,7 @@ impl Rules {
         }
         caller.delegation = self.chain(claims.get("act"))?;
         caller.expires_at = date(&claims, "exp")?;
+        caller.standing = Some(standing(&caller, &claims));
         caller.claims = claims;
         Ok(caller)
     }

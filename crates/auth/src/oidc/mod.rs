@@ -24,6 +24,7 @@ mod keys;
 mod redirect;
 mod rounds;
 mod seen;
+mod standing;
 mod strict;
 
 pub use config::{Audience, IssuerConfig, OidcConfig};

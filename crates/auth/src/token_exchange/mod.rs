@@ -145,7 +145,7 @@ impl OutgoingStrategy for TokenExchange {
 
     /// What a backend shows depends on the token, and so on the caller.
     fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
-        Some(Cow::Borrowed(context.principal.map_or("", |principal| &principal.subject)))
+        Some(context.by_token())
     }
 
     fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {

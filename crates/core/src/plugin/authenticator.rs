@@ -106,6 +106,9 @@ pub struct Authenticated {
     pub delegation: Vec<Principal>,
     /// The credential itself where a strategy may exchange it for another.
     pub subject_token: Option<SubjectToken>,
+    /// What tells apart credentials of one principal that allow different things, and is the same for those that allow the same: it stays when
+    /// a credential is renewed. No secret, and never a credential. `None` where all credentials of a principal allow the same.
+    pub standing: Option<Arc<str>>,
     /// When the credential expires; open streams close then.
     pub expires_at: Option<SystemTime>,
 }
@@ -121,6 +124,7 @@ impl Authenticated {
             scopes: Vec::new(),
             delegation: Vec::new(),
             subject_token: None,
+            standing: None,
             expires_at: None,
         }
     }

@@ -74,6 +74,8 @@ pub struct StrategyContext<'a> {
     pub delegation: &'a [Principal],
     /// The token that the caller was let in with, for exchanging it.
     pub subject_token: Option<&'a SubjectToken>,
+    /// What tells apart this caller's credentials that allow different things ([`super::Authenticated::standing`]).
+    pub standing: Option<&'a str>,
     /// When the caller's credential expires.
     pub expires_at: Option<SystemTime>,
 }
@@ -82,7 +84,14 @@ impl<'a> StrategyContext<'a> {
     /// A view for one request, without groups, actors and a token.
     #[must_use]
     pub fn new(backend: &'a str, principal: Option<&'a Principal>, claims: &'a Map<String, Value>) -> Self {
-        Self { backend, principal, claims, groups: &[], delegation: &[], subject_token: None, expires_at: None }
+        Self { backend, principal, claims, groups: &[], delegation: &[], subject_token: None, standing: None, expires_at: None }
+    }
+
+    /// A [`OutgoingStrategy::subject_key`] for strategies that are given something for a caller's token: the same for all tokens of a caller that
+    /// allow the same, and empty for the gateway itself.
+    #[must_use]
+    pub fn by_token(&self) -> Cow<'a, str> {
+        Cow::Borrowed(self.standing.or(self.principal.map(|principal| &*principal.subject)).unwrap_or_default())
     }
 }
 

@@ -1,0 +1,103 @@
+//! What a token allows, in short.
+
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use vmcp_core::plugin::Authenticated;
+
+/// Claims that say what a token allows: for which client it is (RFC 9068 §2.2; `azp` of OpenID Connect, and the names of Entra and Okta), for
+/// whom, how well its subject was known, what it may do there.
+const CLAIMS: [&str; 13] = [
+    "client_id",
+    "azp",
+    "appid",
+    "cid",
+    "aud",
+    "acr",
+    "amr",
+    "act",
+    "authorization_details",
+    "permissions",
+    "entitlements",
+    "roles",
+    "groups",
+];
+
+/// A text that is the same for all tokens which allow the same: of one subject, with the same scopes, groups and claims of [`CLAIMS`]. One that
+/// was renewed without a change of these has that of the one before. It is a hash; no token or claim can be read from it.
+pub(super) fn standing(who: &Authenticated, claims: &Map<String, Value>) -> Arc<str> {
+    let mut hash = blake3::Hasher::new();
+    let mut add = |text: &[u8]| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(who.principal.issuer.as_bytes());
+    add(who.principal.subject.as_bytes());
+    for list in [&who.scopes, &who.groups] {
+        let mut sorted: Vec<&str> = list.iter().map(|text| &**text).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        add(&(sorted.len() as u64).to_le_bytes());
+        sorted.iter().for_each(|text| add(text.as_bytes()));
+    }
+    for (name, value) in CLAIMS.iter().filter_map(|name| Some((name, claims.get(*name)?))) {
+        add(name.as_bytes());
+        add(&written(value));
+    }
+    hash.finalize().to_hex().as_str().into()
+}
+
+/// A claim, with the texts of a list in an order of their own: issuers write them in any.
+fn written(value: &Value) -> Vec<u8> {
+    let mut texts: Vec<Vec<u8>> = match value {
+        Value::Array(list) => list.iter().map(|one| one.to_string().into_bytes()).collect(),
+        one => vec![one.to_string().into_bytes()],
+    };
+    texts.sort_unstable();
+    // JSON has no such byte outside of strings, and escapes it within.
+    texts.join(&b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use vmcp_core::plugin::Principal;
+
+    fn of(subject: &str, scopes: &[&str], groups: &[&str], claims: Value) -> Arc<str> {
+        let mut who = Authenticated::new(Principal { issuer: "https://id.example.com".into(), subject: subject.into() });
+        who.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
+        who.groups = groups.iter().map(|group| (*group).into()).collect();
+        let Value::Object(claims) = claims else { panic!("no claims") };
+        standing(&who, &claims)
+    }
+
+    #[test]
+    fn a_renewed_token_that_allows_the_same_stands_the_same() {
+        let first = of("ada", &["a", "b"], &["x", "y"], json!({ "azp": "cli", "roles": ["r", "s"], "iat": 1, "exp": 2, "jti": "1" }));
+        let renewed =
+            of("ada", &["b", "a", "a"], &["y", "x"], json!({ "roles": ["s", "r"], "exp": 4, "jti": "2", "azp": "cli", "sid": "z" }));
+        assert_eq!(first, renewed);
+    }
+
+    #[test]
+    fn whatever_a_token_allows_more_or_less_makes_another() {
+        let claims = || json!({ "azp": "cli", "acr": "1" });
+        let all = [
+            of("ada", &["a"], &["x"], claims()),
+            of("eve", &["a"], &["x"], claims()),
+            of("ada", &["a", "b"], &["x"], claims()),
+            of("ada", &["ab"], &["x"], claims()),
+            of("ada", &["a"], &[], claims()),
+            of("ada", &["a", "x"], &[], claims()),
+            of("ada", &[], &["a", "x"], claims()),
+            of("ada", &["a"], &["x"], json!({ "azp": "other", "acr": "1" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "2" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "act": { "sub": "agent" } })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": ["write"] })),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all[..at].iter().all(|other| other != one), "{at}");
+        }
+    }
+}
