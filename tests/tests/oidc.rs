@@ -167,6 +167,8 @@ async fn no_token_that_a_forger_or_a_mistake_makes_is_taken() -> Result<()> {
         ("without a subject", good.clone().without("sub").sign()?),
         ("a subject twice", forge::raw(&key, &head, &duplicate)?),
         ("an ID token", good.clone().claim("at_hash", json!("x")).sign()?),
+        ("an ID token without a hash", good.clone().head("typ", json!("JWT")).claim("nonce", json!("x")).sign()?),
+        ("an ID token that says so", good.clone().head("typ", json!("JWT")).claim("typ", json!("ID")).sign()?),
         ("a logout token", good.clone().head("typ", json!("logout+jwt")).sign()?),
         ("altered", format!("{altered}.{signature}")),
         ("cut", text.to_owned()),

@@ -27,6 +27,33 @@ pub(super) struct Rules {
     pub(super) group_claims: Vec<String>,
 }
 
+/// Where claims come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A JWT.
+    Jwt,
+    /// A JWT whose type says that it is an access token.
+    AccessToken,
+    /// The issuer's answer about a token.
+    Introspection,
+}
+
+/// Whether claims are certainly not those of an access token.
+///
+/// An ID token tells a client who logged in; it is no credential for others. It says hashes of what was given with it (OpenID Connect Core
+/// §3.1.3.6 and §3.3.2.11, FAPI 1.0 part 2 §5.1) and the `nonce` of the login. Some issuers copied the latter into access tokens, which say in
+/// another place that they are such (Keycloak before 24, with `typ`). What a token is stands in its type (RFC 9068), in `typ` (Keycloak) or
+/// in `token_use` (Cognito, Hydra). One that says nothing of all this is taken: nothing tells it from an access token.
+fn is_for_another_purpose(claims: &Map<String, Value>, source: Source) -> bool {
+    let kind = claims.get("typ").and_then(Value::as_str).map(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let said_use = claims.get("token_use").and_then(Value::as_str).map(|said| matches!(said, "access" | "access_token"));
+    let says_access = source != Source::Jwt || kind == Some(true) || said_use == Some(true);
+    kind == Some(false)
+        || said_use == Some(false)
+        || ["at_hash", "c_hash", "s_hash"].iter().any(|name| claims.contains_key(*name))
+        || (claims.contains_key("nonce") && !says_access)
+}
+
 /// Why a token that is good does not let anybody in.
 pub(super) enum Denied {
     /// It says something wrong.
@@ -59,11 +86,11 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
 }
 
 impl Rules {
-    /// Whether a token is for here and now. `expires`: whether it has to say until when.
-    pub(super) fn check(&self, claims: &Map<String, Value>, now: SystemTime, expires: bool) -> Result<(), Flaw> {
+    /// Whether a token is for here and now.
+    pub(super) fn check(&self, claims: &Map<String, Value>, now: SystemTime, source: Source) -> Result<(), Flaw> {
         match date(claims, "exp")? {
             Some(end) if end <= now => return Err("the token has expired"),
-            None if expires => return Err("the token does not say when it expires"),
+            None if source != Source::Introspection => return Err("the token does not say when it expires"),
             _ => {}
         }
         let soon = now + self.leeway;
@@ -77,16 +104,7 @@ impl Rules {
         if !texts(audience).any(|said| self.audiences.iter().any(|own| own == said)) {
             return Err("the token is for somebody else: its audience is not the one configured here");
         }
-        // An ID token tells a client who logged in; it is no credential for others. OpenID Connect Core §3.1.3.6 and §3.3.2.11, and the word
-        // that Keycloak writes; others say it in `token_use` (Cognito, Hydra).
-        let is_id_token = claims.contains_key("at_hash") || claims.contains_key("c_hash");
-        let other_purpose = claims.get("typ").and_then(Value::as_str).is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer"));
-        let said_use = claims.get("token_use").and_then(Value::as_str);
-        let other_purpose = other_purpose || said_use.is_some_and(|said| !matches!(said, "access" | "access_token"));
-        if is_id_token || other_purpose {
-            return Err("the token is not an access token");
-        }
-        Ok(())
+        if is_for_another_purpose(claims, source) { Err("the token is not an access token") } else { Ok(()) }
     }
 
     /// Who calls with a token whose signature was checked, or that its issuer told this of.
@@ -175,7 +193,7 @@ mod tests {
     }
 
     fn checked(changes: Value) -> Result<(), Flaw> {
-        rules().check(&claims(changes), UNIX_EPOCH + Duration::from_secs(1000), true)
+        rules().check(&claims(changes), UNIX_EPOCH + Duration::from_secs(1000), Source::Jwt)
     }
 
     fn caller(changes: Value) -> Authenticated {
@@ -231,6 +249,8 @@ mod tests {
         for (name, value) in [
             ("at_hash", "x"),
             ("c_hash", "x"),
+            ("s_hash", "x"),
+            ("nonce", "x"),
             ("typ", "ID"),
             ("typ", "Refresh"),
             ("typ", "Logout"),
@@ -241,6 +261,12 @@ mod tests {
         }
         for (name, value) in [("typ", "Bearer"), ("token_use", "access"), ("token_use", "access_token")] {
             assert!(checked(json!({ name: value })).is_ok(), "{name}");
+            assert!(checked(json!({ name: value, "nonce": "x" })).is_ok(), "{name} says that it is one, whatever was copied into it");
+        }
+        let (now, odd) = (UNIX_EPOCH + Duration::from_secs(1000), claims(json!({ "nonce": "x" })));
+        for source in [Source::AccessToken, Source::Introspection] {
+            assert!(rules().check(&odd, now, source).is_ok(), "{source:?}");
+            assert!(rules().check(&claims(json!({ "at_hash": "x" })), now, source).is_err(), "{source:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     bound::Bound,
-    claims::{Denied, Rules},
+    claims::{Denied, Rules, Source},
     introspection::Introspection,
     jwk::Key,
     jwt::Jwt,
@@ -57,7 +57,8 @@ impl Issuer {
     /// The caller of a JWT that says it is this issuer's, and the key that proves it.
     pub(super) async fn verify(&self, token: &str, jwt: Jwt<'_>) -> Result<(Caller, Arc<Key>), Refusal> {
         // Before the keys: a token that is over needs none, and there may be many after a key has changed.
-        self.rules.check(&jwt.claims, SystemTime::now(), true)?;
+        let source = if jwt.is_typed { Source::AccessToken } else { Source::Jwt };
+        self.rules.check(&jwt.claims, SystemTime::now(), source)?;
         let bound = Bound::of(&jwt.claims)?;
         let Found::Signed(key) = self.keys.signer(&jwt).await? else {
             return Err("the token's signature is not the issuer's".into());
@@ -71,7 +72,7 @@ impl Issuer {
     pub(super) async fn ask(&self, introspection: &Introspection, token: &str) -> Result<Caller, Refusal> {
         let asked = SystemTime::now();
         let said = introspection.ask(&self.keys, token).await?.ok_or("the token is not active")?;
-        self.rules.check(&said, SystemTime::now(), false)?;
+        self.rules.check(&said, SystemTime::now(), Source::Introspection)?;
         let bound = Bound::of(&said)?;
         let mut who = self.rules.caller(said)?;
         // Whoever has taken it back since is heard at the next request, but a stream makes none.

@@ -12,6 +12,8 @@ pub(super) struct Jwt<'a> {
     pub(super) algorithm: Algorithm,
     /// The key's id.
     pub(super) key: Option<String>,
+    /// Whether its type says that it is an access token, and not just that it is a JWT.
+    pub(super) is_typed: bool,
     pub(super) claims: Map<String, Value>,
     /// What is signed.
     pub(super) signed: &'a [u8],
@@ -54,19 +56,43 @@ impl<'a> Jwt<'a> {
         }
         let algorithm = text("alg")?.and_then(Algorithm::named);
         let algorithm = algorithm.ok_or("the token is not signed with an asymmetric algorithm that is known")?;
-        if !text("typ")?.is_none_or(is_access_token) {
-            return Err("the token is not an access token");
-        }
+        let is_typed = match text("typ")?.map(Kind::of) {
+            None | Some(Kind::Jwt) => false,
+            Some(Kind::AccessToken) => true,
+            Some(Kind::Other) => return Err("the token is not an access token"),
+        };
         let claims = strict::object(&decoded(claims)?).ok_or(unread)?;
-        Ok(Self { algorithm, key: text("kid")?.map(str::to_owned), claims, signed: signed.as_bytes(), signature: decoded(signature)? })
+        Ok(Self {
+            algorithm,
+            key: text("kid")?.map(str::to_owned),
+            is_typed,
+            claims,
+            signed: signed.as_bytes(),
+            signature: decoded(signature)?,
+        })
     }
 }
 
-/// The types of access tokens (RFC 9068 §2.1), and the one that does not say. Others have their own (`logout+jwt`, `dpop+jwt`, `secevent+jwt`):
-/// a token that was made for one purpose is not taken for another (RFC 8725 §3.11).
-fn is_access_token(kind: &str) -> bool {
-    let kind = kind.to_ascii_lowercase();
-    matches!(kind.strip_prefix("application/").unwrap_or(&kind), "at+jwt" | "jwt")
+/// What the head says that a token is.
+enum Kind {
+    /// `at+jwt` (RFC 9068 §2.1).
+    AccessToken,
+    /// One that does not say what for.
+    Jwt,
+    /// Others have types of their own (`logout+jwt`, `dpop+jwt`, `secevent+jwt`): a token that was made for one purpose is not taken for another
+    /// (RFC 8725 §3.11).
+    Other,
+}
+
+impl Kind {
+    fn of(text: &str) -> Self {
+        let text = text.to_ascii_lowercase();
+        match text.strip_prefix("application/").unwrap_or(&text) {
+            "at+jwt" => Self::AccessToken,
+            "jwt" => Self::Jwt,
+            _ => Self::Other,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +164,8 @@ mod tests {
     #[test]
     fn types_of_access_tokens_are_taken_in_any_case() {
         for kind in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"] {
-            assert!(Jwt::read(&token(&format!(r#"{{"alg":"ES256","typ":"{kind}"}}"#), "{}")).is_ok(), "{kind}");
+            let token = token(&format!(r#"{{"alg":"ES256","typ":"{kind}"}}"#), "{}");
+            assert_eq!(Jwt::read(&token).unwrap().is_typed, kind.to_lowercase().contains("at+"), "{kind}");
         }
     }
 
