@@ -1,5 +1,7 @@
 //! A certificate authority of a test's own.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,

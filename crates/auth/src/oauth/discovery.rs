@@ -81,6 +81,9 @@ impl Discovery {
                 return Err(wrong("are of another issuer than the one configured; write `issuer` exactly as they have it"));
             }
             let endpoint = metadata.token_endpoint.ok_or_else(|| wrong("name no token_endpoint"))?;
+            if !endpoint.username().is_empty() || endpoint.password().is_some() {
+                return Err(wrong("name a token_endpoint with a user name or a password"));
+            }
             if !may_be_told(&endpoint, self.allow_plaintext) {
                 return Err(wrong("name a token_endpoint without TLS"));
             }

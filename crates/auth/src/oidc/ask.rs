@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use url::Url;
 use vmcp_core::{
     Seldom,
-    plugin::{CaBundle, Fetch, FetchRequest, Reach},
+    plugin::{CaBundle, Fetch, FetchError, FetchRequest, Reach},
 };
 
 /// How long one request may take.
@@ -86,7 +86,19 @@ pub(super) struct Answer {
 impl Asker {
     /// Whether a URL, the operator's or one in a document, may be asked.
     pub(super) fn may_ask(&self, url: &Url) -> bool {
-        url.scheme() == "https" || (self.allows_http && url.scheme() == "http")
+        self.objection(url).is_none()
+    }
+
+    fn objection(&self, url: &Url) -> Option<&'static str> {
+        match url.scheme() {
+            _ if !url.username().is_empty() || url.password().is_some() => {
+                Some("its URL has a user name or a password, which is never sent")
+            }
+            "https" => None,
+            "http" if self.allows_http => None,
+            "http" => Some("its URL is not https; `insecureAllowHttp: true` would allow http"),
+            _ => Some("its URL is not https"),
+        }
     }
 
     /// GETs a JSON document.
@@ -104,8 +116,8 @@ impl Asker {
     }
 
     async fn send(&self, what: Document, mut request: FetchRequest) -> Result<Answer, Unavailable> {
-        if !self.may_ask(&request.url) {
-            return Err(self.failed(what, "its URL is not https; `insecureAllowHttp: true` would allow http"));
+        if let Some(objection) = self.objection(&request.url) {
+            return Err(self.failed(what, objection));
         }
         request.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         request.timeout = LIMIT;
@@ -114,8 +126,12 @@ impl Asker {
         request.ca_bundle.clone_from(&self.ca_bundle);
         match self.fetch.fetch(request).await {
             Ok(response) => Ok(Answer { status: response.status, body: response.body }),
-            Err(error @ vmcp_core::plugin::FetchError::Private { .. }) => {
+            Err(error @ FetchError::Private { .. }) => {
                 Err(self.failed(what, &format!("{error}; `jwksAllowPrivateIp: true` would allow it")))
+            }
+            // The reason is the TLS library's, and all of those that a bundle would settle speak of the certificate.
+            Err(error @ FetchError::Connect { .. }) if error.to_string().contains("certificate") => {
+                Err(self.failed(what, &format!("{error}; `caBundlePath` names the authorities that are trusted")))
             }
             Err(error) => Err(self.failed(what, &error.to_string())),
         }
