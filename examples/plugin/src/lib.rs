@@ -43,6 +43,10 @@ impl OutgoingStrategy for TenantKey {
     }
 
     fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+        if context.principal.is_none() {
+            // A request of the gateway's own: no tenant's key is for it.
+            return Box::pin(std::future::ready(Ok(Credentials::none())));
+        }
         let tenant = context.claims.get("tenant").and_then(|tenant| tenant.as_str());
         let key = tenant.and_then(|tenant| self.0.get(tenant)).cloned().map(Credentials::headers);
         Box::pin(std::future::ready(key.ok_or_else(|| StrategyError::Caller("no key for the caller's tenant".to_owned()))))

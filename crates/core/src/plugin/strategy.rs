@@ -40,7 +40,8 @@ pub trait OutgoingStrategy: Send + Sync + 'static {
         Keep::Never
     }
 
-    /// Gets the credentials for this caller.
+    /// Gets the credentials for this caller, or for a request of the gateway's own. A strategy that has nothing for the latter gives nothing
+    /// ([`Credentials::none`]); when it fails they fail like a caller's.
     fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>>;
 }
 
