@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 /// Sees calls before they go to their backend and results before they go to the caller; may refuse or change either. It runs after
 /// authorization: what a caller may not do is not shown to it, and what it makes of arguments is authorized again. It is asked about
-/// `tools/call`, `resources/read`, `prompts/get` and `completion/complete`.
+/// `tools/call`, `resources/read`, `prompts/get` and `completion/complete`, whichever way they come.
+///
+/// A call that becomes a task (SEP-2663) has two results: the first names the task, `resultType: task`. The other is known later and shown
+/// whenever it is collected, without the call's arguments, which are not kept. A call that asks its caller for input comes again with the
+/// answers: it is shown again, and what it asks for is a result with `resultType: input_required`.
 pub trait Interceptor: Send + Sync + 'static {
     /// Whether [`Self::before`] is to be asked.
     fn sees_calls(&self) -> bool {
@@ -25,7 +29,8 @@ pub trait Interceptor: Send + Sync + 'static {
         Box::pin(std::future::ready(Verdict::Go))
     }
 
-    /// After a call that the backend answered with a result. [`Verdict::Change`] holds the new result.
+    /// After a call that the backend answered with a result. [`Verdict::Change`] holds the new result. The result of a task that is
+    /// refused is not told of in notifications, and an error to who asks for it.
     fn after<'a>(&'a self, _call: &'a Call<'a>, _result: &'a RawValue) -> BoxFuture<'a, Verdict> {
         Box::pin(std::future::ready(Verdict::Go))
     }
@@ -45,7 +50,7 @@ pub struct Call<'a> {
     pub method: &'a str,
     /// What is called: the name of a tool or prompt, or a URI, as clients know it.
     pub name: &'a str,
-    /// The arguments as the backend will get them.
+    /// The arguments as the backend will get them; `None` for the result of a task too.
     pub arguments: Option<&'a RawValue>,
 }
 

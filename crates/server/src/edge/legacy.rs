@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Journal, Requester, list_kind},
+    lane::{Caller, Carried, Journal, Load, Requester, list_kind},
     session::{Binding, ClientSession, NoSession, Use},
 };
 use bytes::Bytes;
@@ -195,7 +195,8 @@ async fn outcome(
     if let Some(carried) = Carried::from_method(method) {
         let params = request.params.as_ref().ok_or_else(|| Failure::invalid_params(&format!("`{}` is missing", carried.key())))?;
         // Boxed, since a future is moved once into each of those around it, and this one is large.
-        return Box::pin(incoming.snapshot.carry(&caller(), carried, params, requester, journal)).await;
+        let caller = caller();
+        return Box::pin(incoming.snapshot.carry(&Load::new(&caller, carried, params)?, requester, journal)).await;
     }
     if let Some(answer) = own::answer(&caller(), incoming, session, request).await {
         return answer;

@@ -4,7 +4,7 @@ use super::{Body, post::Incoming, sse};
 use crate::{
     failure::{Failure, code},
     lane::{Caller, Owned, TaskRoute},
-    views::{Heard, Inbox, Listening, Wanted},
+    views::{Finished, Heard, Inbox, Listening, Wanted},
 };
 use http::{Response, StatusCode};
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::SystemTime};
@@ -96,12 +96,13 @@ pub(super) async fn open(
         }
     }
     for id in ids.iter().filter(|_| capabilities.contains(CapabilitySet::TASKS)) {
-        if let Some(TaskRoute { backend, original, .. }) = snapshot.own_task(&caller, id) {
-            heard.task(backend, &original, id);
+        if let Some(TaskRoute { backend, original, began }) = snapshot.own_task(&caller, id) {
+            heard.task(backend, &original, id, began);
             followed.tasks.push((backend, original));
         }
     }
-    let (listening, messages) = snapshot.views.listen(key, wanted, heard, id);
+    let finished = Finished { interceptors: Arc::clone(&snapshot.interceptors), caller: caller.identity.clone() };
+    let (listening, messages) = snapshot.views.listen(key, wanted, heard, finished, id);
     let sessions = CallerSessions::new(CapabilitySet::NONE, Some(listening.ear()));
     // Of lists that are the same for all the gateway hears once, for all.
     let needs_own = |backend: &&Arc<Backend>| (wanted.any() && !backend.is_shared()) || followed.is_about(backend.index());

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, code},
-    lane::{Caller, Carried, Journal, Requester, is_task_method, list_kind},
+    lane::{Caller, Carried, Journal, Load, Requester, is_task_method, list_kind},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
@@ -98,7 +98,7 @@ pub(super) async fn answer(
     match (carried, list) {
         (Some(carried), _) => {
             // Boxed, since a future is moved once into each of those around it, and this one is large.
-            Box::pin(incoming.snapshot.carry(&caller, carried, params, requester, journal)).await
+            Box::pin(incoming.snapshot.carry(&Load::new(&caller, carried, params)?, requester, journal)).await
         }
         (None, Some(kind)) => Box::pin(incoming.snapshot.list(&caller, kind, Some(params))).await,
         (None, None) if is_task => Box::pin(incoming.snapshot.carry_task(&caller, method, params, requester)).await,

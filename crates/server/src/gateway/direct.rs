@@ -3,7 +3,7 @@
 use super::{Inner, Origins, Snapshot};
 use crate::{
     failure::Failure,
-    lane::{Caller, Carried, Journal, Requester},
+    lane::{Caller, Carried, Journal, Load, Requester},
     session::EndpointId,
 };
 use bytes::Bytes;
@@ -109,7 +109,9 @@ impl Direct {
         let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
         let snapshot = self.snapshot()?;
         let mut journal = Journal::begin(carried.method());
-        let outcome = Box::pin(snapshot.carry(&self.caller(), carried, &params, &Unheard, &mut journal)).await;
+        let caller = self.caller();
+        let load = Load::new(&caller, carried, &params)?;
+        let outcome = Box::pin(snapshot.carry(&load, &Unheard, &mut journal)).await;
         journal.end(&outcome);
         raw(&outcome?)
     }

@@ -7,6 +7,7 @@ mod follow;
 mod input;
 mod intercept;
 mod journal;
+mod load;
 mod pages;
 mod parked;
 mod question;
@@ -24,12 +25,14 @@ mod way;
 
 pub(crate) use carried::Carried;
 pub(crate) use follow::Owned;
+pub(crate) use intercept::{Onlooker, has_result};
 pub(crate) use journal::Journal;
+pub(crate) use load::Load;
 pub(crate) use parked::{Bounds as ParkingBounds, Parking};
 pub(crate) use requester::{Given, Requester, Unanswered};
 pub(crate) use seals::Seals;
 pub(crate) use share::Shares;
-pub(crate) use tasks::{TaskRoute, is_task_method};
+pub(crate) use tasks::{Began, TaskRoute, is_task_method};
 pub(crate) use typed::{ServerFacts, list_kind};
 
 use crate::{session::ClientSession, views::Viewer};

@@ -1,9 +1,8 @@
 //! The raw lane: find the owner, send the parameters as they are, pass on what comes back.
 
 use super::{
-    Caller, Journal, Requester,
+    Journal, Load, Requester,
     asking::Ask,
-    carried::Carried,
     input::{Brought, RESPONSES},
     unambiguous::check_unambiguous,
     way::{Route, Way, ahead},
@@ -11,64 +10,47 @@ use super::{
 use crate::{
     failure::{Failure, code},
     gateway::Snapshot,
+    views::ViewerKey,
 };
 use bytes::Bytes;
 use vmcp_backend::{Answer, Event};
 use vmcp_core::{
     Era,
-    frame::{Edit, RawObject, ResultKind, error_object},
+    frame::{Edit, ResultKind, error_object},
 };
 
 impl Snapshot {
     /// Carries a request to the backend that owns it. The result is the `result` object's text as the caller's era wants it. `journal` is
     /// told whose it is.
-    pub(crate) async fn carry(
-        &self,
-        caller: &Caller,
-        carried: Carried,
-        params: &RawObject<'_>,
-        requester: &impl Requester,
-        journal: &mut Journal,
-    ) -> Result<Bytes, Failure> {
+    pub(crate) async fn carry(&self, load: &Load<'_>, requester: &impl Requester, journal: &mut Journal) -> Result<Bytes, Failure> {
         if self.interceptors.is_empty() {
-            return self.carry_on(caller, carried, params, None, requester, journal).await;
+            return self.carry_on(load, None, requester, journal).await;
         }
-        Box::pin(self.intercepted(caller, carried, params, requester, journal)).await
+        Box::pin(self.intercepted(load, requester, journal)).await
     }
 
     /// The same past the interceptors. `before` is how the request was let through with these parameters already, if it was.
     pub(super) async fn carry_on(
         &self,
-        caller: &Caller,
-        carried: Carried,
-        params: &RawObject<'_>,
+        load: &Load<'_>,
         mut before: Option<Route>,
         requester: &impl Requester,
         journal: &mut Journal,
     ) -> Result<Bytes, Failure> {
-        let (subject, name) = carried.subject(params)?;
-        let asks = carried.asks(params)?;
+        let Load { caller, carried, params, .. } = *load;
+        let name = &*load.name;
         let brought = if caller.era == Era::Modern { Brought::read(params)? } else { None };
         let _place = self.shares.enter(caller, !self.authenticator.is_anonymous(), self.limits.max_per_session)?;
         let token = params.meta().and_then(|meta| meta.get("progressToken"));
         let state = brought.as_ref().and_then(|brought| self.own_state(caller, brought.state.as_deref()?));
-        let viewer = caller.viewer();
-        let key = self.key(&viewer);
+        let key = self.key(&caller.viewer());
         let mut renewed = false;
         loop {
-            let route = match &before {
-                None => self.route(caller, &key, subject, &name, asks).await?,
-                Some(before) => self.route_again(caller, &key, subject, &name, asks, before).await?,
-            };
-            check_unambiguous(params, &route.param_headers)?;
-            requester.check_mirrored(params, &route.param_headers)?;
-            let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", &name)) };
+            let (route, renamed) = self.lead(load, &key, before.as_ref(), requester).await?;
+            let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", name)) };
             journal.owner(backend.name());
             tracing::trace!(method = carried.method(), backend = &**backend.name(), "sending");
-            // Only a name that is another one at the backend is written anew.
-            let renamed = route.original.as_deref().and_then(|original| carried.renamed(params, original));
-            let renamed = renamed.as_deref();
-            let way = Way { backend, carried, subject, name: &name, params, route: &route, renamed, caller, token };
+            let way = Way { backend, load, route: &route, renamed: renamed.as_deref(), token };
             if let Some(state) = &state {
                 let responses = brought.as_ref().and_then(|brought| brought.responses.as_ref());
                 return Box::pin(way.resume(self, state, responses, requester)).await;
@@ -92,18 +74,13 @@ impl Snapshot {
                                 Box::pin(way.rounds(self, result, requester)).await
                             }
                             (ResultKind::InputRequired, Era::Modern) if era == Era::Modern => way.asked_by_result(result),
-                            (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, &name, result),
+                            (ResultKind::Task, _) if era == Era::Modern => self.task_begun(caller, backend, name, result),
                             _ => way.result(era, traits, result),
                         };
                     }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && !renewed => {
-                        // The tool's schema has changed since it was listed: the request was not run.
                         renewed = true;
-                        tracing::trace!(
-                            backend = &**backend.name(),
-                            "the tool has changed; its list is fetched anew and the call repeated"
-                        );
-                        self.views.renew(&viewer, &key, route.backend).await;
+                        self.renew(&way, &key).await;
                         break;
                     }
                     Event::Error { code, object } => return way.error(code, object, exchange.era()),
@@ -131,19 +108,41 @@ impl Snapshot {
         }
     }
 
-    /// The way of a request anew, after its backend said that the tool is another one now (-32020): its list is fetched anew, and nothing was
-    /// run.
-    pub(super) async fn reroute(&self, way: &Way<'_>) -> Result<(Route, Option<String>), Failure> {
+    /// Where a request goes, if its caller may send it there, and what the parameter that names its subject is there, where it is another
+    /// one: JSON text. `before` is how it was let through already.
+    async fn lead(
+        &self,
+        load: &Load<'_>,
+        key: &ViewerKey,
+        before: Option<&Route>,
+        requester: &impl Requester,
+    ) -> Result<(Route, Option<String>), Failure> {
+        let (caller, subject, name, asks) = (load.caller, load.subject, &*load.name, load.asks);
+        let route = match before {
+            None => self.route(caller, key, subject, name, asks).await?,
+            Some(before) => self.route_again(caller, key, subject, name, asks, before).await?,
+        };
+        check_unambiguous(load.params, &route.param_headers)?;
+        requester.check_mirrored(load.params, &route.param_headers)?;
+        // Only a name that is another one at the backend is written anew.
+        let renamed = route.original.as_deref().and_then(|original| load.carried.renamed(load.params, original));
+        Ok((route, renamed))
+    }
+
+    /// The tool's schema has changed since it was listed (-32020): the request was not run, and its list is fetched anew.
+    async fn renew(&self, way: &Way<'_>, key: &ViewerKey) {
         tracing::trace!(backend = &**way.backend.name(), "the tool has changed; its list is fetched anew and the call repeated");
-        let viewer = way.caller.viewer();
-        let key = self.key(&viewer);
-        self.views.renew(&viewer, &key, way.route.backend).await;
-        let route = self.route_again(way.caller, &key, way.subject, way.name, way.carried.asks(way.params)?, way.route).await?;
+        self.views.renew(&way.caller.viewer(), key, way.route.backend).await;
+    }
+
+    /// The way of a request anew, whose tool is another one now. It has to be the same backend's: that one asked for what it brings.
+    pub(super) async fn reroute(&self, way: &Way<'_>, requester: &impl Requester) -> Result<(Route, Option<String>), Failure> {
+        let key = self.key(&way.caller.viewer());
+        self.renew(way, &key).await;
+        let (route, renamed) = self.lead(way.load, &key, Some(way.route), requester).await?;
         if route.backend != way.route.backend {
-            return Err(Failure::unknown("tool", way.name));
+            return Err(Failure::unknown("tool", &way.name));
         }
-        check_unambiguous(way.params, &route.param_headers)?;
-        let renamed = route.original.as_deref().and_then(|original| way.carried.renamed(way.params, original));
         Ok((route, renamed))
     }
 }

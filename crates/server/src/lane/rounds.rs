@@ -69,7 +69,7 @@ impl Way<'_> {
                     }
                     Event::Error { code: code::HEADER_MISMATCH, .. } if exchange.era() == Era::Modern && renewed.is_none() => {
                         drop(exchange);
-                        let anew = renewed.insert(snapshot.reroute(self).await?);
+                        let anew = renewed.insert(snapshot.reroute(self, requester).await?);
                         exchange = self.anew(Some(anew)).send(&changes).await?;
                     }
                     Event::Error { code, object } => return self.error(code, object, exchange.era()),

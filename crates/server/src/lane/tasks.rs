@@ -1,6 +1,6 @@
 //! The Tasks extension (SEP-2663): a task's id names its backend and its owner, so that later requests find their way without a table.
 
-use super::{Caller, Requester, carried::Subject, way::ahead};
+use super::{Caller, Onlooker, Requester, carried::Subject, way::ahead};
 use crate::{
     admission::Asks,
     failure::{Failure, code},
@@ -34,8 +34,15 @@ pub(crate) struct TaskRoute {
     pub(crate) backend: usize,
     /// The id there.
     pub(crate) original: String,
+    pub(crate) began: Began,
+}
+
+/// The call that became a task.
+pub(crate) struct Began {
+    /// The backend's name.
+    pub(crate) backend: Arc<str>,
     /// The tool that was called, as its caller knows it.
-    tool: String,
+    pub(crate) tool: Box<str>,
 }
 
 impl Snapshot {
@@ -77,10 +84,10 @@ impl Snapshot {
         loop {
             match exchange.next().await.map_err(|error| Failure::backend(&error))? {
                 Event::Result(result) => match exchange.result_traits().kind {
-                    ResultKind::Complete => return Ok(self.with_sealed_ids(result, backend, &route.tool, &caller.identity)),
+                    ResultKind::Complete => return self.told(caller, &route.began, result).await,
                     ResultKind::Absent => {
                         let result = with_type(&result).ok_or_else(unreadable)?;
-                        return Ok(self.with_sealed_ids(result, backend, &route.tool, &caller.identity));
+                        return self.told(caller, &route.began, result).await;
                     }
                     _ => return Err(unreadable()),
                 },
@@ -96,13 +103,23 @@ impl Snapshot {
         }
     }
 
+    /// What a caller is told of a task.
+    async fn told(&self, caller: &Caller, began: &Began, told: Bytes) -> Result<Bytes, Failure> {
+        let told = self.with_sealed_ids(told, &began.backend, &began.tool, &caller.identity);
+        match Onlooker::new(&self.interceptors, &caller.identity) {
+            // Boxed: what is rare must not make every request's future larger.
+            Some(onlooker) => Box::pin(onlooker.seen(began, told)).await,
+            None => Ok(told),
+        }
+    }
+
     /// The result of a call of `tool` that became a task, for a caller that declared the extension.
     pub(super) fn task_begun(&self, caller: &Caller, backend: &Arc<Backend>, tool: &str, result: Bytes) -> Result<Bytes, Failure> {
         check_declared(caller)?;
         if !has_usable_id(&result) || tool.len() > MAX_ID {
             return Err(Failure::new(code::INTERNAL, "the backend made a task of the call without an id that can be carried"));
         }
-        Ok(self.with_sealed_ids(result, backend, tool, &caller.identity))
+        Ok(self.with_sealed_ids(result, backend.name(), tool, &caller.identity))
     }
 
     /// The id by which a caller knows a task of a tool. `None` when it cannot be sealed.
@@ -120,11 +137,12 @@ impl Snapshot {
         let plain = String::from_utf8(self.seals.open_task(&self.bound(&caller.identity), id)?).ok()?;
         let (name, rest) = plain.split_once('\0')?;
         let (tool, original) = rest.split_once('\0')?;
-        let backend = self.shown().find(|backend| &**backend.name() == name)?.index();
+        let backend = self.shown().find(|backend| &**backend.name() == name)?;
         if self.admission.is_some() {
-            self.admit(caller, &self.key(&caller.viewer()), Subject::Tool, (backend, tool), Asks::Look).ok()?;
+            self.admit(caller, &self.key(&caller.viewer()), Subject::Tool, (backend.index(), tool), Asks::Look).ok()?;
         }
-        Some(TaskRoute { backend, original: original.to_owned(), tool: tool.to_owned() })
+        let began = Began { backend: Arc::clone(backend.name()), tool: tool.into() };
+        Some(TaskRoute { backend: backend.index(), original: original.to_owned(), began })
     }
 
     /// Whom and what a sealed text is for: a caller at this endpoint.
@@ -135,8 +153,8 @@ impl Snapshot {
     }
 
     /// A result, or the parameters of a notification, with the ids that the caller knows.
-    fn with_sealed_ids(&self, text: Bytes, backend: &Arc<Backend>, tool: &str, caller: &Identity) -> Bytes {
-        let sealed = |id: &str| self.seal_task(caller, backend.name(), tool, id).map(|id| literal(&id));
+    fn with_sealed_ids(&self, text: Bytes, backend: &str, tool: &str, caller: &Identity) -> Bytes {
+        let sealed = |id: &str| self.seal_task(caller, backend, tool, id).map(|id| literal(&id));
         with_ids(&text, sealed).unwrap_or(text)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::route::Ground;
 use super::{
-    Caller, bridge,
+    Caller, Load, bridge,
     carried::{Carried, Subject},
     input::{MAX, Required, required},
     pages::{error_under_our_uri, under_our_uri},
@@ -11,7 +11,7 @@ use super::{
 use crate::failure::{Failure, code};
 use bytes::Bytes;
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 use vmcp_backend::{Backend, Call, Exchange};
 use vmcp_core::{
     CapabilitySet, Era, LoggingLevel,
@@ -39,17 +39,20 @@ impl Route {
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     pub(super) backend: &'a Arc<Backend>,
-    pub(super) carried: Carried,
-    pub(super) subject: Subject,
-    /// The caller's name or URI for it.
-    pub(super) name: &'a str,
-    pub(super) params: &'a RawObject<'a>,
+    pub(super) load: &'a Load<'a>,
     pub(super) route: &'a Route,
     /// What the parameter that names the subject is at the backend, where it is another one: JSON text.
     pub(super) renamed: Option<&'a str>,
-    pub(super) caller: &'a Caller,
     /// The caller's progress token: JSON text.
     pub(super) token: Option<&'a str>,
+}
+
+impl<'a> Deref for Way<'a> {
+    type Target = Load<'a>;
+
+    fn deref(&self) -> &Load<'a> {
+        self.load
+    }
 }
 
 impl Way<'_> {
@@ -62,7 +65,7 @@ impl Way<'_> {
             method: self.carried.method(),
             params: self.params,
             set: &edits,
-            mirror: self.carried.mirrored().map(|_| self.route.original.as_deref().unwrap_or(self.name)),
+            mirror: self.carried.mirrored().map(|_| self.route.original.as_deref().unwrap_or(&self.name)),
             param_headers: &self.route.param_headers,
             caller: &self.caller.identity,
             caller_era: self.caller.era,
@@ -92,7 +95,7 @@ impl Way<'_> {
     pub(super) fn result(&self, backend: Era, traits: ResultTraits, result: Bytes) -> Result<Bytes, Failure> {
         let result = bridge::result(self.carried, self.caller.era, backend, traits, result)?;
         Ok(match &self.route.original {
-            Some(theirs) if self.carried == Carried::ResourcesRead => under_our_uri(result, theirs, self.name),
+            Some(theirs) if self.carried == Carried::ResourcesRead => under_our_uri(result, theirs, &self.name),
             _ => result,
         })
     }
@@ -114,7 +117,7 @@ impl Way<'_> {
         {
             return Ok(required);
         }
-        let uri = (self.subject == Subject::Resource).then_some(self.name);
+        let uri = (self.subject == Subject::Resource).then_some(&*self.name);
         if let (Some(ours), Some(theirs)) = (uri, &self.route.original) {
             object = error_under_our_uri(object, theirs, ours);
         }

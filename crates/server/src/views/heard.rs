@@ -1,8 +1,11 @@
 //! The resources and tasks that one subscription hears of: what backends call them, and what its caller does.
 
-use crate::{admission::Hearer, lane::Owned};
+use crate::{
+    admission::Hearer,
+    lane::{Began, Owned},
+};
 use bytes::Bytes;
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_backend::Unheard;
 use vmcp_core::frame::{Edit, RawObject, json_string};
 
@@ -16,8 +19,8 @@ pub(crate) struct Heard {
 struct Names {
     /// The backend's URI, the caller's, and who may be told of what.
     resources: HashMap<Box<str>, (Box<str>, Option<Hearer>)>,
-    /// The backend's id and the caller's.
-    tasks: HashMap<Box<str>, Box<str>>,
+    /// The backend's id, the caller's, and the call that became the task.
+    tasks: HashMap<Box<str>, (Box<str>, Arc<Began>)>,
 }
 
 impl Heard {
@@ -31,8 +34,15 @@ impl Heard {
     }
 
     /// `theirs` is the backend's id, `ours` the caller's.
-    pub(crate) fn task(&mut self, backend: usize, theirs: &str, ours: &str) {
-        self.backends.entry(backend).or_default().tasks.insert(theirs.into(), ours.into());
+    pub(crate) fn task(&mut self, backend: usize, theirs: &str, ours: &str, began: Began) {
+        self.backends.entry(backend).or_default().tasks.insert(theirs.into(), (ours.into(), Arc::new(began)));
+    }
+
+    /// The call that became the task which a notification of tasks is about.
+    pub(super) fn began(&self, backend: usize, params: &Bytes) -> Option<Arc<Began>> {
+        let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
+        let (_, began) = self.backends.get(&backend)?.tasks.get(&*params.get_str("taskId")?)?;
+        Some(Arc::clone(began))
     }
 
     /// The backend does not tell of this.
@@ -49,7 +59,7 @@ impl Heard {
     pub(super) fn ours(&self) -> (Vec<&str>, Vec<&str>) {
         let all = || self.backends.values();
         let mut resources: Vec<&str> = all().flat_map(|names| names.resources.values()).map(|(ours, _)| &**ours).collect();
-        let mut tasks: Vec<&str> = all().flat_map(|names| names.tasks.values()).map(|ours| &**ours).collect();
+        let mut tasks: Vec<&str> = all().flat_map(|names| names.tasks.values()).map(|(ours, _)| &**ours).collect();
         resources.sort_unstable();
         tasks.sort_unstable();
         (resources, tasks)
@@ -62,7 +72,7 @@ impl Heard {
         let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
         let (member, ours) = match method {
             "notifications/resources/updated" => ("uri", names.uri(&params.get_str("uri")?)?),
-            "notifications/tasks" => ("taskId", Cow::Borrowed(&**names.tasks.get(&*params.get_str("taskId")?)?)),
+            "notifications/tasks" => ("taskId", Cow::Borrowed(&*names.tasks.get(&*params.get_str("taskId")?)?.0)),
             _ => return None,
         };
         let meta = params.get_object("_meta").unwrap_or(RawObject::parse("{}").ok()?);
@@ -109,7 +119,7 @@ mod tests {
         let mut heard = Heard::default();
         heard.insert(0, "ui://page", "ui://b/page", None);
         heard.insert(0, "note://all", "note://all", None);
-        heard.task(0, "1", "sealed");
+        heard.task(0, "1", "sealed", Began { backend: "b".into(), tool: "b_job".into() });
         heard
     }
 

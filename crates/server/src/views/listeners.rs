@@ -2,11 +2,13 @@
 
 use super::{
     current::Views,
+    finished::{Finished, Waiting},
     hashes::KindHashes,
     heard::Heard,
     keys::ViewerKey,
     outbox::{Inbox, Outbox, outbox},
 };
+use crate::lane::has_result;
 use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
@@ -21,6 +23,9 @@ use vmcp_core::{
 
 /// The member of `_meta` that names the subscription in each of its messages.
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// Tells how a task is (SEP-2663), with its result when there is one.
+const TASKS: &str = "notifications/tasks";
 
 /// The kinds of change that a client asked to be told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +61,9 @@ pub(crate) struct Listener {
     told: Mutex<KindHashes>,
     /// What it hears of single resources and tasks.
     heard: Mutex<Heard>,
+    /// Where interceptors see results of tasks first.
+    waiting: Option<Waiting>,
+    me: Weak<Self>,
 }
 
 #[derive(Default)]
@@ -121,6 +129,10 @@ impl Listener {
         self.notify(outdated.into_iter().map(|(kind, _)| kind));
     }
 
+    pub(super) fn push(&self, message: Bytes) {
+        self.outbox.push(message);
+    }
+
     fn notify(&self, kinds: impl Iterator<Item = ListKind>) {
         let mut sent = Vec::new();
         for kind in kinds.filter(|kind| self.wanted.wants(*kind)) {
@@ -149,6 +161,12 @@ impl Ear for Listener {
     fn notified(&self, backend: usize, method: &str, params: Bytes) {
         let told = locked(&self.heard).translated(backend, method, &params, (SUBSCRIPTION, &self.id));
         let Some(told) = told else { return };
+        if let (Some(waiting), TASKS) = (&self.waiting, method)
+            && has_result(&told)
+        {
+            let began = locked(&self.heard).began(backend, &params);
+            return began.map_or((), |began| Self::tell_when_seen(self.me.clone(), waiting, began, TASKS, told));
+        }
         let message = frame::notification(method, Some(&told)).into();
         if method == "notifications/resources/updated" {
             self.outbox.push_once(message);
@@ -163,11 +181,22 @@ impl Ear for Listener {
 
 impl Views {
     /// Prepares a subscription; it begins with [`Listening::begin`].
-    pub(crate) fn listen(self: &Arc<Self>, viewer: ViewerKey, wanted: Wanted, heard: Heard, id: &str) -> (Listening, Inbox) {
+    pub(crate) fn listen(
+        self: &Arc<Self>,
+        viewer: ViewerKey,
+        wanted: Wanted,
+        heard: Heard,
+        finished: Finished,
+        id: &str,
+    ) -> (Listening, Inbox) {
         let (outbox, inbox) = outbox();
         let number = self.listeners.opened.fetch_add(1, Ordering::Relaxed);
         let told = Mutex::new(KindHashes::of(&self.current(&viewer)));
-        let listener = Arc::new(Listener { number, viewer, wanted, id: id.into(), outbox, told, heard: Mutex::new(heard) });
+        let (heard, waiting) = (Mutex::new(heard), Waiting::new(finished, &self.tracker));
+        let listener = Arc::new_cyclic(|me| {
+            let (id, me) = (id.into(), me.clone());
+            Listener { number, viewer, wanted, id, outbox, told, heard, waiting, me }
+        });
         (Listening { views: Arc::clone(self), listener }, inbox)
     }
 
@@ -238,7 +267,8 @@ mod tests {
             hashes
         };
         let wanted = Wanted { tools: true, prompts: false, resources: true };
-        let listener = Listener { number: 0, viewer, wanted, id: "1".into(), outbox, told: Mutex::new(all(1)), heard: Mutex::default() };
+        let (told, heard, id) = (Mutex::new(all(1)), Mutex::default(), "1".into());
+        let listener = Listener { number: 0, viewer, wanted, id, outbox, told, heard, waiting: None, me: Weak::new() };
         let mut next = || match inbox.poll_recv(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(message) => message,
             Poll::Pending => None,

@@ -127,8 +127,8 @@ impl Way<'_> {
         Err(Failure::new(code::INTERNAL, "the call has ended without an answer"))
     }
 
-    /// What tells this request from others: the same request again has the same digest.
+    /// What tells this request from others: the same request again has the same digest, whatever interceptors make of it.
     fn digest(&self) -> [u8; 32] {
-        state::digest(self.carried.method(), self.name, self.params.get("arguments").unwrap_or("{}"))
+        state::digest(self.carried.method(), &self.name, self.own_arguments().unwrap_or("{}"))
     }
 }

@@ -1,7 +1,10 @@
 //! Interceptors of an embedder's own: they see calls and results on their way, refuse them, and change them.
 
+#[path = "../named/mod.rs"]
 mod named;
+#[path = "../served/mod.rs"]
 mod served;
+mod ways;
 
 use anyhow::{Context, Result};
 use named::NamedFactory;
@@ -56,7 +59,9 @@ impl Marked {
 
     fn mark(&self, object: &str) -> Verdict {
         let Ok(mut value) = serde_json::from_str::<Value>(object) else { return Verdict::Refuse("no object".to_owned()) };
-        value[&self.word] = json!(true);
+        // Something else each time, for who asks for it.
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).len();
+        value[&self.word] = if value["fresh"] == true { json!(seen) } else { json!(true) };
         to_raw_value(&value).map_or_else(|error| Verdict::Refuse(error.to_string()), Verdict::Change)
     }
 }
