@@ -1,5 +1,6 @@
 //! `vmcp authz explain`, and what `vmcp validate` says of policies, from outside.
 
+#![cfg(feature = "cedar")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot read what it got has failed")]
 
 mod support;

@@ -43,6 +43,18 @@ async fn each_tenants_calls_carry_its_own_key() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn policies_that_nothing_here_reads_are_refused_with_the_feature_that_reads_them() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    // A program that embeds vmcp has no Cedar unless it asks for it.
+    let mut config = config(&fixture, &json!({ "red": "CARGO_PKG_NAME" }))?;
+    config.incoming_auth = serde_json::from_value(json!({ "type": "anonymous", "authz": { "type": "cedar", "policies": [] } }))?;
+    let told = Gateway::builder(config).outgoing_strategy(TenantKeyFactory).build().err().context("built")?.to_string();
+    let wanted = "incomingAuth.authz.type: `cedar` is not part of this program; build it with the Cargo feature `cedar` of `vmcp-server`";
+    assert!(told.contains(wanted), "{told}");
+    Ok(())
+}
+
 #[test]
 fn a_missing_key_and_a_misspelt_setting_are_told_when_the_gateway_is_built() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;

@@ -24,6 +24,9 @@ use vmcp_core::{
     },
 };
 
+/// The authorizer that is there only with the Cargo feature of its name.
+const CEDAR: &str = "cedar";
+
 /// What a check may know and may use.
 #[derive(Clone, Copy)]
 pub struct Checker<'a> {
@@ -239,6 +242,11 @@ impl<'a> Planner<'a> {
 
     fn authorizer(&mut self, authenticator: Option<&dyn Authenticator>) -> Option<Arc<dyn Authorizer>> {
         let authz = self.config.incoming_auth.authz.as_ref().filter(|authz| authz.kind != "none")?;
+        if authz.kind == CEDAR && !self.checker.plugins.authorizers.kinds().any(|kind| kind == CEDAR) {
+            let problem = Problem::error("incomingAuth.authz.type", "`cedar` is not part of this program");
+            self.problems.push(problem.with_hint("build it with the Cargo feature `cedar` of `vmcp-server`"));
+            return None;
+        }
         let mut deps = self.deps.clone();
         // Of an authenticator that could not be built it is not known; that is told already, and nothing follows from it.
         deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from));

@@ -249,7 +249,7 @@ fn what_the_original_has_and_this_version_has_not_is_said_to_be_unavailable() {
     );
     assert_eq!(
         complaints_beside_a_backend(json!({"incomingAuth": {"type": "anonymous", "authz": {"type": "none"}}})),
-        [format!("incomingAuth.authz: {not}; remove it")]
+        [format!("incomingAuth.authz: {not}; build vmcp with its Cargo feature `cedar`, or remove it")]
     );
 }
 

@@ -11,7 +11,7 @@ const KEYS: &[(&str, &str)] = &[
     ("sessionStorage", "remove it; `sessions.keys` lets several replicas share sessions without a store"),
     ("telemetry", REMOVE),
     ("authServerConfig", REMOVE),
-    ("incomingAuth.authz", REMOVE),
+    ("incomingAuth.authz", "build vmcp with its Cargo feature `cedar`, or remove it"),
     ("incomingAuth.authz.primaryUpstreamProvider", "remove it; policies see the claims of the token that the caller brings"),
     ("outgoingAuth.default.tokenExchange.subjectProviderName", CALLERS_TOKEN),
     ("outgoingAuth.backends.*.tokenExchange.subjectProviderName", CALLERS_TOKEN),
