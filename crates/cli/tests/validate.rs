@@ -135,3 +135,64 @@ fn version_schema_and_completions_print_on_stdout() {
         assert!(print(&["completions", shell]).contains("validate"), "{shell}");
     }
 }
+
+#[test]
+fn what_a_plugin_refuses_is_told_at_the_line_of_the_setting() {
+    let oidc = "incomingAuth:
+  type: oidc
+  oidc:
+    issuer: https://a.example.com
+    audience: gateway
+    issuers:
+      - issuer: https://b.example.com
+        audience: []
+outgoingAuth:
+  default:
+    type: exec
+    exec:
+      command: token
+      timeout: 1h
+  backends:
+    a:
+      type: external
+      external:
+        url: http://creds.example.com
+backends: [{name: a, url: 'https://a.example.com/mcp'}]
+";
+    let keys = "incomingAuth:
+  type: apiKey
+  apiKey:
+    keys:
+      - subject: ann
+        hash: md5:1
+outgoingAuth:
+  default:
+    type: header_injection
+    headerInjection:
+      headerName: 'x key'
+      headerValueEnv: KEY
+backends: [{name: a, url: 'https://a.example.com/mcp'}]
+";
+    let authz = "incomingAuth:
+  type: anonymous
+  authz:
+    type: cedar
+    policies: []
+    entitiesJson: '['
+backends: [{name: a, url: 'https://a.example.com/mcp'}]
+";
+    let folder = Folder::new(&[("oidc.yaml", oidc), ("keys.yaml", keys), ("authz.yaml", authz)]);
+    let told = |file: &str| text(&folder.vmcp(&["validate", file], &[("KEY", "k")]).stderr).to_owned();
+    for (file, place) in [
+        ("oidc.yaml", "oidc.yaml:8:9: incomingAuth.oidc.issuers[0].audience: "),
+        ("oidc.yaml", "oidc.yaml:14:7: outgoingAuth.default.exec.timeout: "),
+        ("oidc.yaml", "oidc.yaml:19:9: outgoingAuth.backends.a.external.url: "),
+        ("keys.yaml", "keys.yaml:6:9: incomingAuth.apiKey.keys[0].hash: "),
+        ("keys.yaml", "keys.yaml:11:7: outgoingAuth.default.headerInjection.headerName: "),
+        #[cfg(feature = "cedar")]
+        ("authz.yaml", "authz.yaml:6:5: incomingAuth.authz.entitiesJson: "),
+    ] {
+        let told = told(file);
+        assert!(told.lines().any(|line| line.starts_with(place)), "{place} in:\n{told}");
+    }
+}

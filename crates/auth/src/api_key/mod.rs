@@ -26,16 +26,15 @@ impl AuthenticatorFactory for ApiKeyFactory {
     type Config = ApiKeyConfig;
 
     fn build(&self, config: ApiKeyConfig, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        let refused = |what: String| StrategyError::Config(format!("apiKey{what}"));
         let header = HeaderName::from_bytes(config.header.as_bytes())
-            .map_err(|_| refused(".header: needs a name of letters, digits and hyphens".to_owned()))?;
+            .map_err(|_| StrategyError::at("header", "needs a name of letters, digits and hyphens"))?;
         let mut keys = Keys::default();
         for (n, entry) in config.keys.iter().enumerate() {
-            keys.add(entry, &deps.secrets).map_err(|why| refused(format!(".keys[{n}]: {why}")))?;
+            keys.add(entry, &deps.secrets).map_err(|why| StrategyError::at(format!("keys[{n}]"), why))?;
         }
         let mut is_complete = true;
         if let Some(path) = &config.keys_file {
-            let wrong = |why: String| refused(format!(".keysFile: {}: {why}", path.display()));
+            let wrong = |why: String| StrategyError::at("keysFile", format!("{}: {why}", path.display()));
             match deps.secrets.read(path) {
                 Ok(text) => {
                     // What serde says may quote a key that stands in the wrong place.
@@ -50,7 +49,9 @@ impl AuthenticatorFactory for ApiKeyFactory {
             }
         }
         if keys.is_empty() && is_complete && !deps.secrets.may_be_missing() {
-            return Err(refused(": there are no keys, so nobody could call; add one to `keys` (`vmcp auth new-key` makes one)".to_owned()));
+            return Err(StrategyError::Config(
+                "there are no keys, so nobody could call; add one to `keys` (`vmcp auth new-key` makes one)".to_owned(),
+            ));
         }
         Ok(Arc::new(ApiKeys { header: [header], keys }))
     }

@@ -95,7 +95,7 @@ fn keys_may_stand_in_a_file_of_their_own() {
         (r#"[{"subject": "bot", "hash": "hunter2"}]"#, "entry 1: has a `hash` that is not"),
     ] {
         let error = build_with(r#"{"keysFile": "/etc/vmcp/keys.json"}"#, &deps(text)).err().unwrap().to_string();
-        assert!(error.starts_with("apiKey.keysFile: /etc/vmcp/keys.json: ") && error.contains(why), "{error}");
+        assert!(error.starts_with("keysFile: /etc/vmcp/keys.json: ") && error.contains(why), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
     assert!(build(r#"{"keysFile": "/none"}"#).err().unwrap().to_string().contains("cannot be read"));
@@ -116,13 +116,13 @@ fn keys_that_are_none_are_refused_and_never_shown() {
         (format!(r#""subject": "a", "hash": "sha256:{}""#, "+1".repeat(32)), "64 hexadecimal digits"),
     ] {
         let error = build(&format!(r#"{{"keys": [{{{entry}}}]}}"#)).err().unwrap();
-        assert!(error.to_string().starts_with("apiKey.keys[0]: ") && error.to_string().contains(why), "{error}");
+        assert!(error.to_string().starts_with("keys[0]: ") && error.to_string().contains(why), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
     let twice = format!(r#"{{"keys": [{{"subject": "a", "hash": "{other}"}}, {{"subject": "b", "hash": "{other}"}}]}}"#);
     assert!(build(&twice).err().unwrap().to_string().contains("another entry has"));
     assert!(build("{}").err().unwrap().to_string().contains("there are no keys"));
-    assert!(build(r#"{"header": "x key", "keys": []}"#).err().unwrap().to_string().starts_with("apiKey.header: "));
+    assert!(build(r#"{"header": "x key", "keys": []}"#).err().unwrap().to_string().starts_with("header: "));
 }
 
 #[test]
@@ -156,6 +156,6 @@ fn all_keys_of_a_subject_stand_for_the_same_rights() {
     assert_eq!(both(admin, admin), None);
     for (first, second) in [(admin, ""), ("", admin), ("", r#", "claims": {"role": "admin"}"#)] {
         let error = both(first, second).expect("it was taken");
-        assert!(error.starts_with("apiKey.keys[1]: has other `claims` or `groups`"), "{error}");
+        assert!(error.starts_with("keys[1]: has other `claims` or `groups`"), "{error}");
     }
 }

@@ -36,7 +36,7 @@ impl AuthenticatorFactory for OidcFactory {
         let mut required: Vec<String> = Vec::new();
         let mut names = Vec::new();
         let all = std::iter::once((String::new(), &config.issuer));
-        let further = config.issuers.iter().enumerate().map(|(n, issuer)| (format!(".issuers[{n}]"), issuer));
+        let further = config.issuers.iter().enumerate().map(|(n, issuer)| (format!("issuers[{n}]"), issuer));
         for (place, settings) in all.chain(further) {
             let issuer = Arc::new(issuer(&place, settings, deps)?);
             if issuer.introspection.is_some() && asked.replace(Arc::clone(&issuer)).is_some() {
@@ -71,7 +71,7 @@ impl AuthenticatorFactory for OidcFactory {
 }
 
 fn refused(place: &str, what: impl Display) -> StrategyError {
-    StrategyError::Config(format!("oidc{place}: {what}"))
+    StrategyError::at(place, what.to_string())
 }
 
 fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, StrategyError> {
@@ -179,7 +179,7 @@ mod tests {
         let first = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "requiredScope": ["admin"]}}"#;
         let further = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "issuers": [
             {"issuer": "https://b.example", "audience": "x", "requiredScope": ["admin"]}]}}"#;
-        for (settings, place) in [(first, "oidc: "), (further, "oidc.issuers[0]")] {
+        for (settings, place) in [(first, "`requiredScope`"), (further, "issuers[0]: ")] {
             let refusal = refusal(settings).expect("it was taken");
             assert!(refusal.contains("`requiredScope`") && refusal.starts_with(place), "{refusal}");
         }

@@ -113,14 +113,15 @@ pub trait StrategyFactory: Send + Sync + 'static {
     fn build(&self, config: Self::Config, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError>;
 }
 
-/// Why a strategy has no credentials. The text never holds a secret.
+/// Why a plugin could not be built, or a strategy has no credentials. The text never holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StrategyError {
-    /// The settings cannot work.
+    /// The settings cannot work. It is told where the settings stand, or where the first of them stands that the text names in
+    /// backquotes (`` `timeout` ``).
     #[error("{0}")]
     Config(String),
-    /// The same, of several settings.
+    /// The same, each at its own place.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<Misplaced>),
     /// The caller lacks what the strategy needs.
@@ -131,10 +132,19 @@ pub enum StrategyError {
     Issuer(String),
 }
 
+impl StrategyError {
+    /// What is wrong with one setting: `place` as in [`Misplaced::place`].
+    #[must_use]
+    pub fn at(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Settings(vec![Misplaced::new(place, message)])
+    }
+}
+
 /// Something that is wrong with one of a plugin's settings. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misplaced {
-    /// The setting, below the plugin's own (`policies[1]`). Empty for all of them.
+    /// The setting, below the plugin's own (`policies[1]`). Empty for all of them. Where there is an object, and the message names one of
+    /// its members in backquotes, that member is meant.
     pub place: String,
     /// What is wrong there; what to do stands behind its last semicolon.
     pub message: String,

@@ -19,8 +19,8 @@ use vmcp_core::{
     },
     header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, StartedSpec},
     plugin::{
-        Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor,
-        OutgoingStrategy, Registries, Registry, Secrets, StrategyError, config_key,
+        Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor, Misplaced,
+        OutgoingStrategy, Registries, Registry, Secrets,
     },
 };
 
@@ -229,14 +229,9 @@ impl<'a> Planner<'a> {
 
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
-        let told = self.problems.len();
         let (deps, recorder) = recorded(&incoming.kind, &incoming.settings, self.deps);
         let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth", &deps);
         self.incoming = recorder.map(|recorder| recorder.fingerprint());
-        // What the settings lack is told where they stand.
-        for problem in self.problems.iter_mut().skip(told).filter(|problem| problem.path == "incomingAuth") {
-            problem.path = key_path("incomingAuth", &config_key(&incoming.kind));
-        }
         built
     }
 
@@ -250,8 +245,9 @@ impl<'a> Planner<'a> {
         let mut deps = self.deps.clone();
         // Of an authenticator that could not be built it is not known; that is told already, and nothing follows from it.
         deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from));
-        let built = self.checker.plugins.authorizers.build(&authz.kind, &authz.settings, &deps);
-        self.built(built, "incomingAuth.authz")
+        let kinds = &self.checker.plugins.authorizers;
+        let built = kinds.build(&authz.kind, &authz.settings, &deps);
+        built.map_err(|error| self.refused(kinds, &authz.kind, &authz.settings, "incomingAuth.authz", &error)).ok()
     }
 
     fn interceptors(&mut self) -> Vec<Arc<dyn Interceptor>> {
@@ -322,35 +318,39 @@ impl<'a> Planner<'a> {
         path: &str,
         deps: &Deps,
     ) -> Option<Arc<T>> {
-        let mut built = kinds.build(kind, settings, deps);
-        if let Err(PluginError::Refused(StrategyError::Config(message))) = &built
+        let error = match kinds.build(kind, settings, deps) {
+            Ok(built) => return Some(built),
+            Err(error) => error,
+        };
+        if let PluginError::Refused(error) = &error
             && self.checker.secrets_may_be_missing
         {
             let mut deps = deps.clone();
             deps.secrets = deps.secrets.that_may_be_missing();
             if let Ok(without) = kinds.build(kind, settings, &deps) {
-                let (message, hint) = split(message);
-                self.absent(path, message, hint.unwrap_or("set it"));
-                built = Ok(without);
+                for Misplaced { place, message } in kinds.refusals(kind, settings, error) {
+                    let (message, hint) = split(&message);
+                    self.absent(below(path, &place), message, hint.unwrap_or("set it"));
+                }
+                return Some(without);
             }
         }
-        self.built(built, path)
+        self.refused(kinds, kind, settings, path, &error);
+        None
     }
 
-    /// What was built, or why it could not be.
-    fn built<T: ?Sized>(&mut self, built: Result<Arc<T>, PluginError>, path: &str) -> Option<Arc<T>> {
-        let problems = |error| match error {
+    /// Tells why a plugin could not be built, at the settings that are wrong.
+    fn refused<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, settings: &Map<String, Value>, path: &str, error: &PluginError) {
+        self.problems.extend(match error {
             // What serde says may quote the value.
-            PluginError::Settings { path: inner, .. } => vec![Problem::error(format!("{path}.{inner}"), "does not fit; see `vmcp schema`")],
-            PluginError::Refused(StrategyError::Config(message)) => vec![with_advice(path, &message, Problem::error)],
-            PluginError::Refused(StrategyError::Settings(wrong)) => {
-                let place = |place: &str| if place.is_empty() { path.to_owned() } else { format!("{path}.{place}") };
-                wrong.iter().map(|wrong| with_advice(&place(&wrong.place), &wrong.message, Problem::error)).collect()
+            PluginError::Settings { path: inner, .. } => vec![Problem::error(below(path, inner), "does not fit; see `vmcp schema`")],
+            PluginError::Refused(error) => {
+                let wrong = kinds.refusals(kind, settings, error);
+                wrong.iter().map(|wrong| with_advice(&below(path, &wrong.place), &wrong.message, Problem::error)).collect()
             }
-            error @ PluginError::UnknownKind { .. } => vec![Problem::error(format!("{path}.type"), error.to_string())],
+            error @ PluginError::UnknownKind { .. } => vec![Problem::error(below(path, "type"), error.to_string())],
             other => vec![Problem::error(path, other.to_string())],
-        };
-        built.map_err(|error| self.problems.extend(problems(error))).ok()
+        });
     }
 
     fn secret(&mut self, path: &str, source: &SecretSource) -> Option<SecretString> {
@@ -473,6 +473,11 @@ fn recorded(kind: &str, settings: &Map<String, Value>, deps: &Deps) -> (Deps, Op
         deps.secrets = recorder.over(&deps.secrets);
     }
     (deps, recorder)
+}
+
+/// The path of a setting that stands at `place` below `path`.
+fn below(path: &str, place: &str) -> String {
+    if place.is_empty() { path.to_owned() } else { format!("{path}.{place}") }
 }
 
 fn started(backend: &Backend) -> StartedSpec<'_> {
