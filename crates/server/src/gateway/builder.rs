@@ -109,6 +109,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// The JSON Schema of a configuration in which the kinds that are registered so far are known, for editors.
+    #[must_use]
+    pub fn schema(&self) -> serde_json::Value {
+        vmcp_core::config::json_schema(&self.plugins)
+    }
+
     /// Does not log warnings about the configuration: whoever builds has told them ([`crate::Checker`]).
     #[must_use]
     pub fn findings_are_told(mut self) -> Self {

@@ -19,8 +19,8 @@ use vmcp_core::{
     },
     header::{BackendSpec, HeaderPolicy, Place, PolicyProblem, PolicySpec, StartedSpec},
     plugin::{
-        Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor, Misplaced,
-        OutgoingStrategy, Registries, Registry, Secrets,
+        Authenticator, Authorizer, BoxFuture, BuildError as PluginError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor,
+        Misplaced, OutgoingStrategy, Registries, Registry, Secrets,
     },
 };
 
