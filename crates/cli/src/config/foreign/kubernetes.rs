@@ -1,5 +1,7 @@
 //! Manifests of `kind: VirtualMCPServer`, as ToolHive's operator reads them.
 
+mod incoming;
+
 use super::{Converted, listing};
 use crate::config::document::Document;
 use serde_json::{Map, Value, json};
@@ -106,25 +108,6 @@ impl Reader {
         self.renames.push((key.to_owned(), from.to_owned()));
     }
 
-    fn incoming(&mut self, config: &mut Map<String, Value>, spec: &Map<String, Value>) {
-        let Some(Value::Object(incoming)) = spec.get("incomingAuth") else { return };
-        let mut own = Map::new();
-        for (key, value) in incoming {
-            match key.as_str() {
-                // What kind it is decides; settings of a kind that there is not need no complaint of their own.
-                "oidcConfig" => {}
-                "authzConfig" => {
-                    own.insert("authz".to_owned(), value.clone());
-                    self.renames.push(("incomingAuth.authz".to_owned(), "spec.incomingAuth.authzConfig".to_owned()));
-                }
-                _ => {
-                    own.insert(key.clone(), value.clone());
-                }
-            }
-        }
-        self.take(config, "incomingAuth", &Value::Object(own), "spec.incomingAuth");
-    }
-
     /// Strategies that stand in other resources.
     fn outgoing(&mut self, config: &mut Map<String, Value>) {
         let Some(Value::Object(outgoing)) = config.get_mut("outgoingAuth") else { return };
@@ -187,7 +170,7 @@ impl Reader {
         });
         for (at, pattern) in found {
             let at = Document { renames: self.renames.clone(), ..Document::default() }.in_file(&at);
-            self.reference(at, &pattern, "write what it names here, or remove it");
+            self.reference(at, &pattern, advice(&pattern));
         }
         for (key, value) in map.iter_mut() {
             let (at, pattern) = (key_path(path, key), key_path(pattern, key));
@@ -230,5 +213,14 @@ impl Reader {
                 self.error(at, "unknown key", &hint);
             }
         }
+    }
+}
+
+/// What to write in the place of a name of another resource.
+fn advice(pattern: &str) -> &'static str {
+    match pattern.rsplit('.').next() {
+        Some("clientSecretRef") => "write `clientSecretEnv` with the variable that holds the secret",
+        Some("valueSecretRef") => "write `headerValueEnv` with the variable that holds the value",
+        _ => "write what it names here, or remove it",
     }
 }

@@ -215,6 +215,7 @@ spec:
     assert_eq!(
         said,
         [
+            format!("error spec.incomingAuth.oidcConfigRef: {cluster}; write an `oidcConfig` of `type: inline` here"),
             format!("error spec.outgoingAuth.source: {cluster}; write the strategies here"),
             format!("error spec.outgoingAuth.default.type: {cluster}; write the strategies here"),
             format!("error spec.outgoingAuth.backends.github.externalAuthConfigRef: {cluster}; write the strategies here"),
@@ -222,16 +223,144 @@ spec:
             format!("error spec.config.otherRef: {cluster}; write what it names here, or remove it"),
             format!("error spec.config.compositeToolRefs: {not}; remove it"),
             format!("error spec.config.aggregation.tools[0].toolConfigRef: {not}; write the tool's `filter` and `overrides` here"),
-            "error spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write what it names here, or remove it".to_owned(),
             format!("error spec.telemetryConfigRef: {not}; remove it"),
             format!("error spec.somethingRef: {cluster}; write what it names under spec.config, or remove it"),
             "error spec.serviceTyp: unknown key; did you mean `serviceType`?".to_owned(),
         ]
     );
-    assert_eq!(document.value["incomingAuth"], json!({"type": "oidc", "authz": {"type": "inline"}}));
+    assert_eq!(document.value["incomingAuth"], json!({"type": "oidc", "authz": {"type": "cedar"}}));
     assert_eq!(document.in_file("incomingAuth.authz"), "spec.incomingAuth.authzConfig");
     assert_eq!(document.value["outgoingAuth"], json!({"backends": {"jira": {"type": "unauthenticated"}}}));
-    assert_eq!(document.silenced, ["backends"]);
+    assert_eq!(document.silenced, ["incomingAuth", "backends"]);
+}
+
+/// A manifest whose `spec.incomingAuth` is this.
+fn with_incoming(incoming: &str) -> String {
+    MANIFEST.replace("incomingAuth: {type: anonymous}", &format!("incomingAuth: {incoming}"))
+}
+
+#[test]
+fn a_manifest_says_inline_who_may_call_and_what_they_may_do() {
+    let (document, said) = read(
+        Syntax::Yaml,
+        &with_incoming(
+            r#"
+    type: oidc
+    oidcConfig:
+      type: inline
+      resourceUrl: https://mcp.example.com/mcp
+      inline:
+        issuer: https://id.example.com
+        audience: vmcp
+        clientId: vmcp-client
+        clientSecretRef: {name: vmcp-secret, key: secret}
+        jwksUrl: https://id.example.com/keys
+        introspectionUrl: https://id.example.com/introspect
+        scopes: [openid, mcp]
+        thvCABundlePath: /etc/ca.pem
+        jwksAllowPrivateIP: true
+        protectedResourceAllowPrivateIP: true
+        insecureAllowHTTP: true
+        extra: 1
+    authzConfig:
+      type: inline
+      groupClaimName: teams
+      roleClaimName: role
+      groupEntityType: Team
+      inline: {policies: ["permit(principal, action, resource);"], entitiesJson: "[]"}"#,
+        ),
+    );
+    assert_eq!(
+        document.value["incomingAuth"],
+        json!({
+            "type": "oidc",
+            "oidc": {
+                "resource": "https://mcp.example.com/mcp",
+                "issuer": "https://id.example.com",
+                "audience": "vmcp",
+                "clientId": "vmcp-client",
+                "clientSecretEnv": "VMCP_OIDC_CLIENT_SECRET",
+                "jwksUrl": "https://id.example.com/keys",
+                "introspectionUrl": "https://id.example.com/introspect",
+                "scopes": ["openid", "mcp"],
+                "caBundlePath": "/etc/ca.pem",
+                "jwksAllowPrivateIp": true,
+                "protectedResourceAllowPrivateIp": true,
+                "insecureAllowHttp": true,
+                "extra": 1,
+            },
+            "authz": {
+                "type": "cedar",
+                "policies": ["permit(principal, action, resource);"],
+                "entitiesJson": "[]",
+                "groupClaimName": "teams",
+                "roleClaimName": "role",
+                "groupEntityType": "Team",
+            },
+        })
+    );
+    let base = "spec.incomingAuth.oidcConfig";
+    let secret = "the secret is read from the variable `VMCP_OIDC_CLIENT_SECRET`";
+    assert!(said.contains(&format!("note {base}.inline.clientSecretRef: {secret}")), "{said:?}");
+    for (own, file) in [
+        ("incomingAuth.oidc", format!("{base}.inline")),
+        ("incomingAuth.oidc.extra", format!("{base}.inline.extra")),
+        ("incomingAuth.oidc.resource", format!("{base}.resourceUrl")),
+        ("incomingAuth.oidc.clientSecretEnv", format!("{base}.inline.clientSecretRef")),
+        ("incomingAuth.oidc.caBundlePath", format!("{base}.inline.thvCABundlePath")),
+        ("incomingAuth.authz.policies[0]", "spec.incomingAuth.authzConfig.inline.policies[0]".to_owned()),
+        ("incomingAuth.authz.roleClaimName", "spec.incomingAuth.authzConfig.roleClaimName".to_owned()),
+    ] {
+        assert_eq!(document.in_file(own), file);
+    }
+}
+
+#[test]
+fn what_of_logging_in_only_a_cluster_can_resolve_is_an_error_that_says_what_to_write() {
+    let cluster = "only a cluster can resolve this";
+    let inline = "write `type: inline` and the settings under `inline`";
+    let base = "spec.incomingAuth";
+    for (incoming, expected) in [
+        ("{type: oidc, oidcConfig: {type: configMap, configMap: {name: x}}}", format!("{base}.oidcConfig.type: {cluster}; {inline}")),
+        ("{type: oidc, oidcConfig: {type: kubernetes}}", format!("{base}.oidcConfig.type: {cluster}; {inline}")),
+        ("{type: oidc, oidcConfig: x}", format!("{base}.oidcConfig: expected a map; {inline}")),
+        (
+            "{type: oidc, oidcConfig: {type: inline, inline: {issuer: 'https://a.example'}, resourceURL: 'https://b.example'}}",
+            format!("{base}.oidcConfig.resourceURL: unknown key; did you mean `resourceUrl`?"),
+        ),
+        (
+            "{type: oidc, oidcConfig: {type: inline, inline: {caBundleRef: {configMapRef: {name: x}}}}}",
+            format!("{base}.oidcConfig.inline.caBundleRef: {cluster}; write `caBundlePath` with the file that holds the certificates"),
+        ),
+        (
+            "{type: oidc, oidcConfig: {inline: {jwksAuthTokenPath: /token}}}",
+            format!(
+                "{base}.oidcConfig.inline.jwksAuthTokenPath: not available in this version of vmcp; \
+                 remove it; keys are asked for without a credential"
+            ),
+        ),
+        (
+            "{type: oidc, authzConfigRef: {name: x}}",
+            format!("{base}.authzConfigRef: {cluster}; write an `authzConfig` of `type: inline` here"),
+        ),
+        ("{type: oidc, authzConfig: {type: configMap}}", format!("{base}.authzConfig.type: {cluster}; {inline}")),
+    ] {
+        let (_, said) = read(Syntax::Yaml, &with_incoming(incoming));
+        let errors: Vec<_> = said.iter().filter(|line| line.starts_with("error")).collect();
+        assert_eq!(errors, [&format!("error {expected}")], "{incoming}");
+    }
+    // What is no map is refused by the shape, and lets nobody in.
+    let (document, _) = read(Syntax::Yaml, &with_incoming("oidc"));
+    assert_eq!(document.value["incomingAuth"], "oidc");
+}
+
+#[test]
+fn a_secret_of_a_cluster_in_a_strategy_is_told_where_it_can_stand() {
+    let outgoing = "outgoingAuth: {backends: {github: {type: token_exchange, tokenExchange: {clientSecretRef: {name: x}}}}}";
+    let (_, said) = read(Syntax::Yaml, &MANIFEST.replace("outgoingAuth: {source: inline, default: {type: unauthenticated}}", outgoing));
+    let at = "spec.outgoingAuth.backends.github.tokenExchange.clientSecretRef";
+    let hint = "write `clientSecretEnv` with the variable that holds the secret";
+    assert!(said.contains(&format!("error {at}: only a cluster can resolve this; {hint}")), "{said:?}");
 }
 
 #[test]
