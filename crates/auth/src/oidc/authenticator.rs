@@ -30,6 +30,8 @@ pub(super) struct Oidc {
     pub(super) resource: ProtectedResource,
     /// The scopes that callers are told to ask for.
     pub(super) scope: Option<String>,
+    /// What its settings leave undone.
+    pub(super) notes: Vec<String>,
     /// For clients that nobody registered with the issuer.
     pub(super) facade: Option<Facade>,
     pub(super) seen: Seen,
@@ -159,6 +161,14 @@ impl Authenticator for Oidc {
 
     fn resource(&self) -> Option<&ProtectedResource> {
         Some(&self.resource)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn page_paths(&self) -> &[&'static str] {
+        self.facade.as_ref().map_or(&[], Facade::paths)
     }
 
     fn page<'a>(&'a self, request: &'a PageRequest<'a>) -> Option<BoxFuture<'a, Page>> {

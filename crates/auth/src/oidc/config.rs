@@ -45,7 +45,7 @@ pub struct IssuerConfig {
     pub groups_claim: String,
     /// The claim that holds the caller's roles, which count as groups too.
     pub roles_claim: Option<String>,
-    /// The client that vmcp is when it asks about tokens that are no JWTs (RFC 7662).
+    /// The client that vmcp is when it asks about tokens that are no JWTs (RFC 7662). It does nothing without a secret.
     pub client_id: Option<String>,
     /// Its secret, or `fromEnv` or `fromFile` to say where it stands. With one, tokens that are no JWTs are asked about.
     pub client_secret: Option<SecretSource>,

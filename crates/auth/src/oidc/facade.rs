@@ -111,6 +111,11 @@ impl Facade {
         })
     }
 
+    /// Where its pages are, besides those below `/.well-known/`.
+    pub(super) fn paths(&self) -> &'static [&'static str] {
+        if self.drop_resource { &[REGISTER, AUTHORIZE] } else { &[REGISTER] }
+    }
+
     /// The page at a path, if there is one.
     pub(super) fn page<'a>(&'a self, request: &'a PageRequest<'a>) -> Option<BoxFuture<'a, Page>> {
         let asked = self.asked(request.method, request.path)?;

@@ -35,6 +35,7 @@ impl AuthenticatorFactory for OidcFactory {
         let mut asked = None;
         let mut required: Vec<String> = Vec::new();
         let mut names = Vec::new();
+        let mut notes = Vec::new();
         let all = std::iter::once((String::new(), &config.issuer));
         let further = config.issuers.iter().enumerate().map(|(n, issuer)| (format!("issuers[{n}]"), issuer));
         for (place, settings) in all.chain(further) {
@@ -45,6 +46,9 @@ impl AuthenticatorFactory for OidcFactory {
                     &place,
                     "has a client secret, as another issuer has; only one can be asked about tokens that are no JWTs",
                 ));
+            }
+            if settings.client_id.is_some() && issuer.introspection.is_none() {
+                notes.push(format!("oidc{place}: `clientId` does nothing without a secret: tokens that are no JWTs are refused"));
             }
             let name = Arc::clone(&issuer.rules.issuer);
             names.push(name.to_string());
@@ -66,7 +70,7 @@ impl AuthenticatorFactory for OidcFactory {
         }
         let mut resource = ProtectedResource::default();
         (resource.resource, resource.authorization_servers, resource.scopes_supported) = (config.resource, names, advertised);
-        Ok(Arc::new(Oidc { issuers, asked, resource, scope, facade, seen: Seen::default(), asking: Rounds::default() }))
+        Ok(Arc::new(Oidc { issuers, asked, resource, scope, notes, facade, seen: Seen::default(), asking: Rounds::default() }))
     }
 }
 

@@ -59,6 +59,16 @@ pub trait Authenticator: Send + Sync + 'static {
         None
     }
 
+    /// What its author should know of its settings: one line each, without a value that may be a secret.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The paths outside of `/.well-known/` at which [`Self::page`] has pages. A configuration with an endpoint at one of them is refused.
+    fn page_paths(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// A public page beside the endpoints, which an OAuth façade has. Asked for GET and POST of paths where nothing else is; `None`: there is
     /// no such page.
     fn page<'a>(&'a self, _request: &'a PageRequest<'a>) -> Option<BoxFuture<'a, Page>> {

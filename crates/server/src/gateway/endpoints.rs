@@ -94,7 +94,7 @@ impl Endpoints {
             return Found::Events(Arc::clone(&self.main));
         }
         let names_backend = path.strip_prefix(main).and_then(|rest| rest.strip_prefix('/')).is_some_and(is_name);
-        if names_backend && !ADMIN_PATHS.contains(&path) {
+        if names_backend && !ADMIN_PATHS.contains(&path) && !self.main.authenticator.page_paths().contains(&path) {
             return Found::NoBackend(Arc::clone(&self.main));
         }
         Found::Elsewhere(Arc::clone(&self.main))

@@ -1,8 +1,12 @@
-//! Whether the listener fits those who call: no credential travels in the open, and nobody from elsewhere counts as local.
+//! Whether the listener fits those who call: no credential travels in the open, nobody from elsewhere counts as local, and where they log in
+//! there is nothing else.
 
 use super::Planner;
 use crate::edge::check_tls;
-use vmcp_core::{config::Problem, plugin::Authenticator};
+use vmcp_core::{
+    config::{Problem, index_path, key_path},
+    plugin::{Authenticator, config_key},
+};
 
 impl Planner<'_> {
     pub(super) fn listener(&mut self, authenticator: Option<&dyn Authenticator>) {
@@ -29,6 +33,28 @@ impl Planner<'_> {
             let message = format!("`{kind}` takes everybody who connects for a user of this machine, and others can connect");
             let hint = "listen on 127.0.0.1 or at a Unix socket, with nothing in front of it, or choose another `type`";
             self.problems.push(Problem::error("incomingAuth.type", message).with_hint(hint));
+        }
+        let own = key_path("incomingAuth", &config_key(kind));
+        self.problems.extend(authenticator.notes().into_iter().map(|note| Problem::note(&own, note)));
+        self.pages(authenticator.page_paths());
+    }
+
+    /// Nothing may be where clients log in: they find both by the path alone.
+    fn pages(&mut self, pages: &[&str]) {
+        let config = self.config;
+        let root = config.path.trim_end_matches('/');
+        let backends = config.backends.iter().enumerate();
+        let backends = backends.map(|(index, one)| (key_path(&index_path("backends", index), "name"), format!("{root}/{}", one.name)));
+        let endpoints = config.endpoints.iter().enumerate();
+        let endpoints = endpoints.map(|(index, one)| (key_path(&index_path("endpoints", index), "path"), one.path.clone()));
+        let own = [Some(("path".to_owned(), config.path.clone())), config.sse_path.clone().map(|path| ("ssePath".to_owned(), path))];
+        for (key, path) in own.into_iter().flatten().chain(backends).chain(endpoints).filter(|(_, path)| pages.contains(&path.as_str())) {
+            let hint = if key.ends_with(".name") {
+                "give the backend another name, or leave `path` at one of its own, such as /mcp"
+            } else {
+                "choose another path"
+            };
+            self.problems.push(Problem::error(key, format!("clients log in at {path}: nothing else can be there")).with_hint(hint));
         }
     }
 }
