@@ -84,6 +84,7 @@ async fn without_a_credential_every_path_and_method_is_the_same_401() -> Result<
             let plain = path.split('?').next().unwrap_or(path).trim_end_matches('/');
             let expected = format!("Bearer resource_metadata=\"http://127.0.0.1{METADATA}{plain}\", scope=\"mcp:read\"");
             assert_eq!((head.status, head.header("www-authenticate")), (401, Some(expected.as_str())), "{verb} {path}");
+            assert_eq!(head.header("connection"), (verb == "POST").then_some("close"), "{verb} {path}");
         }
     }
     assert_eq!(scene.get("/status").await?.status(), 401);
@@ -92,6 +93,29 @@ async fn without_a_credential_every_path_and_method_is_the_same_401() -> Result<
         assert_eq!(scene.get(open).await?.status(), 200, "{open}");
     }
     assert!(scene.fixture.calls().is_empty(), "nothing reached the backend");
+    scene.gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_is_told_to_log_in_comes_back_over_the_same_connection() -> Result<()> {
+    let scene = Scene::set(json!({})).await?;
+    let mut conn = Conn::open(scene.addr).await?;
+    let body = Caller::new(Era::Modern).request(&Rpc::tool("b_echo", "{}"), "1").body;
+    for path in ["/mcp", "/mcp/none"] {
+        let token = if path == "/mcp" { "bad" } else { "ann" };
+        let request = at("POST", path).header("authorization", format!("Bearer {token}"));
+        conn.write(&request.head(Some(body.len()))).await?;
+        // Others are answered meanwhile, so the head is known by now; the body is not.
+        for _ in 0..3 {
+            assert_eq!(scene.get("/health").await?.status(), 200);
+        }
+        conn.write(&body).await?;
+        let refused = conn.response().await?;
+        assert_eq!((refused.status(), refused.head.header("connection")), (if token == "bad" { 401 } else { 404 }, None), "{path}");
+        let caller = Caller::new(Era::Modern).header("authorization", "Bearer ann");
+        assert_eq!(conn.exchange(&caller.request(&Rpc::tool("b_echo", "{}"), "1")).await?.status(), 200, "{path}");
+    }
     scene.gateway.shutdown().await;
     Ok(())
 }

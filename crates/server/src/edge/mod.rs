@@ -27,6 +27,7 @@ mod reply;
 mod room;
 mod service;
 pub(crate) mod sse;
+mod unread;
 mod workers;
 
 pub use body::Body;

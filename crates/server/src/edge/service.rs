@@ -9,6 +9,7 @@ use super::{
     post::{Carrier, Incoming, post},
     public,
     reply::PostFuture,
+    unread::pass_over,
 };
 use crate::{
     failure::{Failure, code},
@@ -195,16 +196,21 @@ where
     if head.method == Method::OPTIONS {
         return cors::preflight(&head.headers);
     }
-    let Some(_in_flight) = inner.enter(snapshot.limits.max_in_flight) else {
+    let Some(in_flight) = inner.enter(snapshot.limits.max_in_flight) else {
         return Failure::busy("too many requests in flight (limits.maxRequestsInFlight); try again").into_response(None, Era::Legacy);
     };
     let identity = match identify(&snapshot, head.uri.path(), &head, &peer).await {
         Ok(identity) => identity,
-        Err(failure) => return failure.into_response(None, Era::Legacy),
+        // Boxed: who is let in does not pay for it. And who is not takes no room from others while the body comes.
+        Err(failure) => {
+            drop(in_flight);
+            return Box::pin(pass_over(body, failure.into_response(None, Era::Legacy))).await;
+        }
     };
     if place == Place::NoBackend {
         let message = "no backend of this gateway has this name";
-        return Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message).into_response(None, Era::Legacy);
+        let failure = Failure::http(StatusCode::NOT_FOUND, code::INVALID_REQUEST, message);
+        return Box::pin(pass_over(body, failure.into_response(None, Era::Legacy))).await;
     }
     // Callers that are told apart need no cap by address, and on loopback everybody has the same one.
     let counted_peer =
