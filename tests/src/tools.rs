@@ -175,6 +175,16 @@ pub fn conformance() -> Result<(PathBuf, PathBuf)> {
     Ok((node()?, folder.join("node_modules/@modelcontextprotocol/conformance/dist/index.js")))
 }
 
+/// The TypeScript SDKs that those two bring along, the newest of both majors: the path of the `node` to run them with, and for each the
+/// folder of its package.
+///
+/// # Errors
+/// When npm is missing, or the packages cannot be had.
+pub fn typescript() -> Result<(PathBuf, [PathBuf; 2])> {
+    let folder = |name, package| Ok::<_, anyhow::Error>(npm(name, &[package])?.join("node_modules/@modelcontextprotocol"));
+    Ok((node()?, [folder("conformance", CONFORMANCE)?.join("sdk"), folder("inspector", INSPECTOR)?.join("client")]))
+}
+
 /// MCP Inspector: the paths of the `node` to run it with and of its script.
 ///
 /// # Errors

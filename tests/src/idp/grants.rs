@@ -168,7 +168,11 @@ pub(super) fn authorize(state: &Arc<State>, asked: &Asked) -> Result<String, Sai
     lock(&state.codes).insert(code.clone(), waiting);
     let join = if redirect.contains('?') { '&' } else { '?' };
     let given = super::serve::escaped(asked.field("state").unwrap_or_default());
-    Ok(format!("{redirect}{join}code={code}&state={given}&iss={}", super::serve::escaped(&state.issuer)))
+    let mut url = format!("{redirect}{join}code={code}&state={given}");
+    if state.spec.names_itself {
+        url += &format!("&iss={}", super::serve::escaped(&state.issuer));
+    }
+    Ok(url)
 }
 
 /// RFC 6749 §4.1.3 with RFC 7636.

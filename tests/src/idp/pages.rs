@@ -15,7 +15,7 @@ pub(super) fn metadata(state: &State) -> Value {
     document.insert("response_types_supported".to_owned(), json!(["code"]));
     document.insert("subject_types_supported".to_owned(), json!(["public"]));
     document.insert("code_challenge_methods_supported".to_owned(), json!(["S256"]));
-    document.insert("authorization_response_iss_parameter_supported".to_owned(), json!(true));
+    document.insert("authorization_response_iss_parameter_supported".to_owned(), json!(state.spec.names_itself));
     document.insert("id_token_signing_alg_values_supported".to_owned(), json!(["RS256", "ES256", "EdDSA"]));
     document.insert("token_endpoint_auth_methods_supported".to_owned(), json!(["client_secret_basic", "client_secret_post", "none"]));
     document.insert(

@@ -20,6 +20,8 @@ pub struct IdpSpec {
     pub registers: bool,
     /// Whether it refuses the parameter `resource` (RFC 8707), as Entra does.
     pub refuses_resource: bool,
+    /// Whether it says in its answers to browsers who it is (RFC 9207).
+    pub names_itself: bool,
     /// How long its tokens are good.
     pub lifetime: Duration,
     /// The clients that it knows.
@@ -37,6 +39,7 @@ impl Default for IdpSpec {
             oauth: true,
             registers: false,
             refuses_resource: false,
+            names_itself: true,
             lifetime: Duration::from_secs(3600),
             clients: vec![Client::confidential("vmcp", "vmcp-secret")],
             metadata: Map::new(),
