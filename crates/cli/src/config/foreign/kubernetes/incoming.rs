@@ -85,7 +85,8 @@ impl Reader {
             if key == "resourceUrl" {
                 self.put(&mut oidc, own, "resource", value, &key_path(&base, key));
             } else {
-                let hint = nearest(key, ["resourceUrl", "inline"]).map_or("remove it".to_owned(), |key| format!("did you mean `{key}`?"));
+                let hint =
+                    nearest(key, ["resourceUrl", "inline"]).map_or_else(|| "remove it".to_owned(), |key| format!("did you mean `{key}`?"));
                 self.error(key_path(&base, key), "unknown key", &hint);
             }
         }
