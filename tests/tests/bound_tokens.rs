@@ -57,7 +57,7 @@ impl Scene {
     /// What a call with this token is answered over a connection of its own.
     async fn call(&self, over: &TlsConnector, token: &str) -> Result<Once> {
         let stream = over.connect("localhost".try_into()?, TcpStream::connect(self.vmcp.addr()).await?).await?;
-        let caller = Caller::new(Era::Modern).header("authorization", &format!("Bearer {token}"));
+        let caller = Caller::new(Era::Modern).header("authorization", format!("Bearer {token}"));
         once(stream, &caller.request(&Rpc::tool("b_echo", "{}"), "1")).await
     }
 

@@ -1,13 +1,12 @@
 //! The authenticator that knows callers by the certificates that they prove to have.
 
-use http::HeaderName;
+use crate::at_once::{AtOnce, Knows};
 use moka::sync::Cache;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{sync::Arc, time::SystemTime};
 use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, ClientCertificate, Deps, Principal, Rejected, RequestHead,
-    StrategyError,
+    Authenticated, Authenticator, AuthenticatorFactory, ClientCertificate, Deps, Principal, Rejected, RequestHead, StrategyError,
 };
 
 /// The callers of so many certificates are kept.
@@ -51,7 +50,7 @@ impl AuthenticatorFactory for ClientCertificateFactory {
     type Config = ClientCertificateConfig;
 
     fn build(&self, config: ClientCertificateConfig, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        Ok(Arc::new(ClientCertificates { subject_from: config.subject_from, seen: Cache::new(KEPT) }))
+        Ok(Arc::new(AtOnce(ClientCertificates { subject_from: config.subject_from, seen: Cache::new(KEPT) })))
     }
 }
 
@@ -67,6 +66,21 @@ impl ClientCertificates {
         (known.0 == *certificate).then(|| Arc::clone(&known.1))
     }
 
+    fn name<'a>(&self, certificate: &'a ClientCertificate) -> Option<&'a str> {
+        let names = match self.subject_from {
+            SubjectFrom::Subject => std::slice::from_ref(&certificate.subject),
+            SubjectFrom::Uri => &certificate.uris,
+            SubjectFrom::Dns => &certificate.dns_names,
+            SubjectFrom::Email => &certificate.emails,
+        };
+        match names {
+            [name] if !name.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Knows for ClientCertificates {
     fn caller(&self, head: &RequestHead<'_>) -> Result<Arc<Authenticated>, Rejected> {
         let refused = |message: &str| Rejected::unauthorized(message, None);
         let certificate = head.client_certificate.ok_or_else(|| refused("a client certificate is needed"))?;
@@ -95,37 +109,6 @@ impl ClientCertificates {
         let caller = Arc::new(caller);
         self.seen.insert(certificate.subject.clone(), Arc::new((certificate.clone(), Arc::clone(&caller))));
         Ok(caller)
-    }
-
-    fn name<'a>(&self, certificate: &'a ClientCertificate) -> Option<&'a str> {
-        let names = match self.subject_from {
-            SubjectFrom::Subject => std::slice::from_ref(&certificate.subject),
-            SubjectFrom::Uri => &certificate.uris,
-            SubjectFrom::Dns => &certificate.dns_names,
-            SubjectFrom::Email => &certificate.emails,
-        };
-        match names {
-            [name] if !name.is_empty() => Some(name),
-            _ => None,
-        }
-    }
-}
-
-impl Authenticator for ClientCertificates {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &[]
-    }
-
-    fn caller_tokens(&self) -> CallerTokens {
-        CallerTokens::Absent
-    }
-
-    fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
-        self.caller(head).ok()
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
-        Box::pin(std::future::ready(self.caller(head)))
     }
 }
 

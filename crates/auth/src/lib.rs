@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod api_key;
+mod at_once;
 mod bearer;
 #[cfg(feature = "cedar")]
 mod cedar;
@@ -22,6 +23,7 @@ mod secret_value;
 mod subject_issuers;
 mod token_exchange;
 mod unauthenticated;
+mod well_known;
 
 pub use anonymous::AnonymousFactory;
 pub use api_key::{ApiKeyConfig, ApiKeyEntry, ApiKeyFactory, NewApiKey};

@@ -1,11 +1,11 @@
 //! The authenticator for callers of this machine.
 
-use crate::NoSettings;
-use http::HeaderName;
-use std::sync::Arc;
-use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, Deps, Principal, Rejected, RequestHead, StrategyError,
+use crate::{
+    NoSettings,
+    at_once::{AtOnce, Knows},
 };
+use std::sync::Arc;
+use vmcp_core::plugin::{Authenticated, Authenticator, AuthenticatorFactory, Deps, Principal, Rejected, RequestHead, StrategyError};
 
 /// The issuer of callers of this machine.
 const ISSUER: &str = "local";
@@ -24,7 +24,7 @@ impl AuthenticatorFactory for LocalFactory {
     fn build(&self, _: NoSettings, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
         // As shells and services set them; vmcp's own user is only a name here, nobody's rights hang on it.
         let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| deps.secrets.variable(name).filter(|name| !name.is_empty()));
-        Ok(Arc::new(Local(user(name.as_deref().unwrap_or("local")))))
+        Ok(Arc::new(AtOnce(Local(user(name.as_deref().unwrap_or("local"))))))
     }
 }
 
@@ -34,7 +34,15 @@ fn user(name: &str) -> Arc<Authenticated> {
     Arc::new(Authenticated::new(Principal { issuer: ISSUER.into(), subject: name.into() }))
 }
 
-impl Local {
+impl Knows for Local {
+    fn issuer(&self) -> Option<&str> {
+        Some(ISSUER)
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn caller(&self, head: &RequestHead<'_>) -> Result<Arc<Authenticated>, Rejected> {
         match (head.local_user, head.peer) {
             (Some(name), _) if *name == *self.0.principal.subject => Ok(Arc::clone(&self.0)),
@@ -44,32 +52,6 @@ impl Local {
             }
             (None, _) => Ok(Arc::clone(&self.0)),
         }
-    }
-}
-
-impl Authenticator for Local {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &[]
-    }
-
-    fn issuer(&self) -> Option<&str> {
-        Some(ISSUER)
-    }
-
-    fn caller_tokens(&self) -> CallerTokens {
-        CallerTokens::Absent
-    }
-
-    fn is_local(&self) -> bool {
-        true
-    }
-
-    fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
-        self.caller(head).ok()
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
-        Box::pin(std::future::ready(self.caller(head)))
     }
 }
 

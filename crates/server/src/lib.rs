@@ -9,6 +9,6 @@ mod session;
 mod views;
 
 pub use edge::{BindError, Body, GatewayService, Listener, Peer, Workers};
-pub use gateway::{Absent, BuildError, CallError, Checker, Direct, Gateway, GatewayBuilder, Origins};
+pub use gateway::{Absent, Authorizing, BuildError, CallError, Checker, Direct, Gateway, GatewayBuilder, Origins};
 pub use session::KeyError;
 pub use vmcp_backend::{Watchdog, watch_over_servers};

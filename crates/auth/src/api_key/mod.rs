@@ -9,13 +9,14 @@ mod tests;
 pub use config::{ApiKeyConfig, ApiKeyEntry};
 pub use new::NewApiKey;
 
-use crate::bearer;
+use crate::{
+    at_once::{AtOnce, Knows},
+    bearer,
+};
 use http::{HeaderName, header::AUTHORIZATION};
 use keys::Keys;
 use std::sync::Arc;
-use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, CallerTokens, Challenge, Deps, Rejected, RequestHead, StrategyError,
-};
+use vmcp_core::plugin::{Authenticated, Authenticator, AuthenticatorFactory, Challenge, Deps, Rejected, RequestHead, StrategyError};
 
 /// `incomingAuth: { type: apiKey }`: callers bring a key in a header. The configuration has the keys' hashes, or says where a key stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +54,7 @@ impl AuthenticatorFactory for ApiKeyFactory {
                 "there are no keys, so nobody could call; add one to `keys` (`vmcp auth new-key` makes one)".to_owned(),
             ));
         }
-        Ok(Arc::new(ApiKeys { header: [header], keys }))
+        Ok(Arc::new(AtOnce(ApiKeys { header: [header], keys })))
     }
 }
 
@@ -84,6 +85,16 @@ impl ApiKeys {
         }
         Ok(value.map(|value| value.as_bytes().trim_ascii()))
     }
+}
+
+impl Knows for ApiKeys {
+    fn headers(&self) -> &[HeaderName] {
+        &self.header
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        Some(keys::ISSUER)
+    }
 
     fn caller(&self, head: &RequestHead<'_>) -> Result<Arc<Authenticated>, Rejected> {
         let [header] = &self.header;
@@ -93,27 +104,5 @@ impl ApiKeys {
                 Rejected::unauthorized("the key is not one that is known here", Some(self.challenge().with_error("invalid_token")))
             }),
         }
-    }
-}
-
-impl Authenticator for ApiKeys {
-    fn consumed_headers(&self) -> &[HeaderName] {
-        &self.header
-    }
-
-    fn issuer(&self) -> Option<&str> {
-        Some(keys::ISSUER)
-    }
-
-    fn caller_tokens(&self) -> CallerTokens {
-        CallerTokens::Absent
-    }
-
-    fn known(&self, head: &RequestHead<'_>) -> Option<Arc<Authenticated>> {
-        self.caller(head).ok()
-    }
-
-    fn authenticate<'a>(&'a self, head: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
-        Box::pin(std::future::ready(self.caller(head)))
     }
 }

@@ -1,6 +1,7 @@
 //! Finding an issuer's token endpoint in its metadata (RFC 8414, OpenID Connect Discovery).
 
 use super::endpoint::{LIMIT, LONGEST, may_be_told};
+use crate::well_known::{First, are_own, places};
 use http::{HeaderValue, Method, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use std::{
@@ -63,7 +64,7 @@ impl Discovery {
     async fn ask(&self, fetch: &dyn Fetch, ca_bundle: Option<&CaBundle>) -> Result<Url, StrategyError> {
         let wrong = |what: &str| StrategyError::Issuer(format!("the metadata of the issuer at {} {what}", self.url.authority()));
         let mut unread = wrong("were not found");
-        for place in self.places() {
+        for place in places(&self.url, First::OAuth) {
             let mut request = FetchRequest::new(Method::GET, place);
             request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
             (request.timeout, request.max_body, request.ca_bundle) = (LIMIT, LONGEST, ca_bundle.cloned());
@@ -76,8 +77,7 @@ impl Discovery {
                 }
             };
             let metadata: Metadata = serde_json::from_slice(&response.body).map_err(|_| wrong("are none"))?;
-            // Otherwise one issuer could speak for another (RFC 8414 §3.3).
-            if metadata.issuer != self.issuer {
+            if !are_own(Some(&metadata.issuer), &self.issuer) {
                 return Err(wrong("are of another issuer than the one configured; write `issuer` exactly as they have it"));
             }
             let endpoint = metadata.token_endpoint.ok_or_else(|| wrong("name no token_endpoint"))?;
@@ -90,48 +90,5 @@ impl Discovery {
             return Ok(endpoint);
         }
         Err(unread)
-    }
-
-    /// Where the metadata may be, in the order in which clients look (2025-11-25, basic/authorization).
-    fn places(&self) -> impl Iterator<Item = Url> {
-        let path = self.url.path().trim_end_matches('/').to_owned();
-        let inserted = |word: &str| format!("/.well-known/{word}{path}");
-        let appended = format!("{path}/.well-known/openid-configuration");
-        let mut paths = vec![inserted("oauth-authorization-server"), inserted("openid-configuration")];
-        if !path.is_empty() {
-            paths.push(appended);
-        }
-        let url = self.url.clone();
-        paths.into_iter().map(move |path| {
-            let mut place = url.clone();
-            place.set_path(&path);
-            place.set_query(None);
-            place.set_fragment(None);
-            place
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metadata_are_looked_for_where_clients_look() {
-        let places = |issuer: &str| -> Vec<String> {
-            Discovery::new(issuer, Url::parse(issuer).unwrap(), false).places().map(|place| place.to_string()).collect()
-        };
-        assert_eq!(
-            places("https://id.example.com"),
-            ["https://id.example.com/.well-known/oauth-authorization-server", "https://id.example.com/.well-known/openid-configuration"]
-        );
-        assert_eq!(
-            places("https://id.example.com/realms/a/"),
-            [
-                "https://id.example.com/.well-known/oauth-authorization-server/realms/a",
-                "https://id.example.com/.well-known/openid-configuration/realms/a",
-                "https://id.example.com/realms/a/.well-known/openid-configuration",
-            ]
-        );
     }
 }

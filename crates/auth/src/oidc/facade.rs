@@ -9,11 +9,11 @@
 
 use super::{
     ask::{Asker, Document},
-    discovery::places,
     issuer::Issuer,
     kept::{Kept, Unavailable},
     redirect::Redirects,
 };
+use crate::well_known::{First, are_own, places};
 use http::{Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -225,7 +225,7 @@ impl Facade {
 
     async fn discover(&self) -> Result<Map<String, Value>, Unavailable> {
         let what = Document::Metadata;
-        for place in places(&self.issuer) {
+        for place in places(&self.issuer, First::OpenId) {
             let answer = self.asker.get(what, &place).await?;
             if answer.status == StatusCode::NOT_FOUND {
                 continue;
@@ -233,8 +233,7 @@ impl Facade {
             let metadata =
                 (answer.status == StatusCode::OK).then(|| serde_json::from_slice::<Map<String, Value>>(&answer.body).ok()).flatten();
             let Some(metadata) = metadata else { return Err(self.asker.failed(what, &format!("{place} answered with something else"))) };
-            // Nobody speaks for another issuer (RFC 8414 §3.3).
-            if metadata.get("issuer").and_then(Value::as_str) != Some(&*self.asker.issuer) {
+            if !are_own(metadata.get("issuer").and_then(Value::as_str), &self.asker.issuer) {
                 return Err(self.asker.failed(what, &format!("{place} is the metadata of another issuer")));
             }
             if metadata.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)) {

@@ -1,13 +1,13 @@
 //! Everything that can be checked about a configuration without connecting to anything.
 
 use super::environment::Environment;
-use std::{fs, sync::Arc};
+use std::fs;
 use vmcp_core::{
     config::{Config, Problem},
     header::{HeaderPolicy, PolicyProblem},
-    plugin::{Authorizer, Secrets as PluginSecrets},
+    plugin::Secrets as PluginSecrets,
 };
-use vmcp_server::Checker;
+use vmcp_server::{Authorizing, Checker};
 
 /// Whether secrets must be at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,6 @@ fn secrets_of(environment: &Environment) -> PluginSecrets {
     PluginSecrets::new(move |name| environment.get(name).map(str::to_owned), |path| fs::read_to_string(path))
 }
 
-/// What callers may do, and the one issuer that they all come from, where there is one.
-type Rules = (Option<Arc<dyn Authorizer>>, Option<Arc<str>>);
-
 /// Checks the model, the secrets, the plugins, the header policy and the catalogue's rules, and says everything at once.
 pub(crate) fn check_everything(config: &Config, environment: &Environment, secrets: Secrets) -> Vec<Problem> {
     checked(environment, secrets, |checker| checker.check(config))
@@ -38,7 +35,7 @@ pub(crate) fn header_policy(config: &Config, environment: &Environment) -> (Head
 }
 
 /// What authorizes callers of a configuration, if anything does, and the one issuer that they are of, if there is only one.
-pub(crate) fn authorizer(config: &Config, environment: &Environment) -> Result<Rules, Vec<Problem>> {
+pub(crate) fn authorizer(config: &Config, environment: &Environment) -> Result<Authorizing, Vec<Problem>> {
     checked(environment, Secrets::Optional, |checker| checker.authorizer(config))
 }
 

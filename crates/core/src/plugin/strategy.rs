@@ -92,7 +92,7 @@ impl<'a> StrategyContext<'a> {
     /// allow the same, and empty for the gateway itself.
     #[must_use]
     pub fn by_token(&self) -> Cow<'a, str> {
-        Cow::Borrowed(self.standing.or(self.principal.map(|principal| &*principal.subject)).unwrap_or_default())
+        Cow::Borrowed(self.standing.or_else(|| self.principal.map(|principal| &*principal.subject)).unwrap_or_default())
     }
 }
 

@@ -16,7 +16,7 @@ pub use builder::{BuildError, GatewayBuilder};
 pub use direct::{CallError, Direct};
 pub use inner::Gateway;
 pub use origins::{Absent, Origins};
-pub use plan::Checker;
+pub use plan::{Authorizing, Checker};
 
 pub(crate) use endpoints::Found;
 pub(crate) use inner::{InFlight, Inner};

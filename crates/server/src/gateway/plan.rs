@@ -39,6 +39,9 @@ pub struct Checker<'a> {
     pub secrets_may_be_missing: bool,
 }
 
+/// What callers may do, if anything says so, and the one issuer that they all come from, where there is only one.
+pub type Authorizing = (Option<Arc<dyn Authorizer>>, Option<Arc<str>>);
+
 impl Checker<'_> {
     /// Everything that building a gateway would complain about, without building one: errors, warnings and notes, each with its path.
     #[must_use]
@@ -54,8 +57,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// What is wrong with either.
-    #[allow(clippy::type_complexity)]
-    pub fn authorizer(&self, config: &Config) -> Result<(Option<Arc<dyn Authorizer>>, Option<Arc<str>>), Vec<Problem>> {
+    pub fn authorizer(&self, config: &Config) -> Result<Authorizing, Vec<Problem>> {
         let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new(), incoming: None };
         let authenticator = planner.authenticator();
         let authorizer = planner.authorizer(authenticator.as_deref());
