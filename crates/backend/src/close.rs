@@ -12,7 +12,7 @@ const AT_ONCE: usize = 16;
 
 impl Backend {
     /// Stops the streams, ends the gateway's own sessions and the pooled ones at the backend, with static and service credentials only,
-    /// and closes idle connections. Takes at most five seconds. New requests are refused from the start.
+    /// waits for the ends of others that have begun, and closes idle connections. Takes at most five seconds. New requests are refused from the start.
     pub async fn close(self: &Arc<Self>) {
         self.stopping().cancel();
         self.opening().close();
@@ -26,6 +26,8 @@ impl Backend {
             for some in sessions.chunks(AT_ONCE) {
                 join_all(some.iter().map(|session| self.delete(Audience::Gateway, session))).await;
             }
+            // They may still have to get a credential, which nobody gets from a backend that is closed.
+            self.errands().ended().await;
         })
         .await;
         self.closing().cancel();

@@ -28,6 +28,7 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::task::TaskTracker;
 use vmcp_auth::Identity;
 use vmcp_core::frame::{json_string, notification, request_text};
 
@@ -37,7 +38,11 @@ const QUEUE: u32 = 4096;
 /// How long one takes at most, its wait included.
 const LIMIT: Duration = Duration::from_secs(5);
 /// A queue for each kind: however many of one there are, those of another do not wait behind them.
-pub(crate) struct Errands([Queue; Kind::ALL.len()]);
+pub(crate) struct Errands {
+    queues: [Queue; Kind::ALL.len()],
+    /// The ends of sessions that are under way. Closing waits for them, since what they need goes with it.
+    ends: TaskTracker,
+}
 
 struct Queue {
     places: Semaphore,
@@ -63,11 +68,12 @@ impl Kind {
 
 impl Errands {
     pub(crate) fn new() -> Self {
-        Self(Kind::ALL.map(|_| Queue { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) }))
+        let queues = Kind::ALL.map(|_| Queue { places: Semaphore::new(AT_ONCE), waiting: AtomicU32::new(0) });
+        Self { queues, ends: TaskTracker::new() }
     }
 
     fn of(&self, kind: Kind) -> &Queue {
-        let [answers, cancels, ends, told] = &self.0;
+        let [answers, cancels, ends, told] = &self.queues;
         match kind {
             Kind::Answer => answers,
             Kind::Cancel => cancels,
@@ -76,9 +82,15 @@ impl Errands {
         }
     }
 
+    /// Waits until the ends of sessions that were begun have been told.
+    pub(crate) async fn ended(&self) {
+        self.ends.close();
+        self.ends.wait().await;
+    }
+
     #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
-        self.0.iter().all(|queue| queue.waiting.load(Ordering::Relaxed) == 0)
+        self.queues.iter().all(|queue| queue.waiting.load(Ordering::Relaxed) == 0)
     }
 }
 
@@ -108,7 +120,9 @@ impl Backend {
             return;
         }
         let backend = Arc::clone(self);
+        let end = matches!(kind, Kind::End).then(|| self.errands().ends.token());
         self.shared().spawn(async move {
+            let _end = end;
             work(Arc::clone(&backend)).await;
             backend.errands().of(kind).waiting.fetch_sub(1, Ordering::Relaxed);
         });
