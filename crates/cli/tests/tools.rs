@@ -119,6 +119,76 @@ fn count_adds_up_bytes_and_estimates_tokens() {
     assert_eq!((&endpoint["backends"], &endpoint["total"]["tools"]), (&json!([]), &json!(2)));
 }
 
+/// Policies for the callers of one issuer, and a backend that is given something for each caller's token.
+const POLICIES: &str = r#"
+incomingAuth:
+  type: oidc
+  oidc: { issuer: "https://id.example.com", audience: vmcp }
+  authz:
+    type: cedar
+    policies:
+      - permit(principal == Client::"ann", action, resource);
+      - permit(principal in THVGroup::"wiki", action, resource in Backend::"wiki");
+"#;
+
+#[test]
+fn the_tools_are_those_of_somebody_whose_claims_are_given() {
+    let demo = Demo::start();
+    let config = demo.config("vmcp.yaml", "", "");
+    let backends = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{POLICIES}{backends}")).unwrap();
+    let folder = &demo.folder;
+    for (name, claims) in [
+        ("ann.json", json!({ "sub": "ann" })),
+        ("bob.json", json!({ "iss": "https://id.example.com", "sub": "bob", "groups": ["wiki"] })),
+        ("eve.json", json!({ "sub": "eve" })),
+        ("stranger.json", json!({ "iss": "https://elsewhere.example.com", "sub": "ann" })),
+        ("nobody.json", json!({ "groups": ["wiki"] })),
+    ] {
+        std::fs::write(folder.path(name), claims.to_string()).unwrap();
+    }
+    let run = |action: &[&str], claims: &str| folder.vmcp(&[&["tools"], action, &["--config", &config, "--as", claims]].concat());
+    for (claims, names) in
+        [("ann.json", &["github_whoami", "wiki_whoami"][..]), ("bob.json", &["wiki_whoami"]), ("eve.json", &[]), ("stranger.json", &[])]
+    {
+        let listed = run(&["ls", "--json"], claims).json();
+        let listed: Vec<&str> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        assert_eq!(listed, names, "{claims}");
+        assert_eq!(run(&["count", "--json"], claims).json()["total"]["tools"], names.len(), "{claims}");
+    }
+    assert!(run(&["ls"], "bob.json").good().contains("wiki_whoami  wiki"));
+    assert!(run(&["call", "wiki_whoami"], "bob.json").good().contains("\"server\": \"wiki\""));
+    assert_eq!(run(&["call", "github_whoami"], "bob.json").error(), "no tool `github_whoami`; `vmcp tools ls` lists what there is");
+    assert_eq!(run(&["ls"], "nobody.json").usage(), "--as: the claims have no `sub`; say who calls");
+    assert!(run(&["ls"], "none.json").usage().starts_with("--as: cannot read none.json"));
+    let unsaid = folder.vmcp(&["tools", "ls", "--config", &config]);
+    assert!(unsaid.stderr.contains("say who does with --as") && unsaid.stdout.is_empty(), "{} {}", unsaid.stdout, unsaid.stderr);
+    assert!(folder.vmcp(&["tools", "ls", "--url", &demo.url, "--as", "ann.json"]).usage().contains("--as"));
+    // A claim is not quoted.
+    std::fs::write(folder.path("wrong.json"), "{\"sub\": hunter2").unwrap();
+    let wrong = run(&["ls"], "wrong.json").usage();
+    assert!(wrong.starts_with("--as: it is not JSON (line 1, column ") && !wrong.contains("hunter2"), "{wrong}");
+}
+
+#[test]
+fn a_backend_whose_strategy_needs_the_callers_token_is_missing_from_the_list_with_the_reason() {
+    let demo = Demo::start();
+    let config = demo.config("vmcp.yaml", "", "");
+    let backends = std::fs::read_to_string(&config).unwrap();
+    let exchange = r#"
+outgoingAuth:
+  backends:
+    github:
+      type: token_exchange
+      tokenExchange: { tokenUrl: "https://id.example.com/token", clientId: vmcp, clientSecret: x }
+"#;
+    std::fs::write(&config, format!("{POLICIES}{exchange}{backends}")).unwrap();
+    std::fs::write(demo.folder.path("ann.json"), r#"{"sub":"ann"}"#).unwrap();
+    let ended = demo.folder.vmcp(&["tools", "ls", "--config", &config, "--as", "ann.json"]);
+    assert!(ended.stdout.contains("wiki_whoami") && !ended.stdout.contains("github_whoami"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("backend `github`") && ended.stderr.contains("token"), "{}", ended.stderr);
+}
+
 const TOOLS: &str = r#"[{"name":"odd","description":"\u001b[2Jgone\u202e\nsecond line","inputSchema":{"type":"object"},"x-own":1e400}]"#;
 const RESULT: &str =
     r#"{"content":[ {"type":"text","text":"\u001b[31mred"} ],"x-big":12345678901234567890,"structuredContent":{"n":1e400}}"#;

@@ -1,5 +1,6 @@
 //! `vmcp authz`: what the policies of a configuration say, without serving anything.
 
+use super::person::{Person, object, usage};
 use crate::{
     args::{ConfigArgs, EndpointArgs},
     config::{Environment, Finding, Secrets, at_endpoint, authorizer, load},
@@ -8,11 +9,11 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 use vmcp_core::{
     catalogue::{Rules, Unlisted},
     config::Config,
-    plugin::{Action, Principal, Question},
+    plugin::{Action, Question},
 };
 
 /// Explains what callers may do.
@@ -72,7 +73,7 @@ impl Authz {
 
 impl Explain {
     fn run(self, terminal: &Terminal) -> Result<(), Failure> {
-        let (claims, arguments, annotations) = (self.claims()?, self.arguments()?, self.annotations()?);
+        let (person, arguments, annotations) = (Person::read(&self.claims)?, self.arguments()?, self.annotations()?);
         let loaded = load(&self.config.clone().request(Secrets::Optional)).into_loaded().map_err(|findings| {
             terminal.findings(&findings);
             usage("the configuration cannot be used")
@@ -87,13 +88,9 @@ impl Explain {
         let Some(authorizer) = authorizer else {
             return Err(usage("the configuration has no `incomingAuth.authz`, so everybody may do everything"));
         };
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        let issuer = text("iss").or_else(|| only_issuer.map(|issuer| issuer.to_string()));
-        let issuer = issuer.ok_or_else(|| usage("--as: the claims have no `iss`; say which issuer the caller is of"))?;
-        let subject = text("sub").ok_or_else(|| usage("--as: the claims have no `sub`; say who calls"))?;
-        let principal = Principal { issuer: issuer.into(), subject: subject.into() };
+        let principal = person.principal(only_issuer.as_deref())?;
         let backend = self.backend(&config)?;
-        let mut question = Question::new(&principal, &claims, self.action(), &self.name);
+        let mut question = Question::new(&principal, person.claims(), self.action(), &self.name);
         (question.server, question.backend) = (&config.name, &backend);
         (question.arguments, question.annotations, question.is_call) = (arguments.as_ref(), annotations.as_ref(), arguments.is_some());
         let decision = authorizer.decide(&question);
@@ -125,12 +122,6 @@ impl Explain {
             (_, true) => Action::ReadResource,
             _ => Action::CallTool,
         }
-    }
-
-    fn claims(&self) -> Result<Map<String, Value>, Failure> {
-        let path = self.claims.display();
-        let text = fs::read_to_string(&self.claims).map_err(|error| usage(&format!("--as: cannot read {path}: {}", error.kind())))?;
-        object("--as", &text)
     }
 
     fn arguments(&self) -> Result<Option<Map<String, Value>>, Failure> {
@@ -167,18 +158,5 @@ impl Explain {
             Unlisted::AskFirst(_) | Unlisted::Unknown => None,
         };
         Ok(place.and_then(|place| names.get(place)).copied().unwrap_or_default().to_owned())
-    }
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::Usage(message.to_owned())
-}
-
-/// A JSON object. What is wrong with one is told without quoting it.
-fn object(flag: &str, text: &str) -> Result<Map<String, Value>, Failure> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(usage(&format!("{flag}: it is JSON, but no object; write one, for example '{{\"name\": \"value\"}}'"))),
-        Err(error) => Err(usage(&format!("{flag}: it is not JSON (line {}, column {})", error.line(), error.column()))),
     }
 }

@@ -5,6 +5,7 @@ mod authz;
 mod completions;
 mod demo;
 mod headers;
+mod person;
 mod schema;
 mod serve;
 mod stdio;

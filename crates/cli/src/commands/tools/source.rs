@@ -3,8 +3,8 @@
 
 use crate::{
     args::{ConfigArgs, EndpointArgs},
-    commands::{headers::GivenHeaders, watchdog::watched},
-    config::{Secrets, at_endpoint, load},
+    commands::{headers::GivenHeaders, person::Person, watchdog::watched},
+    config::{Environment, Secrets, at_endpoint, authorizer, load},
     error::Failure,
     logging::LogArgs,
     table::plain,
@@ -14,7 +14,7 @@ use crate::{
 use clap::Args;
 use http::HeaderMap;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 use url::{Host, Url};
 use vmcp_auth::Identity;
 use vmcp_core::{
@@ -30,6 +30,12 @@ pub(super) struct From {
     /// Ask this MCP endpoint instead of a configuration's backends, for example a running vmcp: http://127.0.0.1:4483/mcp
     #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with_all = ["config", "backends", "passthrough_headers", "endpoint"])]
     url: Option<Url>,
+    /// Ask as the caller whose claims stand in this file, a JSON object with `iss` and `sub`: policies decide what it is shown and may call
+    ///
+    /// It brings no token. A backend whose outgoing strategy needs one (token_exchange, and exec or external with sendToken) cannot be
+    /// asked so.
+    #[arg(long = "as", value_name = "CLAIMS.json", conflicts_with = "url")]
+    person: Option<PathBuf>,
     #[command(flatten)]
     headers: GivenHeaders,
     #[command(flatten)]
@@ -45,6 +51,7 @@ pub(super) struct Opening {
     config: Config,
     headers: HeaderMap,
     url: Option<Url>,
+    caller: Identity,
 }
 
 /// Somebody to ask.
@@ -74,6 +81,7 @@ impl From {
     /// Reads headers and configuration and starts the log.
     pub(super) fn prepare(&self, terminal: &Terminal) -> Result<Opening, Failure> {
         let headers = self.headers.read()?;
+        let person = self.person.as_deref().map(Person::read).transpose()?;
         let mut config = match &self.url {
             Some(url) => {
                 if !headers.is_empty() && url.scheme() == "http" && !is_loopback(url) {
@@ -90,12 +98,13 @@ impl From {
                 at_endpoint(loaded.config, self.endpoint.endpoint.as_deref())?
             }
         };
+        let caller = caller(&config, person, terminal)?;
         // The findings have said everything worth knowing about the configuration; what goes wrong comes as an error.
         self.log.start(Some(LogLevel::Error), terminal)?;
         config.aggregation.list_wait.get_or_insert(LIST_WAIT);
         // Kept lists are a serving gateway's: here the backends are asked.
         config.state_dir = None;
-        Ok(Opening { config, headers, url: self.url.clone() })
+        Ok(Opening { config, headers, url: self.url.clone(), caller })
     }
 }
 
@@ -109,7 +118,7 @@ impl Opening {
             }
             (error, _) => anyhow::Error::new(error),
         })?;
-        let caller = gateway.identity(&Identity::anonymous(), &self.headers);
+        let caller = gateway.identity(&self.caller, &self.headers);
         let caller = caller.map_err(|error| anyhow::anyhow!("{}", renamed(&error.to_string(), self.url.as_ref())))?;
         for name in self.headers.keys() {
             let key = normalise(name);
@@ -178,6 +187,25 @@ impl Source {
     pub(super) async fn close(self) {
         self.gateway.shutdown().await;
     }
+}
+
+/// Who asks.
+fn caller(config: &Config, person: Option<Person>, terminal: &Terminal) -> Result<Identity, Failure> {
+    let has_policies = config.incoming_auth.authz.is_some();
+    let Some(person) = person else {
+        if has_policies && config.incoming_auth.kind != "anonymous" {
+            terminal.warning("the policies under `incomingAuth.authz` decide what is shown, and nobody asks; say who does with --as");
+        }
+        return Ok(Identity::anonymous());
+    };
+    if !has_policies {
+        terminal.warning("the configuration has no `incomingAuth.authz`, so everybody may do what --as may");
+    }
+    let built = authorizer(config, &Environment::of_process()).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    person.identity(built.1.as_deref())
 }
 
 fn taken_apart(raw: &RawValue, origins: &Origins, endpoint: bool) -> anyhow::Result<Vec<Tool>> {
