@@ -148,3 +148,17 @@ fn the_readme_lists_every_example() {
         assert!(readme.contains(&format!("[{file}]({file})")), "{file}");
     }
 }
+
+#[test]
+fn every_set_up_in_the_documentation_of_logins_is_a_valid_configuration() {
+    let page = fs::read_to_string(folder().join("../docs/auth.md")).unwrap();
+    let set_ups: Vec<&str> = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(set_ups.iter().filter(|text| text.contains("type: oidc")).count() >= 3, "{}", set_ups.len());
+    let file = std::env::temp_dir().join(format!("vmcp-set-up-{}.yaml", std::process::id()));
+    for set_up in set_ups.into_iter().filter(|text| text.contains("incomingAuth:")) {
+        fs::write(&file, format!("{set_up}backends:\n  - {{ name: tickets, url: https://tickets.example.com/mcp }}\n")).unwrap();
+        let (content, lines) = validate(&file.to_string_lossy());
+        assert!(content && lines.is_empty(), "{set_up}\n{lines:#?}");
+    }
+    fs::remove_file(&file).unwrap();
+}
