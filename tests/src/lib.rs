@@ -21,6 +21,7 @@ pub mod fixture;
 pub mod idp;
 pub mod offspring;
 pub mod piped;
+mod port;
 pub mod proc_stat;
 pub mod process;
 pub mod server;

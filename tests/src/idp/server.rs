@@ -5,31 +5,20 @@ use super::{
     serve::handle,
     state::{State, lock},
 };
-use crate::PATIENCE;
-use anyhow::{Context, Result, anyhow, bail};
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use crate::{PATIENCE, port::Port};
+use anyhow::{Context, Result, anyhow};
+use hyper::service::service_fn;
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    task::{JoinHandle, JoinSet},
-};
+use tokio::net::TcpListener;
 
 /// A running provider. Dropping it stops it.
 pub struct Idp {
     state: Arc<State>,
-    addr: SocketAddr,
-    accept: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Drop for Idp {
-    fn drop(&mut self) {
-        self.kill();
-    }
+    port: Port,
 }
 
 /// The first RSA key, made once for all providers of a test program: making one takes a moment.
@@ -60,8 +49,12 @@ impl Idp {
         };
         let issuer = format!("http://{addr}{}", spec.path);
         let state = Arc::new(State::new(spec, issuer, first));
-        let accept = Mutex::new(Some(tokio::spawn(accept(listener, Arc::clone(&state)))));
-        Ok(Self { state, addr, accept })
+        let serving = Arc::clone(&state);
+        let port = Port::serve(listener, move || {
+            let state = Arc::clone(&serving);
+            service_fn(move |request| handle(Arc::clone(&state), request))
+        })?;
+        Ok(Self { state, port })
     }
 
     /// Its name, exactly as its tokens say it: no slash at the end.
@@ -79,7 +72,7 @@ impl Idp {
     /// The address that it listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.port.addr()
     }
 
     /// A token in the making: for `alice`, audience `vmcp`, good for [`IdpSpec::lifetime`], signed with the newest key.
@@ -183,9 +176,7 @@ impl Idp {
 
     /// Closes the port and cuts every connection.
     pub fn kill(&self) {
-        if let Some(accept) = lock(&self.accept).take() {
-            accept.abort();
-        }
+        self.port.close();
     }
 
     /// Listens again on the same port, with everything that it knew.
@@ -193,38 +184,6 @@ impl Idp {
     /// # Errors
     /// When the port has been taken meanwhile.
     pub async fn restart(&self) -> Result<()> {
-        self.kill();
-        // The aborted task lets go of the port when it is dropped, which is soon but not now.
-        let listener = loop {
-            match TcpListener::bind(self.addr).await {
-                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
-                Err(error) => bail!("binding a provider's port again: {error}"),
-                Ok(listener) => break listener,
-            }
-        };
-        *lock(&self.accept) = Some(tokio::spawn(accept(listener, Arc::clone(&self.state))));
-        Ok(())
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => continue,
-            },
-            Some(_) = connections.join_next() => continue,
-        };
-        if stream.set_nodelay(true).is_err() {
-            continue;
-        }
-        let state = Arc::clone(&state);
-        connections.spawn(async move {
-            let service = service_fn(|request| handle(Arc::clone(&state), request));
-            // How a connection ends is the peer's business, and is seen there.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
+        self.port.reopen().await
     }
 }
