@@ -1,6 +1,6 @@
 //! The strategy that gives the gateway's own token (RFC 6749 §4.4).
 
-use crate::oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle, refused};
+use crate::oauth::{ClientAuthMethod, ClientSettings, Place, TokenSettings, Tokens, refused};
 use http::{HeaderName, header::AUTHORIZATION};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -61,12 +61,7 @@ pub struct ClientCredentialsConfig {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientCredentialsFactory;
 
-struct ClientCredentials {
-    endpoint: TokenEndpoint,
-    scopes: String,
-    audience: Option<String>,
-    resource: Option<String>,
-}
+struct ClientCredentials(Tokens);
 
 static MANAGED: [HeaderName; 1] = [AUTHORIZATION];
 
@@ -81,29 +76,30 @@ impl StrategyFactory for ClientCredentialsFactory {
             (Some(_), Some(_)) => return Err(refused(KEY, "has both `tokenUrl` and `issuer`; remove one")),
             (None, None) => return Err(refused(KEY, "needs `tokenUrl` or `issuer`")),
         };
-        let client = ClientSettings {
-            key: KEY,
-            id: Some(&config.client_id),
-            secret: config.client_secret.as_ref(),
-            secret_env: config.client_secret_env.as_deref(),
-            secret_file: config.client_secret_file.as_ref(),
-            method: config.client_auth_method,
-            private_key: config.private_key.as_ref(),
-            private_key_id: config.private_key_id.as_deref(),
-        }
-        .build(&deps.secrets)?;
-        if !client.is_confidential() {
+        let settings = TokenSettings {
+            client: ClientSettings {
+                key: KEY,
+                id: Some(&config.client_id),
+                secret: config.client_secret.as_ref(),
+                secret_env: config.client_secret_env.as_deref(),
+                secret_file: config.client_secret_file.as_ref(),
+                method: config.client_auth_method,
+                private_key: config.private_key.as_ref(),
+                private_key_id: config.private_key_id.as_deref(),
+            },
+            ca_bundle_path: config.ca_bundle_path.as_deref(),
+            scopes: &config.scopes,
+            audience: config.audience.as_deref(),
+            resource: config.resource.as_deref(),
+        };
+        let tokens = settings.build(place, deps)?;
+        if !tokens.may_be_own() {
             return Err(refused(
                 KEY,
                 "needs a `clientId` and its secret: `clientSecret`, `clientSecretEnv`, `clientSecretFile` or `privateKey`",
             ));
         }
-        Ok(Arc::new(ClientCredentials {
-            endpoint: TokenEndpoint::new(deps, place, client, ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?),
-            scopes: config.scopes.join(" "),
-            audience: config.audience,
-            resource: config.resource,
-        }))
+        Ok(Arc::new(ClientCredentials(tokens)))
     }
 }
 
@@ -117,25 +113,7 @@ impl OutgoingStrategy for ClientCredentials {
     }
 
     fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
-        let form = own_token(&self.scopes, self.audience.as_deref(), self.resource.as_deref());
-        Box::pin(self.endpoint.ask(form))
-    }
-}
-
-/// A request for a token of the client's own.
-pub(crate) fn own_token(scopes: &str, audience: Option<&str>, resource: Option<&str>) -> Form {
-    let mut form = Form::of_grant("client_credentials");
-    towards(&mut form, scopes, audience, resource);
-    form
-}
-
-/// What a token is to be for.
-pub(crate) fn towards(form: &mut Form, scopes: &str, audience: Option<&str>, resource: Option<&str>) {
-    let scopes = Some(scopes).filter(|scopes| !scopes.is_empty());
-    for (name, value) in [("scope", scopes), ("audience", audience), ("resource", resource)] {
-        if let Some(value) = value {
-            form.add(name, value);
-        }
+        self.0.own()
     }
 }
 

@@ -2,15 +2,19 @@
 //! `docs/plugins.md` describes it for those who write one.
 
 mod answer;
+mod helped;
+mod settings;
 mod summary;
 mod timestamp;
 
 pub(crate) use answer::read;
+pub(crate) use helped::{Ask, Helped};
+pub(crate) use settings::HelperSettings;
 
-use crate::{oauth::refused, subject_issuers::SubjectIssuers};
+use crate::subject_issuers::SubjectIssuers;
 use http::HeaderName;
-use std::borrow::Cow;
-use vmcp_core::plugin::{CallerTokens, Keep, StrategyContext, StrategyError};
+use std::{borrow::Cow, time::Duration};
+use vmcp_core::plugin::{Keep, StrategyContext, StrategyError};
 use zeroize::Zeroizing;
 
 /// What one helper is told, and which headers it may give.
@@ -20,53 +24,26 @@ pub(crate) struct Helper {
     send_token: bool,
     shared: bool,
     issuers: SubjectIssuers,
+    limit: Duration,
 }
 
 impl Helper {
-    /// `key` is what the strategy's settings stand under. Without `headers` it gives `authorization`.
-    ///
-    /// # Errors
-    /// When a header's name is none, or the settings contradict each other.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn new(
-        key: &'static str,
-        headers: &[String],
-        claims: Vec<String>,
-        send_token: bool,
-        shared: bool,
-        issuers: Option<Vec<String>>,
-        tokens: &CallerTokens,
-    ) -> Result<Self, StrategyError> {
-        let issuers = match (send_token, &issuers) {
-            // No token is shown to anybody.
-            (false, None) => SubjectIssuers::new(key, None, &CallerTokens::Unknown)?,
-            (false, Some(_)) => return Err(refused(key, "has `subjectIssuers`, which go with `sendToken: true`; remove them, or add it")),
-            (true, _) => SubjectIssuers::new(key, issuers, tokens)?,
-        };
-        if shared && (send_token || !claims.is_empty()) {
-            return Err(refused(key, "has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them"));
-        }
-        let names = headers.iter().map(|name| HeaderName::from_bytes(name.as_bytes()));
-        let headers = names.collect::<Result<Vec<_>, _>>();
-        let mut headers =
-            headers.map_err(|_| refused(key, "has a name under `headers` that is none; use letters, digits and hyphens only"))?;
-        if headers.is_empty() {
-            headers.push(http::header::AUTHORIZATION);
-        }
-        Ok(Self { headers, claims, send_token, shared, issuers })
-    }
-
-    pub(crate) fn headers(&self) -> &[HeaderName] {
+    fn headers(&self) -> &[HeaderName] {
         &self.headers
     }
 
+    /// How long it may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// What a helper answers depends on the caller, unless it is not told who that is.
-    pub(crate) fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
+    fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
         (!self.shared).then(|| context.by_token())
     }
 
     /// Claims and groups are those of the token: another token may have others.
-    pub(crate) fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
+    fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
         match (context.principal, context.subject_token) {
             _ if self.shared => Keep::Shared,
             (None, _) => Keep::Shared,
@@ -79,7 +56,7 @@ impl Helper {
     ///
     /// # Errors
     /// [`StrategyError::Caller`] when the caller's token is none that is shown to it.
-    pub(crate) fn admit(&self, context: &StrategyContext<'_>) -> Result<(), StrategyError> {
+    fn admit(&self, context: &StrategyContext<'_>) -> Result<(), StrategyError> {
         context.principal.map_or(Ok(()), |caller| self.issuers.admit(caller))
     }
 

@@ -7,26 +7,22 @@ mod run;
 
 use self::{complaints::Complaints, environment::Environment, run::Program};
 use crate::{
-    credential_helper::{self, Helper},
+    credential_helper::{self, Ask, Helped, Helper, HelperSettings},
     oauth::refused,
 };
-use http::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use vmcp_core::{
     config::{SecretSource, Span},
-    plugin::{BoxFuture, Credentials, Deps, Keep, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory},
+    plugin::{Credentials, Deps, OutgoingStrategy, StrategyContext, StrategyError, StrategyFactory},
 };
 
 const KEY: &str = "exec";
 
 /// How long a program may take.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The longest time that may be configured: calls wait for it.
-const LONGEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// How many programs of one strategy run at a time. Further callers wait for their turn, which counts as time of theirs.
 const RUNS: usize = 8;
@@ -75,8 +71,6 @@ pub struct ExecFactory;
 
 struct Exec {
     program: Program,
-    helper: Helper,
-    limit: Duration,
     runs: Semaphore,
     complaints: Complaints,
 }
@@ -89,41 +83,32 @@ impl StrategyFactory for ExecFactory {
         if config.command.trim().is_empty() {
             return Err(refused(KEY, "needs a `command`; name a program"));
         }
-        let limit = config.timeout.map_or(LIMIT, |limit| limit.0);
-        if limit.is_zero() || limit > LONGEST_LIMIT {
-            return Err(refused(KEY, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
-        }
-        let helper = Helper::new(
-            KEY,
-            &config.headers,
-            config.claims,
-            config.send_token,
-            config.shared,
-            config.subject_issuers,
-            &deps.caller_tokens,
-        )?;
+        let settings = HelperSettings {
+            key: KEY,
+            timeout: config.timeout,
+            headers: config.headers,
+            claims: config.claims,
+            send_token: config.send_token,
+            subject_issuers: config.subject_issuers,
+            shared: config.shared,
+        };
+        let helper = settings.build(LIMIT, deps)?;
         let environment = Environment::new(&config.env, &config.env_passthrough, &deps.secrets)?;
-        Ok(Arc::new(Exec {
-            program: Program { command: config.command, args: config.args, environment, overseer: deps.overseer.clone() },
-            helper,
-            limit,
-            runs: Semaphore::new(RUNS),
-            complaints: Complaints::default(),
-        }))
+        let program = Program { command: config.command, args: config.args, environment, overseer: deps.overseer.clone() };
+        Ok(Arc::new(Helped { helper, way: Exec { program, runs: Semaphore::new(RUNS), complaints: Complaints::default() } }))
     }
 }
 
-impl Exec {
-    async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
-        self.helper.admit(context)?;
+impl Ask for Exec {
+    async fn ask(&self, helper: &Helper, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
         let asked = async {
             // Never closed.
             let _permit = self.runs.acquire().await;
-            self.program.run(self.helper.summary(context)).await
+            self.program.run(helper.summary(context)).await
         };
-        let ran = match tokio::time::timeout(self.limit, asked).await {
+        let ran = match tokio::time::timeout(helper.limit(), asked).await {
             Ok(ran) => ran,
-            Err(_) => return Err(StrategyError::Issuer(format!("{} did not end within {}", self.program, Span(self.limit)))),
+            Err(_) => return Err(StrategyError::Issuer(format!("{} did not end within {}", self.program, Span(helper.limit())))),
         };
         let token = context.subject_token.map(|token| token.expose());
         let ran = ran.map_err(|failed| {
@@ -133,24 +118,6 @@ impl Exec {
         let read = credential_helper::read(&self.program.to_string(), &ran.stdout);
         self.complaints.tell(context.backend, &self.program, &ran.stderr, token, read.as_ref().ok());
         read
-    }
-}
-
-impl OutgoingStrategy for Exec {
-    fn managed_headers(&self) -> &[HeaderName] {
-        self.helper.headers()
-    }
-
-    fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
-        self.helper.subject_key(context)
-    }
-
-    fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
-        self.helper.keep(context)
-    }
-
-    fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
-        Box::pin(self.ask(context))
     }
 }
 

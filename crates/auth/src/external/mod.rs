@@ -1,18 +1,17 @@
 //! The strategy that asks a service for credentials.
 
 use crate::{
-    credential_helper::{self, Helper},
+    credential_helper::{self, Ask, Helped, Helper, HelperSettings},
     oauth::{ca_bundle, check_url, read_file, refused},
 };
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{
-    borrow::Cow,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -21,8 +20,8 @@ use url::Url;
 use vmcp_core::{
     config::{SecretSource, Span},
     plugin::{
-        BoxFuture, CaBundle, ClientIdentity, Credentials, Deps, Fetch, FetchRequest, Keep, OutgoingStrategy, Secrets, StrategyContext,
-        StrategyError, StrategyFactory,
+        CaBundle, ClientIdentity, Credentials, Deps, Fetch, FetchRequest, OutgoingStrategy, Secrets, StrategyContext, StrategyError,
+        StrategyFactory,
     },
 };
 
@@ -30,9 +29,6 @@ const KEY: &str = "external";
 
 /// How long the service may take.
 const LIMIT: Duration = Duration::from_secs(5);
-
-/// The longest time that may be configured: calls wait for it.
-const LONGEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest answer, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -88,8 +84,6 @@ struct External {
     socket: Option<Arc<Path>>,
     ca_bundle: Option<CaBundle>,
     identity: Option<ClientIdentity>,
-    helper: Helper,
-    limit: Duration,
 }
 
 impl StrategyFactory for ExternalFactory {
@@ -110,42 +104,37 @@ impl StrategyFactory for ExternalFactory {
             let why = "has a `clientCertificate` or `caBundlePath` and a `url` without TLS, which uses neither; use https, or remove them";
             return Err(refused(KEY, why));
         }
-        let limit = config.timeout.map_or(LIMIT, |limit| limit.0);
-        if limit.is_zero() || limit > LONGEST_LIMIT {
-            return Err(refused(KEY, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
-        }
         let identity = identity(&config, &deps.secrets)?;
-        let helper = Helper::new(
-            KEY,
-            &config.headers,
-            config.claims,
-            config.send_token,
-            config.shared,
-            config.subject_issuers,
-            &deps.caller_tokens,
-        )?;
-        Ok(Arc::new(External {
+        let settings = HelperSettings {
+            key: KEY,
+            timeout: config.timeout,
+            headers: config.headers,
+            claims: config.claims,
+            send_token: config.send_token,
+            subject_issuers: config.subject_issuers,
+            shared: config.shared,
+        };
+        let helper = settings.build(LIMIT, deps)?;
+        let way = External {
             fetch: Arc::clone(&deps.fetch),
             ca_bundle: ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?,
             identity,
             socket: config.socket.map(Arc::from),
-            helper,
             url: config.url,
-            limit,
-        }))
+        };
+        Ok(Arc::new(Helped { helper, way }))
     }
 }
 
-impl External {
-    async fn ask(&self, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
-        self.helper.admit(context)?;
+impl Ask for External {
+    async fn ask(&self, helper: &Helper, context: &StrategyContext<'_>) -> Result<Credentials, StrategyError> {
         let mut request = FetchRequest::new(Method::POST, self.url.clone());
         request.headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("application/json")),
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         ]);
-        request.body = Bytes::from_owner(self.helper.summary(context));
-        (request.timeout, request.max_body) = (self.limit, LONGEST);
+        request.body = Bytes::from_owner(helper.summary(context));
+        (request.timeout, request.max_body) = (helper.limit(), LONGEST);
         (request.socket, request.ca_bundle, request.identity) = (self.socket.clone(), self.ca_bundle.clone(), self.identity.clone());
         let host = self.url.authority();
         let failed = |why: String| StrategyError::Issuer(format!("the credential service at {host} {why}"));
@@ -156,24 +145,6 @@ impl External {
             StatusCode::FORBIDDEN => Err(StrategyError::Caller(format!("the credential service at {host} has none for this caller"))),
             status => Err(failed(format!("answered with HTTP status {}", status.as_u16()))),
         }
-    }
-}
-
-impl OutgoingStrategy for External {
-    fn managed_headers(&self) -> &[HeaderName] {
-        self.helper.headers()
-    }
-
-    fn subject_key<'a>(&self, context: &'a StrategyContext<'_>) -> Option<Cow<'a, str>> {
-        self.helper.subject_key(context)
-    }
-
-    fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
-        self.helper.keep(context)
-    }
-
-    fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
-        Box::pin(self.ask(context))
     }
 }
 

@@ -6,12 +6,16 @@ mod client;
 mod discovery;
 mod endpoint;
 mod files;
+mod tokens;
 
 pub use client::ClientAuthMethod;
-pub(crate) use client::{Client, ClientSettings};
-pub(crate) use endpoint::{Form, Place, TokenEndpoint, check_url};
+pub(crate) use client::ClientSettings;
+pub(crate) use endpoint::{Form, Place, check_url};
 pub(crate) use files::{ca_bundle, read_file};
+pub(crate) use tokens::{TokenSettings, Tokens};
 
+use client::Client;
+use endpoint::TokenEndpoint;
 use vmcp_core::plugin::StrategyError;
 
 /// Settings that cannot work, with the key that a strategy's settings stand under.

@@ -1,8 +1,7 @@
 //! The strategy that exchanges the caller's token for one of the backend's (RFC 8693).
 
 use crate::{
-    client_credentials::{own_token, towards},
-    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenEndpoint, ca_bundle, refused},
+    oauth::{ClientAuthMethod, ClientSettings, Form, Place, TokenSettings, Tokens, refused},
     subject_issuers::SubjectIssuers,
 };
 use http::{HeaderName, header::AUTHORIZATION};
@@ -94,10 +93,7 @@ impl SubjectTokenType {
 pub struct TokenExchangeFactory;
 
 struct TokenExchange {
-    endpoint: TokenEndpoint,
-    audience: Option<String>,
-    resource: Option<String>,
-    scopes: String,
+    tokens: Tokens,
     kind: SubjectTokenType,
     issuers: SubjectIssuers,
 }
@@ -116,25 +112,24 @@ impl StrategyFactory for TokenExchangeFactory {
         }
         let issuers = SubjectIssuers::new(KEY, config.subject_issuers, &deps.caller_tokens)?;
         let place = Place::known(KEY, &config.token_url, config.allow_plaintext)?;
-        let client = ClientSettings {
-            key: KEY,
-            id: config.client_id.as_deref(),
-            secret: config.client_secret.as_ref(),
-            secret_env: config.client_secret_env.as_deref(),
-            secret_file: config.client_secret_file.as_ref(),
-            method: config.client_auth_method,
-            private_key: config.private_key.as_ref(),
-            private_key_id: config.private_key_id.as_deref(),
-        }
-        .build(&deps.secrets)?;
-        Ok(Arc::new(TokenExchange {
-            endpoint: TokenEndpoint::new(deps, place, client, ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?),
-            audience: config.audience,
-            resource: config.resource,
-            scopes: config.scopes.join(" "),
-            kind: config.subject_token_type,
-            issuers,
-        }))
+        let settings = TokenSettings {
+            client: ClientSettings {
+                key: KEY,
+                id: config.client_id.as_deref(),
+                secret: config.client_secret.as_ref(),
+                secret_env: config.client_secret_env.as_deref(),
+                secret_file: config.client_secret_file.as_ref(),
+                method: config.client_auth_method,
+                private_key: config.private_key.as_ref(),
+                private_key_id: config.private_key_id.as_deref(),
+            },
+            ca_bundle_path: config.ca_bundle_path.as_deref(),
+            scopes: &config.scopes,
+            audience: config.audience.as_deref(),
+            resource: config.resource.as_deref(),
+        };
+        let tokens = settings.build(place, deps)?;
+        Ok(Arc::new(TokenExchange { tokens, kind: config.subject_token_type, issuers }))
     }
 }
 
@@ -151,36 +146,32 @@ impl OutgoingStrategy for TokenExchange {
     fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
         match (context.principal, context.subject_token) {
             (Some(_), Some(token)) => Keep::ForToken(token),
-            (None, _) if self.endpoint.client().is_confidential() => Keep::Shared,
+            (None, _) if self.tokens.may_be_own() => Keep::Shared,
             // There is nothing to keep.
             _ => Keep::Never,
         }
     }
 
     fn resolve<'a>(&'a self, context: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
-        let (audience, resource) = (self.audience.as_deref(), self.resource.as_deref());
-        let mut form = match (context.principal, context.subject_token) {
-            (None, _) if self.endpoint.client().is_confidential() => {
-                return Box::pin(self.endpoint.ask(own_token(&self.scopes, audience, resource)));
-            }
-            (None, _) => return Box::pin(std::future::ready(Ok(Credentials::none()))),
+        let failed = |error| Box::pin(std::future::ready(Err(error)));
+        match (context.principal, context.subject_token) {
+            (None, _) if self.tokens.may_be_own() => self.tokens.own(),
+            (None, _) => Box::pin(std::future::ready(Ok(Credentials::none()))),
             (Some(_), None) => {
                 let why = "the caller has no token that could be exchanged; let callers in with `incomingAuth.type: oidc`";
-                return Box::pin(std::future::ready(Err(StrategyError::Caller(why.to_owned()))));
+                failed(StrategyError::Caller(why.to_owned()))
             }
             (Some(caller), Some(token)) => {
                 if let Err(error) = self.issuers.admit(caller) {
-                    return Box::pin(std::future::ready(Err(error)));
+                    return failed(error);
                 }
-                let mut form = Form::of_grant(GRANT);
-                form.add("subject_token", token.expose());
-                form.add("subject_token_type", self.kind.identifier());
-                form.add("requested_token_type", ACCESS_TOKEN);
-                form
+                let mut grant = Form::of_grant(GRANT);
+                grant.add("subject_token", token.expose());
+                grant.add("subject_token_type", self.kind.identifier());
+                grant.add("requested_token_type", ACCESS_TOKEN);
+                self.tokens.get(grant)
             }
-        };
-        towards(&mut form, &self.scopes, audience, resource);
-        Box::pin(self.endpoint.ask(form))
+        }
     }
 }
 
