@@ -266,7 +266,7 @@ async fn a_strategy_that_shows_tokens_says_whose_and_has_some_to_show() -> Resul
     assert!(why.starts_with("outgoingAuth.default.tokenExchange.subjectIssuers[0]: ") && why.ends_with(&hint), "{why}");
 
     let why = gateway(&fixture, &exchange).err().context("it was built")?.to_string();
-    let expected = "outgoingAuth.default: tokenExchange exchanges callers' tokens, and with this `incomingAuth.type` callers have none, so every \
+    let expected = "outgoingAuth.default.tokenExchange: tokenExchange exchanges callers' tokens, and with this `incomingAuth.type` callers have none, so every \
                     call would fail; let callers in with `incomingAuth.type: oidc`, or give the backend another strategy";
     assert_eq!(why, expected);
     Ok(())

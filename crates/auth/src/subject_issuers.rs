@@ -20,7 +20,7 @@ impl SubjectIssuers {
     /// # Errors
     /// When nothing is said and there are several issuers, or an issuer is named that is none of theirs.
     pub(crate) fn new(key: &'static str, listed: Option<Vec<String>>, tokens: &CallerTokens) -> Result<Self, StrategyError> {
-        let place = format!("{key}.subjectIssuers");
+        let place = "subjectIssuers".to_owned();
         let wrong = |place: String, message: String| StrategyError::Settings(vec![Misplaced::new(place, message)]);
         let quoted = |issuers: &[std::sync::Arc<str>]| issuers.iter().map(|issuer| format!("`{issuer}`")).collect::<Vec<_>>().join(", ");
         match (&listed, tokens) {
@@ -51,7 +51,7 @@ impl SubjectIssuers {
                 let why = format!(
                     "would show one place the tokens of callers of every issuer ({all}); add `subjectIssuers` with those that may be seen there"
                 );
-                return Err(wrong(key.to_owned(), why));
+                return Err(wrong(String::new(), why));
             }
             _ => {}
         }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn with_several_issuers_it_has_to_be_said_whose_tokens_are_shown() {
         let why = format!(
-            "exec: would show one place the tokens of callers of every issuer (`{ONE}`, `{TWO}`); add `subjectIssuers` with those that may be \
+            "would show one place the tokens of callers of every issuer (`{ONE}`, `{TWO}`); add `subjectIssuers` with those that may be \
              seen there"
         );
         assert_eq!(refusal(None, &both()), Some(why));
@@ -106,8 +106,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_is_not_configured_is_refused_with_the_one_that_was_meant() {
-        let unknown =
-            |issuer: &str, hint: &str| Some(format!("exec.subjectIssuers[1]: `{issuer}` is no issuer of `incomingAuth.oidc`; {hint}"));
+        let unknown = |issuer: &str, hint: &str| Some(format!("subjectIssuers[1]: `{issuer}` is no issuer of `incomingAuth.oidc`; {hint}"));
         let near = "https://one.example.com/";
         assert_eq!(refusal(Some(&[TWO, near]), &both()), unknown(near, &format!("did you mean `{ONE}`?")));
         assert_eq!(refusal(Some(&[TWO, "acme"]), &both()), unknown("acme", &format!("the issuers are `{ONE}`, `{TWO}`")));
