@@ -196,3 +196,22 @@ backends: [{name: a, url: 'https://a.example.com/mcp'}]
         assert!(told.lines().any(|line| line.starts_with(place)), "{place} in:\n{told}");
     }
 }
+
+#[test]
+fn a_client_id_that_nothing_uses_is_a_warning_at_its_line() {
+    let validated = |more: &str| {
+        let config = format!(
+            "incomingAuth:\n  type: oidc\n  oidc:\n    issuer: https://a.example.com\n    audience: gateway\n{more}\
+             backends: [{{name: a, url: 'https://a.example.com/mcp'}}]\n"
+        );
+        let output = Folder::new(&[("vmcp.yaml", &config)]).vmcp(&["validate"], &[("SECRET", "s")]);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    let (code, told) = validated("    clientId: vmcp\n");
+    let place = "vmcp.yaml:6:5: warning: incomingAuth.oidc.clientId: has no effect without a client secret";
+    assert!(code == Some(0) && told.starts_with(place), "{told}");
+    for used in ["    clientId: vmcp\n    clientSecretEnv: SECRET\n", "    clientId: vmcp\n    facade: {clientId: app}\n"] {
+        let (code, told) = validated(used);
+        assert!(code == Some(0) && !told.contains("no effect"), "{used}{told}");
+    }
+}

@@ -43,6 +43,13 @@ async fn each_tenants_calls_carry_its_own_key() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_strategy_takes_less_than_forty_lines() {
+    let lines = include_str!("../src/lib.rs").lines().map(str::trim);
+    let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!(code < 40, "{code} lines of code");
+}
+
 #[tokio::test]
 async fn policies_that_nothing_here_reads_are_refused_with_the_feature_that_reads_them() -> Result<()> {
     let fixture = Fixture::start(Spec::modern("b")).await?;

@@ -1,0 +1,161 @@
+//! The plugins in `docs/embedding.md`: they stand there as they stand here, and they do what the page says.
+
+#![allow(unreachable_pub, reason = "on the page it stands in a crate of its own")]
+
+mod named;
+mod served;
+
+use anyhow::{Context, Result};
+use named::NamedFactory;
+use serde_json::json;
+use served::serve;
+use vmcp_server::Gateway;
+use vmcp_tests::{
+    Era,
+    client::Client,
+    fixture::{Fixture, Spec},
+};
+
+// An authorizer:
+mod guests {
+    use serde_json::Value;
+    use std::sync::Arc;
+    use vmcp_core::plugin::{Authorizer, AuthorizerFactory, Decision, Deps, Question, StrategyError};
+
+    /// `authz: {type: guests, claim: guest}`: whoever has that claim may use only tools that say that they change nothing.
+    pub struct GuestsFactory;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct GuestsConfig {
+        /// The claim, which is true of guests.
+        claim: String,
+    }
+
+    struct Guests(String);
+
+    impl AuthorizerFactory for GuestsFactory {
+        const KIND: &'static str = "guests";
+        type Config = GuestsConfig;
+
+        fn build(&self, config: GuestsConfig, _: &Deps) -> Result<Arc<dyn Authorizer>, StrategyError> {
+            if config.claim.is_empty() {
+                return Err(StrategyError::at("claim", "names no claim; write the name of one"));
+            }
+            Ok(Arc::new(Guests(config.claim)))
+        }
+    }
+
+    impl Authorizer for Guests {
+        fn reads_arguments(&self) -> bool {
+            false
+        }
+
+        fn decide(&self, question: &Question<'_>) -> Decision {
+            let is_guest = question.claims.get(&self.0).and_then(Value::as_bool).unwrap_or(false);
+            let only_reads = question.annotations.and_then(|hints| hints.get("readOnlyHint")).and_then(Value::as_bool);
+            Decision::new(!is_guest || only_reads.unwrap_or(false))
+        }
+    }
+}
+// An interceptor:
+mod signed {
+    use serde_json::{Map, Value, value::to_raw_value};
+    use std::sync::Arc;
+    use vmcp_core::plugin::{BoxFuture, Call, Deps, Interceptor, InterceptorFactory, StrategyError, Verdict};
+
+    /// `interceptors: [{type: signed, signed: {argument: requestedBy}}]`: every call of a tool says in that argument who makes it.
+    pub struct SignedFactory;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    pub struct SignedConfig {
+        /// The argument.
+        argument: String,
+    }
+
+    struct Signed(String);
+
+    impl InterceptorFactory for SignedFactory {
+        const KIND: &'static str = "signed";
+        type Config = SignedConfig;
+
+        fn build(&self, config: SignedConfig, _: &Deps) -> Result<Arc<dyn Interceptor>, StrategyError> {
+            Ok(Arc::new(Signed(config.argument)))
+        }
+    }
+
+    impl Signed {
+        fn sign(&self, call: &Call<'_>) -> Verdict {
+            if call.method != "tools/call" {
+                return Verdict::Go;
+            }
+            let own = call.arguments.map_or("{}", |arguments| arguments.get());
+            let Ok(mut arguments) = serde_json::from_str::<Map<String, Value>>(own) else { return Verdict::Go };
+            if arguments.insert(self.0.clone(), (*call.principal.subject).into()).is_some() {
+                return Verdict::Refuse(format!("`{}` is for the gateway to write; leave it out", self.0));
+            }
+            to_raw_value(&arguments).map_or_else(|_| Verdict::Refuse("the call cannot be signed".to_owned()), Verdict::Change)
+        }
+    }
+
+    impl Interceptor for Signed {
+        fn sees_results(&self) -> bool {
+            false
+        }
+
+        fn before<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Verdict> {
+            Box::pin(std::future::ready(self.sign(call)))
+        }
+    }
+}
+// The rest is the test.
+
+/// A module of this file without the module around it.
+fn inside<'t>(text: &'t str, begin: &str, end: &str) -> Result<String> {
+    let (_, rest) = text.split_once(begin).with_context(|| format!("no `{begin}`"))?;
+    let (module, _) = rest.split_once(end).with_context(|| format!("no `{end}`"))?;
+    let lines: Vec<&str> = module.trim().lines().collect();
+    let inner = lines.get(1..lines.len() - 1).context("no module")?;
+    Ok(inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn the_page_shows_the_plugins_that_are_tested_here() -> Result<()> {
+    let (page, own) = (include_str!("../../docs/embedding.md"), include_str!("documented.rs"));
+    for (begin, end) in [("\n// An authorizer:\n", "\n// An interceptor:\n"), ("\n// An interceptor:\n", "\n// The rest is")] {
+        let example = format!("```rust\n{}\n```", inside(own, begin, end)?);
+        assert!(page.contains(&example), "docs/embedding.md has to show:\n{example}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn guests_may_only_read_and_every_call_says_who_makes_it() -> Result<()> {
+    for era in Era::BOTH {
+        let fixture = Fixture::start(Spec::new("b", era)).await?;
+        fixture.change(|items| {
+            items.tools.push(r#"{"name":"look","annotations":{"readOnlyHint":true},"inputSchema":{"type":"object"}}"#.to_owned());
+        });
+        let config = serde_json::from_value(json!({
+            "backends": [fixture.entry(json!({}))],
+            "incomingAuth": { "type": "named", "authz": { "type": "guests", "claim": "guest" } },
+            "interceptors": [{ "type": "signed", "signed": { "argument": "requestedBy" } }],
+        }))?;
+        let builder = Gateway::builder(config).authenticator(NamedFactory);
+        let gateway = builder.authorizer(guests::GuestsFactory).interceptor(signed::SignedFactory).build()?;
+        let (addr, _) = serve(&gateway).await?;
+        let mut guest = Client::of(era, addr).header("x-user", "bob").header("x-claims", r#"{"guest":true}"#).connect().await?;
+        assert_eq!(guest.tools().await?, ["b_look"], "{era:?}");
+        assert_eq!(guest.call("b_echo", "{}").await?.error()?.message, "Unknown tool: b_echo", "{era:?}");
+        let mut ann = Client::of(era, addr).header("x-user", "ann").connect().await?;
+        ann.call("b_echo", r#"{"a":1}"#).await?.result()?;
+        let calls = fixture.calls();
+        let sent = &calls.last().context("no call")?.json()["params"]["arguments"];
+        assert_eq!(*sent, json!({ "a": 1, "requestedBy": "ann" }), "{era:?}");
+        let error = ann.call("b_echo", r#"{"requestedBy":"eve"}"#).await?.error()?;
+        assert_eq!(error.message, "`requestedBy` is for the gateway to write; leave it out", "{era:?}");
+        gateway.shutdown().await;
+    }
+    Ok(())
+}
