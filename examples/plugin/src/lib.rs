@@ -26,7 +26,7 @@ impl StrategyFactory for TenantKeyFactory {
         let mut keys = BTreeMap::new();
         for (tenant, variable) in config.keys {
             let value = deps.secrets.variable(&variable).and_then(|value| HeaderValue::from_str(&value).ok());
-            let value = value.ok_or_else(|| StrategyError::Config(format!("`{variable}` holds no key; set it where vmcp runs")))?;
+            let value = value.ok_or_else(|| StrategyError::at(format!("keys.{tenant}"), format!("`{variable}` holds no key; set it")))?;
             keys.insert(tenant, HeaderMap::from_iter([(name.clone(), value)]));
         }
         Ok(Arc::new(TenantKey(keys, [name])))
@@ -47,8 +47,7 @@ impl OutgoingStrategy for TenantKey {
             // A request of the gateway's own: no tenant's key is for it.
             return Box::pin(std::future::ready(Ok(Credentials::none())));
         }
-        let tenant = context.claims.get("tenant").and_then(|tenant| tenant.as_str());
-        let key = tenant.and_then(|tenant| self.0.get(tenant)).cloned().map(Credentials::headers);
+        let key = context.claims.get("tenant").and_then(|tenant| self.0.get(tenant.as_str()?)).cloned().map(Credentials::headers);
         Box::pin(std::future::ready(key.ok_or_else(|| StrategyError::Caller("no key for the caller's tenant".to_owned()))))
     }
 }

@@ -69,7 +69,8 @@ fn a_missing_key_and_a_misspelt_setting_are_told_when_the_gateway_is_built() -> 
         let fixture = Fixture::start(Spec::modern("b")).await?;
         let gateway = Gateway::builder(config(&fixture, &json!({ "red": "NO_SUCH_VARIABLE" }))?).outgoing_strategy(TenantKeyFactory);
         let told = gateway.build().err().context("built")?.to_string();
-        assert!(told.contains("outgoingAuth.default") && told.contains("NO_SUCH_VARIABLE"), "{told}");
+        let wanted = "outgoingAuth.default.tenantKey.keys.red: `NO_SUCH_VARIABLE` holds no key";
+        assert!(told.contains(wanted), "{told}");
         Ok(())
     })
 }
