@@ -207,6 +207,31 @@ async fn a_new_key_is_found_at_once_and_made_up_ones_cost_the_issuer_little() ->
 }
 
 #[tokio::test]
+async fn a_caller_who_is_known_is_refused_when_the_token_is_over_and_when_the_issuer_takes_its_key_back() -> Result<()> {
+    let idp = Idp::start().await?;
+    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let short = idp.token()?.expires_in(3).sign()?;
+    let end = Instant::now() + Duration::from_secs(3);
+    assert_eq!(scene.status(&short).await?, 200);
+    while scene.status(&short).await? == 200 {
+        assert!(Instant::now() < end + Duration::from_secs(2), "the token is over and still good");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // `exp` is in whole seconds.
+    assert!(Instant::now() + Duration::from_secs(1) >= end, "it was refused before its end");
+
+    let known = idp.token_of("alice")?;
+    assert_eq!(scene.status(&known).await?, 200);
+    idp.rotate(Algorithm::Es256)?;
+    idp.retire();
+    assert_eq!(scene.status(&known).await?, 200, "nobody has asked for keys since");
+    assert_eq!(scene.status(&idp.token_of("bob")?).await?, 200);
+    let refused = scene.call(&known).await?;
+    assert_eq!((refused.status(), challenge(&refused).contains("invalid_token")), (401, true), "{}", refused.text());
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_is_known_is_let_in_while_the_issuer_is_away_and_nobody_is_told_to_log_in_again() -> Result<()> {
     let (idp, other) = (Idp::start().await?, Idp::start().await?);
     let scene = Scene::of(settings(&idp, json!({ "issuers": [settings(&other, json!({}))] }))).await?;

@@ -3,9 +3,9 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 /// After a failure nobody asks again for so long, so that an outage costs the issuer and the callers little.
 pub(super) const PAUSE: Duration = Duration::from_secs(2);

@@ -124,3 +124,6 @@ fn candidates<'a>(keys: &'a [Arc<Key>], token: &'a Jwt<'_>) -> impl Iterator<Ite
 fn tried(keys: &[Arc<Key>], token: &Jwt<'_>) -> Option<Arc<Key>> {
     candidates(keys, token).find(|key| key.signed(token.algorithm, token.signed, &token.signature)).cloned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,8 +67,12 @@ impl Default for Seen {
 impl Seen {
     /// The caller of a token that is known to be good.
     pub(super) fn caller(&self, token: &Digest) -> Option<Arc<Caller>> {
+        self.caller_at(token, SystemTime::now())
+    }
+
+    fn caller_at(&self, token: &Digest, now: SystemTime) -> Option<Arc<Caller>> {
         let kept = self.callers.get(token)?;
-        let is_good = kept.until > SystemTime::now() && !kept.key.as_ref().is_some_and(|key| key.is_retired());
+        let is_good = kept.until > now && !kept.key.as_ref().is_some_and(|key| key.is_retired());
         is_good.then(|| Arc::clone(&kept.caller))
     }
 
@@ -89,3 +93,6 @@ impl Seen {
         self.refused.insert(token, why);
     }
 }
+
+#[cfg(test)]
+mod tests;
