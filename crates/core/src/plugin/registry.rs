@@ -186,10 +186,10 @@ impl<T: ?Sized> Registry<T> {
 
 /// What stands at a place such as `issuers[0].audience`.
 fn at<'v>(value: &'v Value, place: &str) -> Option<&'v Value> {
-    let steps = place.split(['.', '[']).filter(|step| !step.is_empty());
-    steps.fold(Some(value), |value, step| match step.strip_suffix(']') {
-        Some(index) => value?.get(index.parse::<usize>().ok()?),
-        None => value?.get(step),
+    let mut steps = place.split(['.', '[']).filter(|step| !step.is_empty());
+    steps.try_fold(value, |value, step| match step.strip_suffix(']') {
+        Some(index) => value.get(index.parse::<usize>().ok()?),
+        None => value.get(step),
     })
 }
 
