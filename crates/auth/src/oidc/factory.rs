@@ -172,7 +172,12 @@ fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspe
 
 #[cfg(test)]
 mod tests {
-    use crate::{registries, testing};
+    use crate::{
+        registries,
+        testing::{self, provider::Provider},
+    };
+    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use vmcp_core::plugin::RequestHead;
 
     fn refusal(json: &str) -> Option<String> {
         registries().authenticators.build("oidc", &testing::settings(json), &testing::deps()).err().map(|error| error.to_string())
@@ -186,6 +191,58 @@ mod tests {
         for (settings, place) in [(first, "`requiredScope`"), (further, "issuers[0]: ")] {
             let refusal = refusal(settings).expect("it was taken");
             assert!(refusal.contains("`requiredScope`") && refusal.starts_with(place), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn each_url_without_tls_is_refused_by_its_name_unless_that_is_allowed() {
+        let https = r#""issuer": "https://id.example", "audience": "x", "clientId": "vmcp", "clientSecret": "s""#;
+        for (name, settings) in [
+            ("issuer", r#""issuer": "http://id.example", "audience": "x""#.to_owned()),
+            ("jwksUrl", format!(r#"{https}, "jwksUrl": "http://id.example/keys""#)),
+            ("introspectionUrl", format!(r#"{https}, "introspectionUrl": "http://id.example/introspect""#)),
+        ] {
+            for settings in [settings.clone(), format!(r#"{settings}, "insecureAllowHttp": false"#)] {
+                let refusal = refusal(&format!(r#"{{"oidc": {{{settings}}}}}"#)).expect("it was taken");
+                let expected = format!("`{name}` is not https; `insecureAllowHttp: true`");
+                assert!(refusal.contains(&expected), "{refusal}");
+            }
+            assert_eq!(refusal(&format!(r#"{{"oidc": {{{settings}, "insecureAllowHttp": true}}}}"#)), None, "{name}");
+        }
+        let file = r#"{"oidc": {"issuer": "https://id.example", "audience": "x", "jwksUrl": "file:///keys", "insecureAllowHttp": true}}"#;
+        assert!(refusal(file).expect("it was taken").contains("`jwksUrl` must be an https URL"));
+    }
+
+    #[test]
+    fn clocks_that_differ_by_more_than_five_minutes_are_to_be_set() {
+        let with =
+            |leeway: &str| refusal(&format!(r#"{{"oidc": {{"issuer": "https://id.example", "audience": "x", "leeway": "{leeway}"}}}}"#));
+        assert_eq!((with("0s"), with("5m")), (None, None));
+        for long in ["301s", "6m", "1h"] {
+            let refusal = with(long).expect("it was taken");
+            assert!(refusal.contains("`leeway` is longer than 5m"), "{refusal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn groups_are_those_of_the_claims_that_the_settings_name_and_of_no_others() {
+        let said = r#"{"active":true,"sub":"ada","aud":"vmcp","groups":["g"],"roles":["r"],"teams":["t"],"realm":{"roles":["p"]}}"#;
+        for (more, expected) in [
+            ("", vec!["g"]),
+            (r#", "rolesClaim": "roles""#, vec!["g", "r"]),
+            (r#", "groupsClaim": "teams""#, vec!["t"]),
+            (r#", "groupsClaim": "teams", "rolesClaim": "realm.roles""#, vec!["t", "p"]),
+            (r#", "groupsClaim": """#, vec![]),
+        ] {
+            let settings = format!(
+                r#"{{"oidc": {{"issuer": "https://id.example.com", "audience": "vmcp", "clientId": "vmcp", "clientSecret": "s",
+                    "introspectionUrl": "https://id.example.com/introspect"{more}}}}}"#
+            );
+            let issuer = Provider::new(move |_| (200, said.to_owned()));
+            let oidc = registries().authenticators.build("oidc", &testing::settings(&settings), &issuer.deps()).unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer opaque"))]);
+            let who = oidc.authenticate(&RequestHead::new(&headers, None)).await.unwrap();
+            assert_eq!(who.groups.iter().map(|group| &**group).collect::<Vec<_>>(), expected, "{more}");
         }
     }
 
