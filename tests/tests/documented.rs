@@ -112,7 +112,7 @@ mod signed {
 // The rest is the test.
 
 /// A module of this file without the module around it.
-fn inside<'t>(text: &'t str, begin: &str, end: &str) -> Result<String> {
+fn inside(text: &str, begin: &str, end: &str) -> Result<String> {
     let (_, rest) = text.split_once(begin).with_context(|| format!("no `{begin}`"))?;
     let (module, _) = rest.split_once(end).with_context(|| format!("no `{end}`"))?;
     let lines: Vec<&str> = module.trim().lines().collect();

@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use vmcp_core::plugin::{
     Authenticated, Authenticator, BoxFuture, CallerTokens, Challenge, Page, PageRequest, ProtectedResource, Rejected, RequestHead,
+    SettingWarning,
 };
 
 /// What an issuer said of a token that only it can read is believed for so long.
@@ -31,7 +32,7 @@ pub(super) struct Oidc {
     /// The scopes that callers are told to ask for.
     pub(super) scope: Option<String>,
     /// What its settings leave undone.
-    pub(super) notes: Vec<String>,
+    pub(super) warnings: Vec<SettingWarning>,
     /// For clients that nobody registered with the issuer.
     pub(super) facade: Option<Facade>,
     pub(super) seen: Seen,
@@ -163,8 +164,8 @@ impl Authenticator for Oidc {
         Some(&self.resource)
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+    fn warnings(&self) -> &[SettingWarning] {
+        &self.warnings
     }
 
     fn page_paths(&self) -> &[&'static str] {

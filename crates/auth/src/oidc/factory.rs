@@ -15,7 +15,7 @@ use super::{
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 use url::Url;
-use vmcp_core::plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, ProtectedResource, Reach, StrategyError};
+use vmcp_core::plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, ProtectedResource, Reach, SettingWarning, StrategyError};
 
 /// The most that the issuer's clock may be ahead.
 const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -35,7 +35,7 @@ impl AuthenticatorFactory for OidcFactory {
         let mut asked = None;
         let mut required: Vec<String> = Vec::new();
         let mut names = Vec::new();
-        let mut notes = Vec::new();
+        let mut warnings = Vec::new();
         let all = std::iter::once((String::new(), &config.issuer));
         let further = config.issuers.iter().enumerate().map(|(n, issuer)| (format!("issuers[{n}]"), issuer));
         for (place, settings) in all.chain(further) {
@@ -47,8 +47,9 @@ impl AuthenticatorFactory for OidcFactory {
                     "has a client secret, as another issuer has; only one can be asked about tokens that are no JWTs",
                 ));
             }
-            if settings.client_id.is_some() && issuer.introspection.is_none() {
-                notes.push(format!("oidc{place}: `clientId` does nothing without a secret: tokens that are no JWTs are refused"));
+            // Beside a façade it may stand for the reader.
+            if settings.client_id.is_some() && issuer.introspection.is_none() && config.facade.is_none() {
+                warnings.push(idle_client(&place));
             }
             let name = Arc::clone(&issuer.rules.issuer);
             names.push(name.to_string());
@@ -70,12 +71,20 @@ impl AuthenticatorFactory for OidcFactory {
         }
         let mut resource = ProtectedResource::default();
         (resource.resource, resource.authorization_servers, resource.scopes_supported) = (config.resource, names, advertised);
-        Ok(Arc::new(Oidc { issuers, asked, resource, scope, notes, facade, seen: Seen::default(), asking: Rounds::default() }))
+        Ok(Arc::new(Oidc { issuers, asked, resource, scope, warnings, facade, seen: Seen::default(), asking: Rounds::default() }))
     }
 }
 
 fn refused(place: &str, what: impl Display) -> StrategyError {
     StrategyError::at(place, what.to_string())
+}
+
+fn idle_client(place: &str) -> SettingWarning {
+    SettingWarning {
+        place: if place.is_empty() { "clientId".to_owned() } else { format!("{place}.clientId") },
+        message: "has no effect without a client secret: it is for asking the issuer about tokens that are no JWTs".to_owned(),
+        hint: "add `clientSecretEnv`, or remove it",
+    }
 }
 
 fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, StrategyError> {

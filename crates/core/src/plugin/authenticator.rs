@@ -15,6 +15,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// A setting that is taken and does not do what it seems to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingWarning {
+    /// Where it stands below the plugin's own settings, such as `issuers[0].clientId`.
+    pub place: String,
+    /// What is wrong with it, without a value of the settings.
+    pub message: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
 /// Tells who sent a request. Asked for every request, whether it belongs to a session or not.
 pub trait Authenticator: Send + Sync + 'static {
     /// The headers that this authenticator reads. None of them can be passed on to a backend.
@@ -59,9 +70,9 @@ pub trait Authenticator: Send + Sync + 'static {
         None
     }
 
-    /// What its author should know of its settings: one line each, without a value that may be a secret.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
+    /// What whoever wrote its settings should know of them: they are taken, but hardly meant so.
+    fn warnings(&self) -> &[SettingWarning] {
+        &[]
     }
 
     /// The paths outside of `/.well-known/` at which [`Self::page`] has pages. A configuration with an endpoint at one of them is refused.

@@ -15,7 +15,7 @@ mod secrets;
 mod strategy;
 mod subject_token;
 
-pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Rejected, RequestHead};
+pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Rejected, RequestHead, SettingWarning};
 pub use authorizer::{Action, Authorizer, AuthorizerFactory, Decision, Question};
 pub use boundary::{Challenge, ClientCertificate, Page, PageRequest, ProtectedResource};
 pub use credentials::{Credentials, SignRequest, Signer};

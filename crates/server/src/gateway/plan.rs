@@ -1,6 +1,5 @@
 //! From a configuration to everything that can be decided without touching the network: all problems at once.
 
-mod idle;
 mod listener;
 
 use super::{
@@ -232,7 +231,6 @@ impl<'a> Planner<'a> {
 
     fn authenticator(&mut self) -> Option<Arc<dyn Authenticator>> {
         let incoming = &self.config.incoming_auth;
-        self.problems.extend(idle::clients(incoming));
         let (deps, recorder) = recorded(&incoming.kind, &incoming.settings, self.deps);
         let built = self.plugin(&self.checker.plugins.authenticators, &incoming.kind, &incoming.settings, "incomingAuth", &deps);
         self.incoming = recorder.map(|recorder| recorder.fingerprint());

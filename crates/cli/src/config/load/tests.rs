@@ -495,8 +495,7 @@ spec:
         Case::new("vmcp.yaml", text).says("vmcp.yaml"),
         [
             "vmcp.yaml:5:3: spec.groupRef: only a cluster can resolve a group of servers; list them under spec.config.backends".to_owned(),
-            "vmcp.yaml:6:3: spec.incomingAuth: the key `oidc` is missing".to_owned(),
-            "vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write what it names here, or remove it"
+            "vmcp.yaml:6:30: spec.incomingAuth.oidcConfigRef: only a cluster can resolve this; write an `oidcConfig` of `type: inline` here"
                 .to_owned(),
             format!("vmcp.yaml:8:5: spec.config.audit: {not}; remove it"),
         ]

@@ -5,7 +5,7 @@ use super::Planner;
 use crate::edge::check_tls;
 use vmcp_core::{
     config::{Problem, index_path, key_path},
-    plugin::{Authenticator, config_key},
+    plugin::{Authenticator, SettingWarning, config_key},
 };
 
 impl Planner<'_> {
@@ -35,7 +35,8 @@ impl Planner<'_> {
             self.problems.push(Problem::error("incomingAuth.type", message).with_hint(hint));
         }
         let own = key_path("incomingAuth", &config_key(kind));
-        self.problems.extend(authenticator.notes().into_iter().map(|note| Problem::note(&own, note)));
+        let warning = |it: &SettingWarning| Problem::warning(format!("{own}.{}", it.place), &*it.message).with_hint(it.hint);
+        self.problems.extend(authenticator.warnings().iter().map(warning));
         self.pages(authenticator.page_paths());
     }
 
