@@ -190,8 +190,13 @@ async fn clocks_may_differ_by_the_leeway_and_no_more() -> Result<()> {
             let early = idp.token()?.claim(claim, json!(seconds()? + 150)).sign()?;
             assert_eq!(scene.status(&early).await?, status, "{claim} with {leeway}");
         }
+        let late = idp.token()?.expires_in(-150).sign()?;
+        for _ in 0..2 {
+            assert_eq!(scene.status(&late).await?, status, "exp with {leeway}");
+        }
     }
     let scene = Scene::of(settings(&idp, json!({}))).await?;
     assert_eq!(scene.status(&idp.token()?.claim("nbf", json!(seconds()? + 30)).sign()?).await?, 200, "a minute, when nothing is said");
+    assert_eq!(scene.status(&idp.token()?.expires_in(-30).sign()?).await?, 200, "at both ends");
     Ok(())
 }

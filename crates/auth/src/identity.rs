@@ -81,10 +81,16 @@ impl Identity {
         self.who.subject_token.as_ref()
     }
 
-    /// When the caller's credential expires; its open streams close then.
+    /// When the caller's credential expires.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.who.expires_at
+    }
+
+    /// When the bearer of the credential is let in no more: its open streams close then.
+    #[must_use]
+    pub fn good_until(&self) -> Option<SystemTime> {
+        self.who.good_until()
     }
 
     /// The listed headers of the request.
@@ -122,6 +128,7 @@ mod tests {
     use super::*;
     use http::{HeaderMap, HeaderValue};
     use serde_json::json;
+    use std::time::Duration;
     use vmcp_core::{
         config::PassthroughEntry,
         header::{BackendSpec, HeaderPolicy, PolicySpec},
@@ -163,6 +170,16 @@ mod tests {
         assert!(Identity::anonymous().principal() == Identity::anonymous().principal());
         assert!(Identity::anonymous().principal() != somebody().principal());
         assert!(Identity::anonymous().claims().is_empty() && Identity::anonymous().expires_at().is_none());
+    }
+
+    #[test]
+    fn strategies_are_told_the_end_of_the_credential_and_streams_end_with_the_leeway() {
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let mut authenticated = Authenticated::new(Principal { issuer: "https://id.example.com".into(), subject: "ann".into() });
+        (authenticated.expires_at, authenticated.leeway) = (Some(end), Duration::from_secs(60));
+        let caller = Identity::new(authenticated);
+        assert_eq!((caller.strategy_context("b").expires_at, caller.expires_at()), (Some(end), Some(end)));
+        assert_eq!(caller.good_until(), Some(end + Duration::from_secs(60)));
     }
 
     #[test]

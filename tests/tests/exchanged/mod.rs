@@ -68,7 +68,8 @@ pub(crate) fn service(idp: &Idp, audience: &str) -> Value {
 pub(crate) fn callers_of(idps: &[&Idp]) -> Value {
     let issuer = |idp: &&Idp| {
         let audience = "vmcp";
-        json!({ "issuer": idp.issuer(), "audience": audience, "insecureAllowHttp": true, "jwksAllowPrivateIp": true })
+        let leeway = "2s";
+        json!({ "issuer": idp.issuer(), "audience": audience, "leeway": leeway, "insecureAllowHttp": true, "jwksAllowPrivateIp": true })
     };
     let mut oidc = idps.first().map(issuer).unwrap_or_default();
     oidc["issuers"] = idps.iter().skip(1).map(issuer).collect();

@@ -185,6 +185,17 @@ fn nothing_is_kept_past_the_callers_own_token() {
 }
 
 #[test]
+fn for_a_token_that_is_taken_after_its_end_credentials_are_got_each_time_and_none_are_kept() {
+    let (under, ann) = (Under::new(), Somebody::new("ann", "t1", Some(50)));
+    under.wait_until(60);
+    for until in [Some(1000), None] {
+        under.fill(For::Token, &ann, "one", until);
+        under.fill(For::Principal, &ann, "two", until);
+        assert_eq!((under.at_hand(For::Token, &ann), under.at_hand(For::Principal, &ann)), ("absent".to_owned(), "absent".to_owned()));
+    }
+}
+
+#[test]
 fn what_does_not_say_when_it_expires_lives_as_long_as_the_callers_token_or_five_minutes() {
     let (under, ann, bob) = (Under::new(), Somebody::new("ann", "t1", Some(3000)), Somebody::new("bob", "t2", None));
     under.fill(For::Token, &ann, "anns", None);

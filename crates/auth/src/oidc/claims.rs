@@ -21,7 +21,7 @@ pub(super) struct Rules {
     pub(super) audiences: Vec<String>,
     /// All of them have to be among the token's.
     pub(super) required_scopes: Vec<String>,
-    /// How far the issuer's clock may be ahead of this one.
+    /// How far the issuer's clock may be from this one.
     pub(super) leeway: Duration,
     /// Claims that hold groups and roles.
     pub(super) group_claims: Vec<String>,
@@ -89,7 +89,7 @@ impl Rules {
     /// Whether a token is for here and now.
     pub(super) fn check(&self, claims: &Map<String, Value>, now: SystemTime, source: Source) -> Result<(), Flaw> {
         match date(claims, "exp")? {
-            Some(end) if end <= now => return Err("the token has expired"),
+            Some(end) if end.checked_add(self.leeway).is_some_and(|end| end <= now) => return Err("the token has expired"),
             None if source != Source::Introspection => return Err("the token does not say when it expires"),
             _ => {}
         }
@@ -126,6 +126,7 @@ impl Rules {
         }
         caller.delegation = self.chain(claims.get("act"))?;
         caller.expires_at = date(&claims, "exp")?;
+        caller.leeway = caller.expires_at.map_or(Duration::ZERO, |_| self.leeway);
         caller.standing = Some(standing(&caller, &claims));
         caller.claims = claims;
         Ok(caller)
@@ -201,14 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_from_its_start_to_its_end_with_leeway_at_the_start_only() {
+    fn a_token_is_good_from_its_start_to_its_end_with_leeway_at_both() {
         for (changes, why) in [
             (json!({}), None),
             (json!({ "exp": 1000.5 }), None),
             (json!({ "nbf": 1060, "iat": 1060 }), None),
             (json!({ "nbf": null, "iat": null }), None),
-            (json!({ "exp": 1000 }), Some("expired")),
-            (json!({ "exp": 999 }), Some("expired")),
+            (json!({ "exp": 1000 }), None),
+            (json!({ "exp": 941 }), None),
+            (json!({ "exp": 940.5 }), None),
+            (json!({ "exp": 940 }), Some("expired")),
+            (json!({ "exp": 9e18 }), None),
             (json!({ "exp": 0 }), Some("expired")),
             (json!({ "exp": null }), Some("does not say when")),
             (json!({ "nbf": 1061 }), Some("not valid yet")),
@@ -280,7 +284,9 @@ mod tests {
         assert_eq!(ann.scopes.iter().map(|scope| &**scope).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(ann.groups.iter().map(|group| &**group).collect::<Vec<_>>(), ["g1", "g2", "r", "x"]);
         assert_eq!(ann.claims["email"], "ann@example.com");
-        assert_eq!(ann.expires_at, Some(UNIX_EPOCH + Duration::from_secs(2000)));
+        assert_eq!(ann.expires_at, Some(UNIX_EPOCH + Duration::from_secs(2000)), "for those who get credentials for it");
+        assert_eq!(ann.good_until(), Some(UNIX_EPOCH + Duration::from_secs(2060)));
+        assert_eq!(caller(json!({ "exp": null })).good_until(), None);
         for subject in [json!(null), json!(""), json!(7), json!("x".repeat(1025))] {
             assert!(rules().caller(claims(json!({ "sub": subject }))).is_err(), "{subject}");
         }

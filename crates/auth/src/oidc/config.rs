@@ -55,7 +55,8 @@ pub struct IssuerConfig {
     pub jwks_url: Option<Url>,
     /// Where tokens are asked about, when the issuer's metadata does not say.
     pub introspection_url: Option<Url>,
-    /// How far the issuer's clock may be ahead, for `nbf` and `iat`. The end of a token has no leeway.
+    /// How far the issuer's clock may be from this one: a token is taken this much before `nbf` and `iat`, and this long after `exp`. What
+    /// backends get for it ends at `exp`.
     #[serde(default = "leeway")]
     pub leeway: Span,
     /// A PEM file with the only certificates that the issuer's server is trusted by.

@@ -17,7 +17,7 @@ use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 use url::Url;
 use vmcp_core::plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, ProtectedResource, Reach, SettingWarning, StrategyError};
 
-/// The most that the issuer's clock may be ahead.
+/// The most that the issuer's clock may be from this one.
 const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
 /// `incomingAuth: { type: oidc }`: callers bring access tokens of issuers that are configured.

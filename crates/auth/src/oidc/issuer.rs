@@ -110,4 +110,27 @@ mod tests {
         assert!(ends >= before + ENDLESS && ends <= SystemTime::now() + ENDLESS);
         assert_eq!(end(r#","exp":4000000000"#).await, SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000));
     }
+
+    #[tokio::test]
+    async fn while_a_token_is_taken_after_its_end_its_issuer_is_asked_each_time_whether_it_is_over() {
+        let ended = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 30;
+        let said = format!(r#"{{"active":true,"sub":"ada","aud":"vmcp","exp":{ended}}}"#);
+        let issuer = Provider::new(move |_| (200, said.clone()));
+        for (leeway, asked) in [("5m", 3), ("10s", 1)] {
+            let before = issuer.asked().len();
+            let settings = format!(
+                r#"{{"oidc": {{"issuer": "https://id.example.com", "audience": "vmcp", "clientId": "vmcp", "clientSecretEnv": "SECRET",
+                    "introspectionUrl": "https://id.example.com/introspect", "leeway": "{leeway}"}}}}"#
+            );
+            let oidc = registries().authenticators.build("oidc", &testing::settings(&settings), &issuer.deps()).unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer opaque"))]);
+            for _ in 0..3 {
+                let who = oidc.authenticate(&RequestHead::new(&headers, None)).await;
+                let ends = who.ok().map(|who| (who.expires_at.unwrap(), who.good_until().unwrap()));
+                let end = SystemTime::UNIX_EPOCH + Duration::from_secs(ended);
+                assert_eq!(ends, (leeway == "5m").then_some((end, end + Duration::from_secs(300))));
+            }
+            assert_eq!(issuer.asked().len() - before, asked, "{leeway}");
+        }
+    }
 }

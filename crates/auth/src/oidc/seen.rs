@@ -76,10 +76,12 @@ impl Seen {
         is_good.then(|| Arc::clone(&kept.caller))
     }
 
-    /// Keeps a caller for so long, and never past the token's end.
+    /// Keeps a caller for so long, and never past the token's end. Of one that the issuer was asked about, the issuer knows best whether it is
+    /// over: from its end on it is asked again.
     pub(super) fn keep(&self, token: Digest, caller: &Arc<Caller>, key: Option<Arc<Key>>, longest: Duration) {
         let until = SystemTime::now() + longest;
-        let until = caller.who.expires_at.map_or(until, |end| end.min(until));
+        let end = if key.is_some() { caller.who.good_until() } else { caller.who.expires_at };
+        let until = end.map_or(until, |end| end.min(until));
         self.callers.insert(token, Arc::new(Kept { caller: Arc::clone(caller), until, key }));
     }
 

@@ -130,8 +130,11 @@ pub struct Authenticated {
     /// What tells apart credentials of one principal that allow different things, and is the same for those that allow the same: it stays when
     /// a credential is renewed. No secret, and never a credential. `None` where all credentials of a principal allow the same.
     pub standing: Option<Arc<str>>,
-    /// When the credential expires; open streams close then.
+    /// When the credential expires. What strategies get for it is good no longer.
     pub expires_at: Option<SystemTime>,
+    /// How long after `expires_at` its bearer is still let in, because the clock of whoever gave it may be behind this one. Zero unless the
+    /// authenticator says otherwise.
+    pub leeway: Duration,
 }
 
 impl Authenticated {
@@ -147,7 +150,14 @@ impl Authenticated {
             subject_token: None,
             standing: None,
             expires_at: None,
+            leeway: Duration::ZERO,
         }
+    }
+
+    /// When the bearer of the credential is let in no more; open streams close then. `None`: never.
+    #[must_use]
+    pub fn good_until(&self) -> Option<SystemTime> {
+        self.expires_at.map(|end| end.checked_add(self.leeway).unwrap_or(end))
     }
 }
 

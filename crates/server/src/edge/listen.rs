@@ -56,7 +56,7 @@ pub(crate) async fn listen(
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
     let (messages, guard) = open(incoming, id, params, capabilities).await?;
-    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
     Ok(sse::response(sse::Messages(messages), until, guard))
 }
 

@@ -89,7 +89,7 @@ where
         let message = "the client has to accept application/json and text/event-stream";
         return early(Failure::http(http::StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
-    let reply = Reply::new(slot, accepts).until(incoming.identity.expires_at());
+    let reply = Reply::new(slot, accepts).until(incoming.identity.good_until());
     match Message::parse_batch(&body, MAX_BATCH) {
         Err(error) => early(Failure::frame(error)),
         Ok((mut messages, batch)) => {

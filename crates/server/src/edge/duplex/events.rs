@@ -101,7 +101,7 @@ pub(crate) fn open(mut incoming: Incoming) -> Result<Response<Body>, Failure> {
         let message = "a GET has to accept text/event-stream";
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
-    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
     let opener = Opener::of(&mut incoming);
     let config = &incoming.snapshot.config;
     let (peer, messages) = Peer::new(&incoming.inner, opener);

@@ -32,7 +32,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let session = find(incoming)?;
     let binding = binding(incoming);
     let resumed = resumed(incoming, &session, binding);
-    let until = incoming.identity.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
     let resumed = match resumed {
         // The rest of one call, and nothing else.
         Some((stream, reader)) if stream.purpose() == Purpose::Call => {
