@@ -30,17 +30,17 @@ pub struct HeaderInjectionConfig {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeaderInjectionFactory;
 
-/// The value; `None` when it is not to be looked up.
-fn value(secrets: &Secrets, source: &SecretSource) -> Result<Option<SecretString>, StrategyError> {
-    let value = secrets.get(source).map_err(|error| refused(format!("has no value: {error}; {}", error.advice())))?;
+/// The value, for which `place` says where it is; `None` when it is not to be looked up.
+fn value(secrets: &Secrets, place: &str, source: &SecretSource) -> Result<Option<SecretString>, StrategyError> {
+    let value = secrets.get(source).map_err(|error| refused(place, format!("has no value: {error}; {}", error.advice())))?;
     if value.as_ref().is_some_and(|value| value.expose_secret().is_empty()) {
-        return Err(refused("has an empty value; set one, or use `type: unauthenticated`"));
+        return Err(refused(place, "has an empty value; set one, or use `type: unauthenticated`"));
     }
     Ok(value)
 }
 
-fn refused(what: impl std::fmt::Display) -> StrategyError {
-    StrategyError::Config(format!("headerInjection {what}"))
+fn refused(place: &str, what: impl std::fmt::Display) -> StrategyError {
+    StrategyError::at(place, format!("headerInjection {what}"))
 }
 
 impl StrategyFactory for HeaderInjectionFactory {
@@ -51,17 +51,17 @@ impl StrategyFactory for HeaderInjectionFactory {
     fn build(&self, config: HeaderInjectionConfig, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
         // Whether the name is one that a strategy may write is the header policy's to say.
         let name = HeaderName::from_bytes(config.header_name.as_bytes())
-            .map_err(|_| refused("needs a `headerName` of letters, digits and hyphens only"))?;
-        let source = match (config.header_value, config.header_value_env) {
-            (Some(value), None) => value,
-            (None, Some(from_env)) => SecretSource::Env { from_env },
-            (Some(_), Some(_)) => return Err(refused("has both `headerValue` and `headerValueEnv`; remove one")),
-            (None, None) => return Err(refused("needs `headerValue` or `headerValueEnv`")),
+            .map_err(|_| refused("headerName", "needs a `headerName` of letters, digits and hyphens only"))?;
+        let (place, source) = match (config.header_value, config.header_value_env) {
+            (Some(value), None) => (value.place("headerValue"), value),
+            (None, Some(from_env)) => ("headerValueEnv".to_owned(), SecretSource::Env { from_env }),
+            (Some(_), Some(_)) => return Err(refused("headerValueEnv", "has both `headerValue` and `headerValueEnv`; remove one")),
+            (None, None) => return Err(refused("headerValue", "needs `headerValue` or `headerValueEnv`")),
         };
         let mut headers = HeaderMap::new();
-        if let Some(value) = value(&deps.secrets, &source)? {
+        if let Some(value) = value(&deps.secrets, &place, &source)? {
             let value = crate::secret_value(value.expose_secret().as_bytes().to_vec());
-            let unfit = || refused("has a value with a line break or another control character, which no header can carry");
+            let unfit = || refused(&place, "has a value with a line break or another control character, which no header can carry");
             headers.insert(name.clone(), value.ok_or_else(unfit)?);
         }
         Ok(Arc::new(HeaderInjection { managed: [name], credentials: Credentials::headers(headers) }))

@@ -36,9 +36,7 @@ impl StrategyFactory for HeaderPassthroughFactory {
 
     fn build(&self, config: HeaderPassthroughConfig, _: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
         if config.headers.is_empty() {
-            return Err(StrategyError::Config(
-                "headerPassthrough lists no `headers`; list some, or use `type: unauthenticated`".to_owned(),
-            ));
+            return Err(StrategyError::at("headers", "headerPassthrough lists no `headers`; list some, or use `type: unauthenticated`"));
         }
         Ok(Arc::new(HeaderPassthrough { entries: config.headers, nothing: Credentials::none() }))
     }
@@ -79,6 +77,6 @@ mod tests {
     fn a_list_without_headers_is_refused() {
         let settings = testing::settings(r#"{"headerPassthrough": {"headers": []}}"#);
         let error = crate::registries().strategies.build("header_passthrough", &settings, &testing::deps()).err().unwrap();
-        assert_eq!(error.to_string(), "headerPassthrough lists no `headers`; list some, or use `type: unauthenticated`");
+        assert_eq!(error.to_string(), "headers: headerPassthrough lists no `headers`; list some, or use `type: unauthenticated`");
     }
 }

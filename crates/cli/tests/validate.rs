@@ -181,7 +181,26 @@ backends: [{name: a, url: 'https://a.example.com/mcp'}]
     entitiesJson: '['
 backends: [{name: a, url: 'https://a.example.com/mcp'}]
 ";
-    let folder = Folder::new(&[("oidc.yaml", oidc), ("keys.yaml", keys), ("authz.yaml", authz)]);
+    let secrets = "outgoingAuth:
+  default:
+    type: exec
+    exec:
+      command: token
+      env:
+        GIVEN: here
+        LACKING:
+          fromEnv: NOT_SET
+  backends:
+    a:
+      type: client_credentials
+      clientCredentials:
+        tokenUrl: https://id.example.com/token
+        clientId: vmcp
+        clientSecret:
+          fromFile: /nowhere/secret
+backends: [{name: a, url: 'https://a.example.com/mcp'}]
+";
+    let folder = Folder::new(&[("oidc.yaml", oidc), ("keys.yaml", keys), ("authz.yaml", authz), ("secrets.yaml", secrets)]);
     let told = |file: &str| text(&folder.vmcp(&["validate", file], &[("KEY", "k")]).stderr).to_owned();
     for (file, place) in [
         ("oidc.yaml", "oidc.yaml:8:9: incomingAuth.oidc.issuers[0].audience: "),
@@ -189,6 +208,8 @@ backends: [{name: a, url: 'https://a.example.com/mcp'}]
         ("oidc.yaml", "oidc.yaml:19:9: outgoingAuth.backends.a.external.url: "),
         ("keys.yaml", "keys.yaml:6:9: incomingAuth.apiKey.keys[0].hash: "),
         ("keys.yaml", "keys.yaml:11:7: outgoingAuth.default.headerInjection.headerName: "),
+        ("secrets.yaml", "secrets.yaml:9:11: note: outgoingAuth.default.exec.env.LACKING.fromEnv: "),
+        ("secrets.yaml", "secrets.yaml:17:11: note: outgoingAuth.backends.a.clientCredentials.clientSecret.fromFile: "),
         #[cfg(feature = "cedar")]
         ("authz.yaml", "authz.yaml:6:5: incomingAuth.authz.entitiesJson: "),
     ] {

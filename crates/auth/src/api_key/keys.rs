@@ -14,7 +14,10 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
-use vmcp_core::plugin::{Authenticated, Principal, Secrets};
+use vmcp_core::{
+    config::SecretError,
+    plugin::{Authenticated, Misplaced, Principal, Secrets},
+};
 
 /// The shortest key that is taken as text, in bytes: 128 bits in base64 or hexadecimal, and something before them.
 const SHORTEST: usize = 24;
@@ -47,32 +50,39 @@ impl Keys {
     /// Adds a key.
     ///
     /// # Errors
-    /// What is wrong with the entry, without any part of the key.
-    pub(super) fn add(&mut self, entry: &ApiKeyEntry, secrets: &Secrets) -> Result<(), String> {
+    /// What is wrong with which of the entry's settings, without any part of the key.
+    pub(super) fn add(&mut self, entry: &ApiKeyEntry, secrets: &Secrets) -> Result<(), Misplaced> {
+        let wrong = |place: &str, why: &str| Err(Misplaced::new(place, why));
         if entry.subject.is_empty() {
-            return Err("has an empty `subject`; say who brings the key".to_owned());
+            return wrong("subject", "has an empty `subject`; say who brings the key");
         }
         let hash = match (&entry.hash, &entry.key) {
             (Some(text), None) => {
-                read(text).ok_or("has a `hash` that is not `sha256:` and 64 hexadecimal digits; `vmcp auth new-key` makes one")?
+                let why = "has a `hash` that is not `sha256:` and 64 hexadecimal digits; `vmcp auth new-key` makes one";
+                read(text).ok_or_else(|| Misplaced::new("hash", why))?
             }
-            (None, Some(source)) => match secrets.get(source).map_err(|error| format!("has no `key`: {error}; {}", error.advice()))? {
-                Some(key) => of_key(key.expose_secret())?,
-                // Only the settings are checked.
-                None => return Ok(()),
-            },
-            (Some(_), Some(_)) => return Err("has both `hash` and `key`; remove one".to_owned()),
-            (None, None) => return Err("needs a `hash`, or a `key` that says where it stands".to_owned()),
+            (None, Some(source)) => {
+                let place = source.place("key");
+                let lacks = |error: SecretError| Misplaced::new(&place, format!("has no `key`: {error}; {}", error.advice()));
+                match secrets.get(source).map_err(lacks)? {
+                    Some(key) => of_key(key.expose_secret()).map_err(|why| Misplaced::new(&place, why))?,
+                    // Only the settings are checked.
+                    None => return Ok(()),
+                }
+            }
+            (Some(_), Some(_)) => return wrong("key", "has both `hash` and `key`; remove one"),
+            (None, None) => return wrong("", "needs a `hash`, or a `key` that says where it stands"),
         };
         if self.find(&hash).is_some() {
-            return Err("has a key that another entry has; every key is of one subject".to_owned());
+            return wrong("", "has a key that another entry has; every key is of one subject");
         }
         let of_same = |known: &&(Hash, Arc<Authenticated>)| *known.1.principal.subject == *entry.subject;
         if let Some((_, known)) = self.shelves.values().flatten().find(of_same)
             && (known.claims != entry.claims || !known.groups.iter().map(|group| &**group).eq(entry.groups.iter().map(String::as_str)))
         {
             // What is kept for a subject, a credential that was got for its groups for one, is kept for all its keys.
-            return Err("has other `claims` or `groups` than another entry with its `subject`; give it a `subject` of its own".to_owned());
+            let why = "has other `claims` or `groups` than another entry with its `subject`; give it a `subject` of its own";
+            return wrong("subject", why);
         }
         let mut caller = Authenticated::new(Principal { issuer: ISSUER.into(), subject: entry.subject.as_str().into() });
         caller.claims.clone_from(&entry.claims);

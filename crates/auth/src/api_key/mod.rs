@@ -16,7 +16,10 @@ use crate::{
 use http::{HeaderName, header::AUTHORIZATION};
 use keys::Keys;
 use std::sync::Arc;
-use vmcp_core::plugin::{Authenticated, Authenticator, AuthenticatorFactory, Challenge, Deps, Rejected, RequestHead, StrategyError};
+use vmcp_core::{
+    config::index_path,
+    plugin::{Authenticated, Authenticator, AuthenticatorFactory, Challenge, Deps, Misplaced, Rejected, RequestHead, StrategyError},
+};
 
 /// `incomingAuth: { type: apiKey }`: callers bring a key in a header. The configuration has the keys' hashes, or says where a key stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +34,7 @@ impl AuthenticatorFactory for ApiKeyFactory {
             .map_err(|_| StrategyError::at("header", "needs a name of letters, digits and hyphens"))?;
         let mut keys = Keys::default();
         for (n, entry) in config.keys.iter().enumerate() {
-            keys.add(entry, &deps.secrets).map_err(|why| StrategyError::at(format!("keys[{n}]"), why))?;
+            keys.add(entry, &deps.secrets).map_err(|wrong| StrategyError::Settings(vec![wrong.below(&index_path("keys", n))]))?;
         }
         let mut is_complete = true;
         if let Some(path) = &config.keys_file {
@@ -42,7 +45,7 @@ impl AuthenticatorFactory for ApiKeyFactory {
                     let entries: Vec<ApiKeyEntry> = serde_json::from_str(&text)
                         .map_err(|error| wrong(format!("line {}: not a JSON list of entries such as `keys` has", error.line())))?;
                     for (n, entry) in entries.iter().enumerate() {
-                        keys.add(entry, &deps.secrets).map_err(|why| wrong(format!("entry {}: {why}", n + 1)))?;
+                        keys.add(entry, &deps.secrets).map_err(|Misplaced { message, .. }| wrong(format!("entry {}: {message}", n + 1)))?;
                     }
                 }
                 Err(_) if deps.secrets.may_be_missing() => is_complete = false,
@@ -50,8 +53,9 @@ impl AuthenticatorFactory for ApiKeyFactory {
             }
         }
         if keys.is_empty() && is_complete && !deps.secrets.may_be_missing() {
-            return Err(StrategyError::Config(
-                "there are no keys, so nobody could call; add one to `keys` (`vmcp auth new-key` makes one)".to_owned(),
+            return Err(StrategyError::at(
+                "keys",
+                "there are no keys, so nobody could call; add one to `keys` (`vmcp auth new-key` makes one)",
             ));
         }
         Ok(Arc::new(AtOnce(ApiKeys { header: [header], keys })))

@@ -104,19 +104,19 @@ fn keys_may_stand_in_a_file_of_their_own() {
 #[test]
 fn keys_that_are_none_are_refused_and_never_shown() {
     let other = NewApiKey::make().unwrap().hash().to_owned();
-    for (entry, why) in [
-        (r#""subject": "a""#.to_owned(), "needs a `hash`, or a `key`"),
-        (r#""subject": "", "key": {"fromEnv": "KEY"}"#.to_owned(), "has an empty `subject`"),
-        (format!(r#""subject": "a", "hash": "{other}", "key": {{"fromEnv": "KEY"}}"#), "has both"),
-        (r#""subject": "a", "key": {"fromEnv": "SHORT"}"#.to_owned(), "could be guessed"),
-        (r#""subject": "a", "key": {"fromEnv": "SPACED"}"#.to_owned(), "with spaces"),
-        (r#""subject": "a", "key": {"fromEnv": "MISSING"}"#.to_owned(), "`MISSING` is not set"),
-        (format!(r#""subject": "a", "hash": "{}""#, &other[..70]), "64 hexadecimal digits"),
-        (format!(r#""subject": "a", "hash": "{}""#, other.replace("sha256:", "md5:")), "64 hexadecimal digits"),
-        (format!(r#""subject": "a", "hash": "sha256:{}""#, "+1".repeat(32)), "64 hexadecimal digits"),
+    for (entry, place, why) in [
+        (r#""subject": "a""#.to_owned(), "", "needs a `hash`, or a `key`"),
+        (r#""subject": "", "key": {"fromEnv": "KEY"}"#.to_owned(), ".subject", "has an empty `subject`"),
+        (format!(r#""subject": "a", "hash": "{other}", "key": {{"fromEnv": "KEY"}}"#), ".key", "has both"),
+        (r#""subject": "a", "key": {"fromEnv": "SHORT"}"#.to_owned(), ".key.fromEnv", "could be guessed"),
+        (r#""subject": "a", "key": {"fromEnv": "SPACED"}"#.to_owned(), ".key.fromEnv", "with spaces"),
+        (r#""subject": "a", "key": {"fromEnv": "MISSING"}"#.to_owned(), ".key.fromEnv", "`MISSING` is not set"),
+        (format!(r#""subject": "a", "hash": "{}""#, &other[..70]), ".hash", "64 hexadecimal digits"),
+        (format!(r#""subject": "a", "hash": "{}""#, other.replace("sha256:", "md5:")), ".hash", "64 hexadecimal digits"),
+        (format!(r#""subject": "a", "hash": "sha256:{}""#, "+1".repeat(32)), ".hash", "64 hexadecimal digits"),
     ] {
         let error = build(&format!(r#"{{"keys": [{{{entry}}}]}}"#)).err().unwrap();
-        assert!(error.to_string().starts_with("keys[0]: ") && error.to_string().contains(why), "{error}");
+        assert!(error.to_string().starts_with(&format!("keys[0]{place}: ")) && error.to_string().contains(why), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
     let twice = format!(r#"{{"keys": [{{"subject": "a", "hash": "{other}"}}, {{"subject": "b", "hash": "{other}"}}]}}"#);
@@ -156,6 +156,6 @@ fn all_keys_of_a_subject_stand_for_the_same_rights() {
     assert_eq!(both(admin, admin), None);
     for (first, second) in [(admin, ""), ("", admin), ("", r#", "claims": {"role": "admin"}"#)] {
         let error = both(first, second).expect("it was taken");
-        assert!(error.starts_with("keys[1]: has other `claims` or `groups`"), "{error}");
+        assert!(error.starts_with("keys[1].subject: has other `claims` or `groups`"), "{error}");
     }
 }

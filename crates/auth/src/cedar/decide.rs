@@ -86,7 +86,7 @@ impl Cedar {
         let mut reader = Reader::default();
         if config.policies.is_empty() && config.policy_files.is_empty() {
             let message = "there is no policy, so that nobody could do anything; give some under `policies` or `policyFiles`".to_owned();
-            reader.wrong.push(Misplaced::new("", message));
+            reader.wrong.push(Misplaced::new("policies", message));
         }
         let types = Types::new(group_type);
         let added = Added::parse(config.entities_json.as_deref());

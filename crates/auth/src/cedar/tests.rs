@@ -286,7 +286,7 @@ fn settings_that_cannot_work_are_all_told_at_once() {
     let settings =
         CedarConfig { entities_json: Some("{".to_owned()), group_entity_type: Some("A::B".to_owned()), ..CedarConfig::default() };
     let wrong = built(&settings, Naming::Qualified).err().unwrap();
-    assert_eq!(wrong.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["", "groupEntityType", "entitiesJson"]);
+    assert_eq!(wrong.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["policies", "groupEntityType", "entitiesJson"]);
     assert!(built(&CedarConfig { group_entity_type: Some("a b".to_owned()), ..config(&[ALL]) }, Naming::Qualified).is_err());
     assert!(built(&config(&[&format!("@id(\"x\"){ALL}"), &format!("@id(\"x\"){ALL}")]), Naming::Qualified).is_err());
 }

@@ -73,8 +73,8 @@ impl StrategyFactory for ClientCredentialsFactory {
         let place = match (&config.token_url, &config.issuer) {
             (Some(url), None) => Place::known(KEY, url, config.allow_plaintext)?,
             (None, Some(issuer)) => Place::of_issuer(KEY, issuer, config.allow_plaintext)?,
-            (Some(_), Some(_)) => return Err(refused(KEY, "has both `tokenUrl` and `issuer`; remove one")),
-            (None, None) => return Err(refused(KEY, "needs `tokenUrl` or `issuer`")),
+            (Some(_), Some(_)) => return Err(refused(KEY, "issuer", "has both `tokenUrl` and `issuer`; remove one")),
+            (None, None) => return Err(refused(KEY, "tokenUrl", "needs `tokenUrl` or `issuer`")),
         };
         let settings = TokenSettings {
             client: ClientSettings {
@@ -96,6 +96,7 @@ impl StrategyFactory for ClientCredentialsFactory {
         if !tokens.may_be_own() {
             return Err(refused(
                 KEY,
+                "clientSecret",
                 "needs a `clientId` and its secret: `clientSecret`, `clientSecretEnv`, `clientSecretFile` or `privateKey`",
             ));
         }

@@ -120,47 +120,50 @@ fn metadata_of_another_issuer_or_without_a_safe_endpoint_get_no_secret() {
 fn settings_that_cannot_work_are_refused_in_words() {
     let id = "gw";
     for (settings, why) in [
-        (json!({ "clientId": id, "clientSecret": "hunter2" }), "needs `tokenUrl` or `issuer`"),
+        (json!({ "clientId": id, "clientSecret": "hunter2" }), "tokenUrl: clientCredentials needs `tokenUrl` or `issuer`"),
         (
             json!({ "tokenUrl": TOKEN_URL, "issuer": "https://id.example.com", "clientId": id, "clientSecret": "hunter2" }),
-            "has both `tokenUrl` and `issuer`; remove one",
+            "issuer: clientCredentials has both `tokenUrl` and `issuer`; remove one",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id }),
-            "needs a `clientId` and its secret: `clientSecret`, `clientSecretEnv`, `clientSecretFile` or `privateKey`",
+            "clientSecret: clientCredentials needs a `clientId` and its secret: `clientSecret`, `clientSecretEnv`, `clientSecretFile` or `privateKey`",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientSecret": "hunter2", "clientSecretEnv": "SECRET" }),
-            "has several of `clientSecret`, `clientSecretEnv` and `clientSecretFile`; keep one",
+            "clientSecretEnv: clientCredentials has several of `clientSecret`, `clientSecretEnv` and `clientSecretFile`; keep one",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientSecretEnv": "MISSING" }),
-            "lacks a secret: the environment variable `MISSING` is not set; set it where vmcp runs",
+            "clientSecretEnv: clientCredentials lacks a secret: the environment variable `MISSING` is not set; set it where vmcp runs",
         ),
-        (json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientSecret": "" }), "has an empty client secret; set it"),
+        (
+            json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientSecret": "" }),
+            "clientSecret: clientCredentials has an empty client secret; set it",
+        ),
         (
             json!({ "tokenUrl": "http://id.example.com/token", "clientId": id, "clientSecret": "hunter2" }),
-            "sends secrets to a `tokenUrl` without TLS; use https, or add `allowPlaintext: true`",
+            "tokenUrl: clientCredentials sends secrets to a `tokenUrl` without TLS; use https, or add `allowPlaintext: true`",
         ),
         (
             json!({ "tokenUrl": "file:///token", "clientId": id, "clientSecret": "hunter2" }),
-            "has a `tokenUrl` that is no http or https URL; correct it",
+            "tokenUrl: clientCredentials has a `tokenUrl` that is no http or https URL; correct it",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientAuthMethod": "private_key_jwt" }),
-            "has `clientAuthMethod: private_key_jwt` and no `privateKey`; give a PEM file with `privateKey: { fromFile: PATH }`",
+            "clientAuthMethod: clientCredentials has `clientAuthMethod: private_key_jwt` and no `privateKey`; give a PEM file with `privateKey: { fromFile: PATH }`",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id, "clientSecret": "hunter2", "privateKey": "hunter2" }),
-            "has a `privateKey`, which nothing uses; add `clientAuthMethod: private_key_jwt`, or remove it",
+            "privateKey: clientCredentials has a `privateKey`, which nothing uses; add `clientAuthMethod: private_key_jwt`, or remove it",
         ),
         (
             json!({ "tokenUrl": TOKEN_URL, "clientId": id, "privateKey": "hunter2", "clientAuthMethod": "private_key_jwt" }),
-            "has a `privateKey` that is no private key in PKCS #8; `openssl pkcs8 -topk8 -nodes -in KEY` makes one",
+            "privateKey: clientCredentials has a `privateKey` that is no private key in PKCS #8; `openssl pkcs8 -topk8 -nodes -in KEY` makes one",
         ),
     ] {
         let error = build(&Provider::granting(), &settings).err().unwrap();
-        assert_eq!(error, format!("clientCredentials {why}"), "{settings}");
+        assert_eq!(error, why, "{settings}");
     }
     for allowed in [
         json!({ "tokenUrl": "http://127.0.0.1:1/token", "clientId": id, "clientSecret": "hunter2" }),

@@ -5,7 +5,7 @@ use crate::{oauth::refused, subject_issuers::SubjectIssuers};
 use http::HeaderName;
 use std::time::Duration;
 use vmcp_core::{
-    config::Span,
+    config::{Span, index_path},
     plugin::{CallerTokens, Deps, StrategyError},
 };
 
@@ -34,21 +34,36 @@ impl HelperSettings {
         let Self { key, timeout, headers, claims, send_token, subject_issuers, shared } = self;
         let limit = timeout.map_or(limit, |timeout| timeout.0);
         if limit.is_zero() || limit > LONGEST_LIMIT {
-            return Err(refused(key, format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT))));
+            return Err(refused(
+                key,
+                "timeout",
+                format!("has a `timeout` that is not between 1ms and {}; correct it", Span(LONGEST_LIMIT)),
+            ));
         }
         let issuers = match (send_token, &subject_issuers) {
             // No token is shown to anybody.
             (false, None) => SubjectIssuers::new(key, None, &CallerTokens::Unknown)?,
-            (false, Some(_)) => return Err(refused(key, "has `subjectIssuers`, which go with `sendToken: true`; remove them, or add it")),
+            (false, Some(_)) => {
+                return Err(refused(
+                    key,
+                    "subjectIssuers",
+                    "has `subjectIssuers`, which go with `sendToken: true`; remove them, or add it",
+                ));
+            }
             (true, _) => SubjectIssuers::new(key, subject_issuers, &deps.caller_tokens)?,
         };
         if shared && (send_token || !claims.is_empty()) {
-            return Err(refused(key, "has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them"));
+            return Err(refused(
+                key,
+                "shared",
+                "has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them",
+            ));
         }
-        let names = headers.iter().map(|name| HeaderName::from_bytes(name.as_bytes()));
-        let headers = names.collect::<Result<Vec<_>, _>>();
-        let mut headers =
-            headers.map_err(|_| refused(key, "has a name under `headers` that is none; use letters, digits and hyphens only"))?;
+        let name = |(n, name): (usize, &String)| {
+            let why = "has a name under `headers` that is none; use letters, digits and hyphens only";
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused(key, index_path("headers", n), why))
+        };
+        let mut headers = headers.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
         if headers.is_empty() {
             headers.push(http::header::AUTHORIZATION);
         }

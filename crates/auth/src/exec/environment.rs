@@ -9,7 +9,7 @@ use std::{
     fmt,
 };
 use vmcp_core::{
-    config::SecretSource,
+    config::{SecretError, SecretSource, index_path, key_path},
     plugin::{Secrets, StrategyError},
 };
 
@@ -28,15 +28,22 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn new(env: &BTreeMap<String, SecretSource>, passed: &[String], secrets: &Secrets) -> Result<Self, StrategyError> {
         let is_name = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
-        if let Some(name) = env.keys().chain(passed).find(|name| !is_name(name)) {
-            return Err(refused(KEY, format!("has a variable `{}` that cannot be one; correct its name", name.escape_default())));
+        let given = env.keys().map(|name| (name, key_path("env", name)));
+        let passed_on = passed.iter().enumerate().map(|(n, name)| (name, index_path("envPassthrough", n)));
+        if let Some((name, place)) = given.chain(passed_on).find(|(name, _)| !is_name(name)) {
+            return Err(refused(KEY, place, format!("has a variable `{}` that cannot be one; correct its name", name.escape_default())));
         }
         let mut given = Vec::with_capacity(env.len());
         for (name, source) in env {
-            let value =
-                secrets.get(source).map_err(|error| refused(KEY, format!("lacks the variable `{name}`: {error}; {}", error.advice())))?;
+            let place = source.place(&key_path("env", name));
+            let lacks = |error: SecretError| refused(KEY, &place, format!("lacks the variable `{name}`: {error}; {}", error.advice()));
+            let value = secrets.get(source).map_err(lacks)?;
             if value.as_ref().is_some_and(|value| value.expose_secret().contains('\0')) {
-                return Err(refused(KEY, format!("has a NUL character in the variable `{name}`, which no variable can hold; remove it")));
+                return Err(refused(
+                    KEY,
+                    place,
+                    format!("has a NUL character in the variable `{name}`, which no variable can hold; remove it"),
+                ));
             }
             given.extend(value.map(|value| (name.clone(), value)));
         }

@@ -81,7 +81,7 @@ impl StrategyFactory for ExecFactory {
 
     fn build(&self, config: ExecConfig, deps: &Deps) -> Result<Arc<dyn OutgoingStrategy>, StrategyError> {
         if config.command.trim().is_empty() {
-            return Err(refused(KEY, "needs a `command`; name a program"));
+            return Err(refused(KEY, "command", "needs a `command`; name a program"));
         }
         let settings = HelperSettings {
             key: KEY,

@@ -241,21 +241,21 @@ async fn so_many_run_at_a_time_and_the_others_wait() {
 #[test]
 fn settings_that_cannot_work_are_refused_in_words() {
     for (settings, why) in [
-        (json!({ "command": " " }), "exec needs a `command`; name a program"),
-        (json!({ "command": "x", "timeout": "1h" }), "exec has a `timeout` that is not between 1ms and 30s; correct it"),
+        (json!({ "command": " " }), "command: exec needs a `command`; name a program"),
+        (json!({ "command": "x", "timeout": "1h" }), "timeout: exec has a `timeout` that is not between 1ms and 30s; correct it"),
         (
             json!({ "command": "x", "headers": ["a b"] }),
-            "exec has a name under `headers` that is none; use letters, digits and hyphens only",
+            "headers[0]: exec has a name under `headers` that is none; use letters, digits and hyphens only",
         ),
         (
             json!({ "command": "x", "shared": true, "sendToken": true }),
-            "exec has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them",
+            "shared: exec has `shared: true` and says something of the caller (`claims`, `sendToken`); remove one of them",
         ),
         (
             json!({ "command": "x", "env": { "A": { "fromEnv": "MISSING" } } }),
-            "exec lacks the variable `A`: the environment variable `MISSING` is not set; set it where vmcp runs",
+            "env.A.fromEnv: exec lacks the variable `A`: the environment variable `MISSING` is not set; set it where vmcp runs",
         ),
-        (json!({ "command": "x", "env": { "A=B": "1" } }), "exec has a variable `A=B` that cannot be one; correct its name"),
+        (json!({ "command": "x", "env": { "A=B": "1" } }), "env[\"A=B\"]: exec has a variable `A=B` that cannot be one; correct its name"),
     ] {
         assert_eq!(build(&settings).err().unwrap(), why);
     }

@@ -18,7 +18,7 @@ use std::{
 };
 use url::Url;
 use vmcp_core::{
-    config::{SecretSource, Span},
+    config::{SecretError, SecretSource, Span},
     plugin::{
         CaBundle, ClientIdentity, Credentials, Deps, Fetch, FetchRequest, OutgoingStrategy, Secrets, StrategyContext, StrategyError,
         StrategyFactory,
@@ -95,14 +95,14 @@ impl StrategyFactory for ExternalFactory {
         check_url(KEY, "url", &config.url, config.allow_plaintext || config.socket.is_some())?;
         let is_tls = config.url.scheme() == "https";
         if config.socket.is_some() && is_tls {
-            return Err(refused(KEY, "has a `socket` and a `url` with https, which is for the network; write the `url` with http"));
+            return Err(refused(KEY, "url", "has a `socket` and a `url` with https, which is for the network; write the `url` with http"));
         }
         if config.socket.is_some() && cfg!(not(unix)) {
-            return Err(refused(KEY, "has a `socket`, which this system has not; remove it"));
+            return Err(refused(KEY, "socket", "has a `socket`, which this system has not; remove it"));
         }
         if !is_tls && (config.client_certificate.is_some() || config.ca_bundle_path.is_some()) {
             let why = "has a `clientCertificate` or `caBundlePath` and a `url` without TLS, which uses neither; use https, or remove them";
-            return Err(refused(KEY, why));
+            return Err(refused(KEY, "url", why));
         }
         let identity = identity(&config, &deps.secrets)?;
         let settings = HelperSettings {
@@ -153,10 +153,11 @@ fn identity(config: &ExternalConfig, secrets: &Secrets) -> Result<Option<ClientI
     let (certificate, key) = match (&config.client_certificate, &config.client_key) {
         (None, None) => return Ok(None),
         (Some(certificate), Some(key)) => (certificate, key),
-        (Some(_), None) => return Err(refused(KEY, "has a `clientCertificate` and no `clientKey`; add it")),
-        (None, Some(_)) => return Err(refused(KEY, "has a `clientKey` and no `clientCertificate`; add it")),
+        (Some(_), None) => return Err(refused(KEY, "clientKey", "has a `clientCertificate` and no `clientKey`; add it")),
+        (None, Some(_)) => return Err(refused(KEY, "clientCertificate", "has a `clientKey` and no `clientCertificate`; add it")),
     };
-    let key = secrets.get(key).map_err(|error| refused(KEY, format!("lacks its `clientKey`: {error}; {}", error.advice())))?;
+    let lacks = |error: SecretError| refused(KEY, key.place("clientKey"), format!("lacks its `clientKey`: {error}; {}", error.advice()));
+    let key = secrets.get(key).map_err(lacks)?;
     let certificate = read_file(KEY, "clientCertificate", certificate, secrets)?;
     Ok(certificate.zip(key).map(|(certificate, key)| ClientIdentity::new(certificate.into_bytes(), key)))
 }

@@ -60,31 +60,37 @@ fn what_is_no_answer_is_told_and_never_quoted() {
 #[test]
 fn settings_that_cannot_work_are_refused_in_words() {
     for (settings, why) in [
-        (json!({ "url": "http://creds.example.com" }), "sends secrets to a `url` without TLS; use https, or add `allowPlaintext: true`"),
-        (json!({ "url": "ftp://creds.example.com" }), "has a `url` that is no http or https URL; correct it"),
+        (
+            json!({ "url": "http://creds.example.com" }),
+            "url: external sends secrets to a `url` without TLS; use https, or add `allowPlaintext: true`",
+        ),
+        (json!({ "url": "ftp://creds.example.com" }), "url: external has a `url` that is no http or https URL; correct it"),
         (
             json!({ "url": "https://creds.example.com", "socket": "/run/creds.sock" }),
-            "has a `socket` and a `url` with https, which is for the network; write the `url` with http",
+            "url: external has a `socket` and a `url` with https, which is for the network; write the `url` with http",
         ),
         (
             json!({ "url": "https://creds.example.com", "clientCertificate": "/run/vmcp.pem" }),
-            "has a `clientCertificate` and no `clientKey`; add it",
+            "clientKey: external has a `clientCertificate` and no `clientKey`; add it",
         ),
         (
             json!({ "url": "https://creds.example.com", "clientKey": { "fromEnv": "SECRET" } }),
-            "has a `clientKey` and no `clientCertificate`; add it",
+            "clientCertificate: external has a `clientKey` and no `clientCertificate`; add it",
         ),
         (
             json!({ "url": "https://creds.example.com", "caBundlePath": "/nowhere/ca.pem" }),
-            "cannot read its `caBundlePath` /nowhere/ca.pem: entity not found; put the file there, or correct the path",
+            "caBundlePath: external cannot read its `caBundlePath` /nowhere/ca.pem: entity not found; put the file there, or correct the path",
         ),
         (
             json!({ "url": "http://localhost:1", "clientCertificate": "/run/vmcp.pem", "clientKey": { "fromEnv": "SECRET" } }),
-            "has a `clientCertificate` or `caBundlePath` and a `url` without TLS, which uses neither; use https, or remove them",
+            "url: external has a `clientCertificate` or `caBundlePath` and a `url` without TLS, which uses neither; use https, or remove them",
         ),
-        (json!({ "url": "https://creds.example.com", "timeout": "31s" }), "has a `timeout` that is not between 1ms and 30s; correct it"),
+        (
+            json!({ "url": "https://creds.example.com", "timeout": "31s" }),
+            "timeout: external has a `timeout` that is not between 1ms and 30s; correct it",
+        ),
     ] {
-        assert_eq!(build(&Provider::granting(), &settings).err().unwrap().to_string(), format!("external {why}"), "{settings}");
+        assert_eq!(build(&Provider::granting(), &settings).err().unwrap().to_string(), why, "{settings}");
     }
     for allowed in [
         json!({ "url": "http://127.0.0.1:9000/credentials" }),

@@ -54,10 +54,10 @@ fn the_value_comes_from_the_text_a_variable_or_a_file() {
 
 #[test]
 fn exactly_one_source_is_given() {
-    assert_eq!(refusal(secrets(), r#"{"headerName": "x-key"}"#), "headerInjection needs `headerValue` or `headerValueEnv`");
+    assert_eq!(refusal(secrets(), r#"{"headerName": "x-key"}"#), "headerValue: headerInjection needs `headerValue` or `headerValueEnv`");
     assert_eq!(
         refusal(secrets(), r#"{"headerName": "x-key", "headerValue": "hunter2", "headerValueEnv": "TOKEN"}"#),
-        "headerInjection has both `headerValue` and `headerValueEnv`; remove one"
+        "headerValueEnv: headerInjection has both `headerValue` and `headerValueEnv`; remove one"
     );
 }
 
@@ -66,24 +66,27 @@ fn what_cannot_be_sent_is_refused_and_never_shown() {
     for (settings, message) in [
         (
             r#"{"headerName": "x-key: hunter2", "headerValueEnv": "TOKEN"}"#,
-            "headerInjection needs a `headerName` of letters, digits and hyphens only",
+            "headerName: headerInjection needs a `headerName` of letters, digits and hyphens only",
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "MISSING"}"#,
-            "headerInjection has no value: the environment variable `MISSING` is not set; set it where vmcp runs",
+            "headerValueEnv: headerInjection has no value: the environment variable `MISSING` is not set; set it where vmcp runs",
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "EMPTY"}"#,
-            "headerInjection has no value: the environment variable `EMPTY` is empty; set it where vmcp runs",
+            "headerValueEnv: headerInjection has no value: the environment variable `EMPTY` is empty; set it where vmcp runs",
         ),
-        (r#"{"headerName": "x-key", "headerValue": ""}"#, "headerInjection has an empty value; set one, or use `type: unauthenticated`"),
+        (
+            r#"{"headerName": "x-key", "headerValue": ""}"#,
+            "headerValue: headerInjection has an empty value; set one, or use `type: unauthenticated`",
+        ),
         (
             r#"{"headerName": "x-key", "headerValue": {"fromFile": "/run/none"}}"#,
-            "headerInjection has no value: cannot read /run/none: no such file; put the file there, or correct the path",
+            "headerValue.fromFile: headerInjection has no value: cannot read /run/none: no such file; put the file there, or correct the path",
         ),
         (
             r#"{"headerName": "x-key", "headerValueEnv": "BROKEN"}"#,
-            "headerInjection has a value with a line break or another control character, which no header can carry",
+            "headerValueEnv: headerInjection has a value with a line break or another control character, which no header can carry",
         ),
     ] {
         assert_eq!(refusal(secrets(), settings), message, "{settings}");

@@ -58,55 +58,65 @@ impl ClientSettings<'_> {
     /// # Errors
     /// When they contradict each other, or a secret is missing.
     pub(crate) fn build(&self, secrets: &Secrets) -> Result<Client, StrategyError> {
-        let refused = |what: &str| refused(self.key, what);
-        let given = [self.secret.is_some(), self.secret_env.is_some(), self.secret_file.is_some()];
-        let sources = given.into_iter().filter(|given| *given).count();
-        if sources > 1 {
-            return Err(refused("has several of `clientSecret`, `clientSecretEnv` and `clientSecretFile`; keep one"));
+        let refused = |place: &str, what: &str| refused(self.key, place, what);
+        let mut sources = self.sources();
+        let source = sources.next();
+        if let Some((place, _)) = sources.next() {
+            return Err(refused(&place, "has several of `clientSecret`, `clientSecretEnv` and `clientSecretFile`; keep one"));
         }
         let signs = self.method == Some(ClientAuthMethod::PrivateKeyJwt);
         let Some(id) = self.id.filter(|id| !id.is_empty()).map(str::to_owned) else {
-            if sources > 0 || self.private_key.is_some() || self.method.is_some() {
-                return Err(refused("has a client's secret and no `clientId`; add it"));
+            if source.is_some() || self.private_key.is_some() || self.method.is_some() {
+                return Err(refused("clientId", "has a client's secret and no `clientId`; add it"));
             }
             return Ok(Client::Nobody);
         };
         if signs != self.private_key.is_some() {
-            return Err(refused(if signs {
-                "has `clientAuthMethod: private_key_jwt` and no `privateKey`; give a PEM file with `privateKey: { fromFile: PATH }`"
+            return Err(if signs {
+                let why =
+                    "has `clientAuthMethod: private_key_jwt` and no `privateKey`; give a PEM file with `privateKey: { fromFile: PATH }`";
+                refused("clientAuthMethod", why)
             } else {
-                "has a `privateKey`, which nothing uses; add `clientAuthMethod: private_key_jwt`, or remove it"
-            }));
+                refused("privateKey", "has a `privateKey`, which nothing uses; add `clientAuthMethod: private_key_jwt`, or remove it")
+            });
         }
-        if let Some(source) = self.private_key {
-            if sources > 0 {
-                return Err(refused("has a secret and `clientAuthMethod: private_key_jwt`; remove one"));
+        if let Some(key) = self.private_key {
+            if let Some((place, _)) = source {
+                return Err(refused(&place, "has a secret and `clientAuthMethod: private_key_jwt`; remove one"));
             }
-            let Some(pem) = self.look_up(source, secrets)? else { return Ok(Client::Unknown) };
-            let signer = Signer::new(&pem, self.private_key_id).map_err(|why| refused(&format!("has a `privateKey` that {why}")))?;
+            let place = key.place("privateKey");
+            let Some(pem) = self.look_up(&place, key, secrets)? else { return Ok(Client::Unknown) };
+            let signer =
+                Signer::new(&pem, self.private_key_id).map_err(|why| refused(&place, &format!("has a `privateKey` that {why}")))?;
             return Ok(Client::Key { id, signer });
         }
         if self.private_key_id.is_some() {
-            return Err(refused("has a `privateKeyId`, which goes with `privateKey`; remove it"));
+            return Err(refused("privateKeyId", "has a `privateKeyId`, which goes with `privateKey`; remove it"));
         }
-        let source = match (self.secret, self.secret_env, self.secret_file) {
-            (Some(secret), ..) => secret.clone(),
-            (None, Some(name), _) => SecretSource::Env { from_env: name.to_owned() },
-            (None, None, Some(path)) => SecretSource::File { from_file: path.clone() },
-            (None, None, None) if self.method.is_some() => {
-                return Err(refused("has a `clientAuthMethod` and no `clientSecret`; give one, or `clientSecretEnv`"));
+        let Some((place, source)) = source else {
+            if self.method.is_some() {
+                let why = "has a `clientAuthMethod` and no `clientSecret`; give one, or `clientSecretEnv`";
+                return Err(refused("clientAuthMethod", why));
             }
-            (None, None, None) => return Ok(Client::Public { id }),
+            return Ok(Client::Public { id });
         };
-        let Some(secret) = self.look_up(&source, secrets)? else { return Ok(Client::Unknown) };
+        let Some(secret) = self.look_up(&place, &source, secrets)? else { return Ok(Client::Unknown) };
         if secret.expose_secret().is_empty() {
-            return Err(refused("has an empty client secret; set it"));
+            return Err(refused(&place, "has an empty client secret; set it"));
         }
         Ok(Client::Secret { id, secret, in_form: self.method == Some(ClientAuthMethod::ClientSecretPost) })
     }
 
-    fn look_up(&self, source: &SecretSource, secrets: &Secrets) -> Result<Option<SecretString>, StrategyError> {
-        secrets.get(source).map_err(|error| refused(self.key, format!("lacks a secret: {error}; {}", error.advice())))
+    /// Where the secret is, with the place that says so.
+    fn sources(&self) -> impl Iterator<Item = (String, SecretSource)> {
+        let own = self.secret.map(|source| (source.place("clientSecret"), source.clone()));
+        let env = self.secret_env.map(|name| ("clientSecretEnv".to_owned(), SecretSource::Env { from_env: name.to_owned() }));
+        let file = self.secret_file.map(|path| ("clientSecretFile".to_owned(), SecretSource::File { from_file: path.clone() }));
+        [own, env, file].into_iter().flatten()
+    }
+
+    fn look_up(&self, place: &str, source: &SecretSource, secrets: &Secrets) -> Result<Option<SecretString>, StrategyError> {
+        secrets.get(source).map_err(|error| refused(self.key, place, format!("lacks a secret: {error}; {}", error.advice())))
     }
 }
 

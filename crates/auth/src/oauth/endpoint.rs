@@ -93,8 +93,8 @@ impl Place {
     /// # Errors
     /// When the issuer is no URL, or one that secrets must not be sent to.
     pub(crate) fn of_issuer(key: &str, issuer: &str, allow_plaintext: bool) -> Result<Self, StrategyError> {
-        let url =
-            Url::parse(issuer).map_err(|_| refused(key, "has an `issuer` that is no URL; write it as the issuer's metadata have it"))?;
+        let url = Url::parse(issuer)
+            .map_err(|_| refused(key, "issuer", "has an `issuer` that is no URL; write it as the issuer's metadata have it"))?;
         check_url(key, "issuer", &url, allow_plaintext)?;
         Ok(Self::Discovered(Discovery::new(issuer, url, allow_plaintext)))
     }
@@ -106,14 +106,14 @@ impl Place {
 /// What is wrong with it, and what to do.
 pub(crate) fn check_url(key: &str, name: &str, url: &Url, allow_plaintext: bool) -> Result<(), StrategyError> {
     if !url.has_host() || !matches!(url.scheme(), "http" | "https") {
-        return Err(refused(key, format!("has a `{name}` that is no http or https URL; correct it")));
+        return Err(refused(key, name, format!("has a `{name}` that is no http or https URL; correct it")));
     }
     // Messages name the server, and nothing in them is to be a secret.
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused(key, format!("has a `{name}` with a user name or a password, which is never sent; remove it")));
+        return Err(refused(key, name, format!("has a `{name}` with a user name or a password, which is never sent; remove it")));
     }
     if !may_be_told(url, allow_plaintext) {
-        return Err(refused(key, format!("sends secrets to a `{name}` without TLS; use https, or add `allowPlaintext: true`")));
+        return Err(refused(key, name, format!("sends secrets to a `{name}` without TLS; use https, or add `allowPlaintext: true`")));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(crate) fn read_file(key: &str, name: &str, path: &Path, secrets: &Secrets) -
         Err(_) if secrets.may_be_missing() => Ok(None),
         Err(error) => {
             let why = format!("cannot read its `{name}` {}: {}; put the file there, or correct the path", path.display(), error.kind());
-            Err(refused(key, why))
+            Err(refused(key, name, why))
         }
     }
 }

@@ -18,7 +18,7 @@ use client::Client;
 use endpoint::TokenEndpoint;
 use vmcp_core::plugin::StrategyError;
 
-/// Settings that cannot work, with the key that a strategy's settings stand under.
-pub(crate) fn refused(key: &str, what: impl std::fmt::Display) -> StrategyError {
-    StrategyError::Config(format!("{key} {what}"))
+/// A setting that cannot work: its place below the key that a strategy's settings stand under, or none for all of them.
+pub(crate) fn refused(key: &str, place: impl Into<String>, what: impl std::fmt::Display) -> StrategyError {
+    StrategyError::at(place, format!("{key} {what}"))
 }

@@ -15,7 +15,10 @@ use super::{
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 use url::Url;
-use vmcp_core::plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, ProtectedResource, Reach, SettingWarning, StrategyError};
+use vmcp_core::{
+    config::SecretError,
+    plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, Misplaced, ProtectedResource, Reach, SettingWarning, StrategyError},
+};
 
 /// The most that the issuer's clock may be from this one.
 const MOST_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -44,6 +47,7 @@ impl AuthenticatorFactory for OidcFactory {
                 // Nothing in such a token says whose it is, and one issuer's tokens are nothing for another's eyes.
                 return Err(refused(
                     &place,
+                    "",
                     "has a client secret, as another issuer has; only one can be asked about tokens that are no JWTs",
                 ));
             }
@@ -55,14 +59,14 @@ impl AuthenticatorFactory for OidcFactory {
             names.push(name.to_string());
             required.extend(settings.required_scopes.iter().filter(|scope| !required.contains(scope)).cloned().collect::<Vec<_>>());
             if issuers.insert(name, issuer).is_some() {
-                return Err(refused(&place, "has an `issuer` that is configured twice; keep one, with a list as `audience`"));
+                return Err(refused(&place, "issuer", "has an `issuer` that is configured twice; keep one, with a list as `audience`"));
             }
         }
         let scope = (!required.is_empty()).then(|| required.join(" "));
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
         let own = issuers.get(config.issuer.issuer.as_str());
         let facade = match (config.facade, own) {
-            (Some(facade), Some(own)) => Some(Facade::new(facade, own, &advertised).map_err(|what| refused("", what))?),
+            (Some(facade), Some(own)) => Some(Facade::new(facade, own, &advertised).map_err(|what| refused("", "facade", what))?),
             _ => None,
         };
         if facade.is_some() {
@@ -75,8 +79,10 @@ impl AuthenticatorFactory for OidcFactory {
     }
 }
 
-fn refused(place: &str, what: impl Display) -> StrategyError {
-    StrategyError::at(place, what.to_string())
+/// What is wrong with a setting of the issuer at `place`, or without one with all of them.
+fn refused(place: &str, setting: &str, what: impl Display) -> StrategyError {
+    let wrong = Misplaced::new(setting, what.to_string());
+    StrategyError::Settings(vec![if place.is_empty() { wrong } else { wrong.below(place) }])
 }
 
 fn idle_client(place: &str) -> SettingWarning {
@@ -88,41 +94,46 @@ fn idle_client(place: &str) -> SettingWarning {
 }
 
 fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, StrategyError> {
-    let refused = |what: &str| refused(place, what);
+    let refused = |setting: &str, what: &str| refused(place, setting, what);
     if let Some(name) = settings.unknown.keys().next() {
-        return Err(refused(&format!("`{name}` is no key of it; remove it, or correct its name")));
+        return Err(refused(name, &format!("`{name}` is no key of it; remove it, or correct its name")));
     }
     let url = Url::parse(&settings.issuer).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
-    let url = url.ok_or_else(|| refused("`issuer` must be a URL without query and fragment, such as https://id.example.com"))?;
+    let url = url.ok_or_else(|| refused("issuer", "`issuer` must be a URL without query and fragment, such as https://id.example.com"))?;
     let own = [("issuer", Some(&url)), ("jwksUrl", settings.jwks_url.as_ref()), ("introspectionUrl", settings.introspection_url.as_ref())];
     for (name, url) in own {
         // The log names the places that cannot be read, and nothing in it is to be a secret.
         if url.is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
-            return Err(refused(&format!("`{name}` has a user name or a password, which is never sent; remove it")));
+            return Err(refused(name, &format!("`{name}` has a user name or a password, which is never sent; remove it")));
         }
         match url.map(Url::scheme) {
             None | Some("https") => {}
             Some("http") if settings.insecure_allow_http => {}
-            Some("http") => return Err(refused(&format!("`{name}` is not https; `insecureAllowHttp: true` would allow it for tests"))),
-            Some(_) => return Err(refused(&format!("`{name}` must be an https URL"))),
+            Some("http") => {
+                return Err(refused(name, &format!("`{name}` is not https; `insecureAllowHttp: true` would allow it for tests")));
+            }
+            Some(_) => return Err(refused(name, &format!("`{name}` must be an https URL"))),
         }
     }
     let audiences = settings.audience.names();
     if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-        return Err(refused("`audience` must name at least one audience: what the issuer writes into `aud` of tokens for this gateway"));
+        return Err(refused(
+            "audience",
+            "`audience` must name at least one audience: what the issuer writes into `aud` of tokens for this gateway",
+        ));
     }
     if settings.required_scopes.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope)) {
-        return Err(refused("`requiredScopes` has a scope with a space, a quote or another character that no scope has"));
+        return Err(refused("requiredScopes", "`requiredScopes` has a scope with a space, a quote or another character that no scope has"));
     }
     if settings.leeway.0 > MOST_LEEWAY {
-        return Err(refused("`leeway` is longer than 5m; set the clocks instead"));
+        return Err(refused("leeway", "`leeway` is longer than 5m; set the clocks instead"));
     }
     let ca_bundle = match &settings.ca_bundle_path {
         Some(path) => match deps.secrets.read(path) {
             Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Some(CaBundle::new(pem.into_bytes())),
-            Ok(_) => return Err(refused("`caBundlePath` names a file without a certificate in PEM")),
+            Ok(_) => return Err(refused("caBundlePath", "`caBundlePath` names a file without a certificate in PEM")),
             Err(_) if deps.secrets.may_be_missing() => None,
-            Err(error) => return Err(refused(&format!("`caBundlePath` names a file that cannot be read: {error}"))),
+            Err(error) => return Err(refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be read: {error}"))),
         },
         None => None,
     };
@@ -144,7 +155,7 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
         leeway: settings.leeway.0,
         group_claims: group_claims.cloned().collect(),
     };
-    let introspection = introspection(settings, deps).map_err(|what| refused(&what))?;
+    let introspection = introspection(settings, deps).map_err(|Misplaced { place: setting, message }| refused(&setting, &message))?;
     Ok(Issuer { rules, keys: Keys::new(asker, url, settings.jwks_url.clone()), introspection })
 }
 
@@ -153,28 +164,28 @@ fn is_scope(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
-fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspection>, String> {
+fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspection>, Misplaced> {
     if settings.client_secret.is_some() && settings.client_secret_env.is_some() {
-        return Err("has both `clientSecret` and `clientSecretEnv`; remove one".to_owned());
+        return Err(Misplaced::new("clientSecretEnv", "has both `clientSecret` and `clientSecretEnv`; remove one"));
     }
     let has_secret = settings.client_secret.is_some() || settings.client_secret_env.is_some();
     let Some(client) = settings.client_id.clone().filter(|client| !client.is_empty() && has_secret) else {
         if has_secret {
-            return Err("has a client's secret and no `clientId`; add it".to_owned());
+            return Err(Misplaced::new("clientId", "has a client's secret and no `clientId`; add it"));
         }
         if settings.introspection_url.is_some() {
-            return Err(
-                "`introspectionUrl` needs `clientId` and `clientSecretEnv`: issuers tell about tokens only to clients they know".to_owned()
-            );
+            let why = "`introspectionUrl` needs `clientId` and `clientSecretEnv`: issuers tell about tokens only to clients they know";
+            return Err(Misplaced::new("introspectionUrl", why));
         }
         return Ok(None);
     };
+    let place = settings.client_secret.as_ref().map_or_else(|| "clientSecretEnv".to_owned(), |source| source.place("clientSecret"));
     let secret = deps.secrets.get_either(settings.client_secret.as_ref(), settings.client_secret_env.as_deref());
     // None: only the settings are checked, and nobody is asked.
-    let secret =
-        secret.map_err(|error| format!("has no client secret: {error}; {}", error.advice()))?.unwrap_or_else(SecretString::default);
+    let lacks = |error: SecretError| Misplaced::new(&place, format!("has no client secret: {error}; {}", error.advice()));
+    let secret = secret.map_err(lacks)?.unwrap_or_else(SecretString::default);
     if secret.expose_secret().is_empty() && !deps.secrets.may_be_missing() {
-        return Err("has an empty client secret; set it".to_owned());
+        return Err(Misplaced::new(place, "has an empty client secret; set it"));
     }
     Ok(Some(Introspection::new(settings.introspection_url.clone(), client, secret)))
 }
@@ -197,7 +208,7 @@ mod tests {
         let first = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "requiredScope": ["admin"]}}"#;
         let further = r#"{"oidc": {"issuer": "https://a.example", "audience": "x", "issuers": [
             {"issuer": "https://b.example", "audience": "x", "requiredScope": ["admin"]}]}}"#;
-        for (settings, place) in [(first, "`requiredScope`"), (further, "issuers[0]: ")] {
+        for (settings, place) in [(first, "requiredScope: "), (further, "issuers[0].requiredScope: ")] {
             let refusal = refusal(settings).expect("it was taken");
             assert!(refusal.contains("`requiredScope`") && refusal.starts_with(place), "{refusal}");
         }

@@ -108,7 +108,7 @@ impl StrategyFactory for TokenExchangeFactory {
         if deps.caller_tokens == CallerTokens::Absent {
             let why = "exchanges callers' tokens, and with this `incomingAuth.type` callers have none, so every call would fail; let callers in \
                        with `incomingAuth.type: oidc`, or give the backend another strategy";
-            return Err(refused(KEY, why));
+            return Err(refused(KEY, "", why));
         }
         let issuers = SubjectIssuers::new(KEY, config.subject_issuers, &deps.caller_tokens)?;
         let place = Place::known(KEY, &config.token_url, config.allow_plaintext)?;

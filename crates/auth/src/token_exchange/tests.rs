@@ -100,6 +100,6 @@ fn a_secret_without_a_client_and_other_providers_are_refused() {
         let settings = testing::settings(&json!({ "tokenExchange": settings }).to_string());
         registries().strategies.build("token_exchange", &settings, &Provider::granting().deps()).err().unwrap().to_string()
     };
-    assert_eq!(refusal(json!({ "clientSecret": "x" })), "tokenExchange has a client's secret and no `clientId`; add it");
+    assert_eq!(refusal(json!({ "clientSecret": "x" })), "clientId: tokenExchange has a client's secret and no `clientId`; add it");
     assert!(refusal(json!({ "subjectProviderName": "x" })).starts_with("tokenExchange.subjectProviderName: unknown field"));
 }

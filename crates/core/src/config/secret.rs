@@ -1,5 +1,6 @@
 //! Values that may be secrets, and where to read them.
 
+use super::key_path;
 use base64::{
     Engine as _,
     alphabet::{STANDARD, URL_SAFE},
@@ -60,6 +61,16 @@ impl SecretSource {
                 }
                 Ok(line.into())
             }
+        }
+    }
+
+    /// Where it stands that the value is missing, for the source that is written as `key`: `clientSecret.fromEnv`.
+    #[must_use]
+    pub fn place(&self, key: &str) -> String {
+        match self {
+            Self::Text(_) => key.to_owned(),
+            Self::Env { .. } => key_path(key, "fromEnv"),
+            Self::File { .. } => key_path(key, "fromFile"),
         }
     }
 }

@@ -140,24 +140,16 @@ impl<T: ?Sized> Registry<T> {
         (entry.build)(own, deps)
     }
 
-    /// Where the settings are that a factory refused, below the object in which `type` stands, and what is wrong with each.
+    /// Where the settings are that a factory of this kind refused, below the object in which `type` stands, and what is wrong with each.
     #[must_use]
-    pub fn refusals(&self, kind: &str, settings: &Map<String, Value>, error: &StrategyError) -> Vec<Misplaced> {
+    pub fn refusals(&self, kind: &str, error: &StrategyError) -> Vec<Misplaced> {
         let is_under = self.kinds.get(kind).is_some_and(|entry| entry.place == Place::Under);
         let key = config_key(kind);
         let told = match error {
             StrategyError::Settings(wrong) => wrong.clone(),
             other => vec![Misplaced::new("", other.to_string())],
         };
-        let nothing = Value::Null;
-        let placed = told.into_iter().map(|Misplaced { place, message }| {
-            let own = if is_under { settings.get(&key).unwrap_or(&nothing).clone() } else { Value::Object(settings.clone()) };
-            let named = at(&own, &place).and_then(|there| named_member(there, &message));
-            let parts = [is_under.then_some(key.as_str()), Some(place.as_str()), named];
-            let parts: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-            Misplaced::new(parts.join("."), message)
-        });
-        placed.collect()
+        told.into_iter().map(|wrong| if is_under { wrong.below(&key) } else { wrong }).collect()
     }
 
     fn insert<C>(
@@ -182,20 +174,6 @@ impl<T: ?Sized> Registry<T> {
         self.kinds.insert(kind, Entry { build, schema: |generator| generator.subschema_for::<C>(), place, is_fixed: false });
         Ok(())
     }
-}
-
-/// What stands at a place such as `issuers[0].audience`.
-fn at<'v>(value: &'v Value, place: &str) -> Option<&'v Value> {
-    let mut steps = place.split(['.', '[']).filter(|step| !step.is_empty());
-    steps.try_fold(value, |value, step| match step.strip_suffix(']') {
-        Some(index) => value.get(index.parse::<usize>().ok()?),
-        None => value.get(step),
-    })
-}
-
-/// The first member of an object that a text names in backquotes.
-fn named_member<'t>(object: &Value, text: &'t str) -> Option<&'t str> {
-    text.split('`').skip(1).step_by(2).find(|name| object.get(*name).is_some())
 }
 
 fn settings_path(kind: &str, place: Place, inner: &str) -> String {
@@ -252,17 +230,7 @@ impl Registry<dyn Interceptor> {
 
 #[cfg(test)]
 mod tests {
-    use super::{at, config_key, named_member};
-    use serde_json::json;
-
-    #[test]
-    fn a_refusal_is_told_at_the_member_that_it_names_if_that_is_there() {
-        let settings = json!({ "timeout": "1h", "issuers": [{}, { "audience": [] }] });
-        assert_eq!(named_member(&settings, "has a `KEY` and a `timeout` that is too long"), Some("timeout"));
-        assert_eq!(named_member(&settings, "needs a `command`, which takes no timeout"), None);
-        assert_eq!(at(&settings, "issuers[1]").and_then(|there| named_member(there, "`audience` names nobody")), Some("audience"));
-        assert_eq!((at(&settings, ""), at(&settings, "issuers[2]"), at(&settings, "timeout.x")), (Some(&settings), None, None));
-    }
+    use super::config_key;
 
     #[test]
     fn settings_stand_under_the_kind_in_camel_case() {

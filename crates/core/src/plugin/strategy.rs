@@ -117,8 +117,7 @@ pub trait StrategyFactory: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StrategyError {
-    /// The settings cannot work. It is told where the settings stand, or where the first of them stands that the text names in
-    /// backquotes (`` `timeout` ``).
+    /// The settings as a whole cannot work. Where one of them is to blame, [`Self::at`] says which.
     #[error("{0}")]
     Config(String),
     /// The same, each at its own place.
@@ -143,8 +142,8 @@ impl StrategyError {
 /// Something that is wrong with one of a plugin's settings. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misplaced {
-    /// The setting, below the plugin's own (`policies[1]`). Empty for all of them. Where there is an object, and the message names one of
-    /// its members in backquotes, that member is meant.
+    /// The setting, below the plugin's own (`policies[1]`). Empty for all of them. One that is lacking has a
+    /// place too: where it would stand.
     pub place: String,
     /// What is wrong there; what to do stands behind its last semicolon.
     pub message: String,
@@ -155,6 +154,13 @@ impl Misplaced {
     #[must_use]
     pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: place.into(), message: message.into() }
+    }
+
+    /// The same, seen from outside of `parent`.
+    #[must_use]
+    pub fn below(self, parent: &str) -> Self {
+        let place = if self.place.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.place) };
+        Self { place, message: self.message }
     }
 }
 

@@ -249,7 +249,7 @@ impl<'a> Planner<'a> {
         deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from));
         let kinds = &self.checker.plugins.authorizers;
         let built = kinds.build(&authz.kind, &authz.settings, &deps);
-        built.map_err(|error| self.refused(kinds, &authz.kind, &authz.settings, "incomingAuth.authz", &error)).ok()
+        built.map_err(|error| self.refused(kinds, &authz.kind, "incomingAuth.authz", &error)).ok()
     }
 
     fn interceptors(&mut self) -> Vec<Arc<dyn Interceptor>> {
@@ -330,25 +330,25 @@ impl<'a> Planner<'a> {
             let mut deps = deps.clone();
             deps.secrets = deps.secrets.that_may_be_missing();
             if let Ok(without) = kinds.build(kind, settings, &deps) {
-                for Misplaced { place, message } in kinds.refusals(kind, settings, error) {
+                for Misplaced { place, message } in kinds.refusals(kind, error).into_iter().map(|wrong| wrong.below(path)) {
                     let (message, hint) = split(&message);
-                    self.absent(below(path, &place), message, hint.unwrap_or("set it"));
+                    self.absent(place, message, hint.unwrap_or("set it"));
                 }
                 return Some(without);
             }
         }
-        self.refused(kinds, kind, settings, path, &error);
+        self.refused(kinds, kind, path, &error);
         None
     }
 
     /// Tells why a plugin could not be built, at the settings that are wrong.
-    fn refused<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, settings: &Map<String, Value>, path: &str, error: &PluginError) {
+    fn refused<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, path: &str, error: &PluginError) {
         self.problems.extend(match error {
             // What serde says may quote the value.
             PluginError::Settings { path: inner, .. } => vec![Problem::error(below(path, inner), "does not fit; see `vmcp schema`")],
             PluginError::Refused(error) => {
-                let wrong = kinds.refusals(kind, settings, error);
-                wrong.iter().map(|wrong| with_advice(&below(path, &wrong.place), &wrong.message, Problem::error)).collect()
+                let wrong = kinds.refusals(kind, error).into_iter().map(|wrong| wrong.below(path));
+                wrong.map(|wrong| with_advice(&wrong.place, &wrong.message, Problem::error)).collect()
             }
             error @ PluginError::UnknownKind { .. } => vec![Problem::error(below(path, "type"), error.to_string())],
             other => vec![Problem::error(path, other.to_string())],

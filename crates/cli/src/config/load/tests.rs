@@ -363,7 +363,11 @@ outgoingAuth: {default: {type: header_injection, headerInjection: {headerName: x
             note("7:57", "backends[0].headers.x-file", "cannot read key.txt: no such file"),
             unset("8:12", "sessions.max", "MAX"),
             unset("8:34", "sessions.keys[0]", "SESSION_KEY"),
-            note("9:16", "outgoingAuth.default", "headerInjection has no value: the environment variable `INJECTED` is not set"),
+            note(
+                "9:92",
+                "outgoingAuth.default.headerInjection.headerValueEnv",
+                "headerInjection has no value: the environment variable `INJECTED` is not set"
+            ),
         ]
     );
     assert!(case.load("vmcp.yaml").into_loaded().is_ok());
@@ -371,7 +375,10 @@ outgoingAuth: {default: {type: header_injection, headerInjection: {headerName: x
     let strict = Case { secrets: Secrets::Required, ..case };
     let said = strict.says("vmcp.yaml");
     assert_eq!(said[0], "vmcp.yaml:1:1: listen: the environment variable `LISTEN` is not set; set it, or write ${LISTEN:-default}");
-    assert!(said.iter().any(|line| line.contains("outgoingAuth.default: ") && line.contains("INJECTED")), "{said:#?}");
+    assert!(
+        said.iter().any(|line| line.contains("outgoingAuth.default.headerInjection.headerValueEnv: ") && line.contains("INJECTED")),
+        "{said:#?}"
+    );
     assert!(said.iter().all(|line| !line.contains("note: ")), "{said:#?}");
     assert!(strict.load("vmcp.yaml").into_loaded().is_err());
 }
