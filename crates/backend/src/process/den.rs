@@ -4,23 +4,19 @@
 //! one's `initialize` goes out and the others get its answer, since servers refuse a second one. Ids of requests are unique at a backend,
 //! so answers find their tenant by themselves.
 
+mod tenant;
+
 use crate::{
     AskId, Backend, ErrorKind,
-    outgoing::Audience,
-    pipe::{ChildPipe, Inbound, Link, Pipe},
+    pipe::{ChildPipe, Inbound, Link},
     session::{Crowd, Switch},
     watch::answer_to,
 };
 use bytes::Bytes;
-use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError, Weak,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use tenant::Tenant;
 use tokio::sync::watch;
-use vmcp_core::{
-    frame::{Message, error_object, error_response, response_head, single_line},
-    plugin::BoxFuture,
-};
+use vmcp_core::frame::{Message, error_object, error_response};
 
 /// How many messages one line may hold; only revision 2025-03-26 has more than one.
 const BATCH: usize = 64;
@@ -90,7 +86,7 @@ impl Den {
             return None;
         }
         state.tenants.push(Arc::clone(switch));
-        let tenant = Tenant { den: Arc::clone(self), switch: Arc::clone(switch), is_greeted: AtomicBool::new(!greets) };
+        let tenant = Tenant::new(self, switch, greets);
         Some(Link { pipe: Arc::new(tenant), switch: Arc::clone(switch) })
     }
 
@@ -238,78 +234,10 @@ impl Inbound for Den {
     }
 }
 
-/// One way to a process.
-struct Tenant {
-    den: Arc<Den>,
-    switch: Arc<Switch>,
-    /// Nothing of the handshake is to come: messages need no look.
-    is_greeted: AtomicBool,
-}
-
-impl Tenant {
-    /// Whether the message has to be written, after looking at what belongs to the handshake.
-    async fn is_to_be_sent(&self, message: &Bytes) -> Result<bool, ErrorKind> {
-        let Ok((messages, _)) = Message::parse_batch(message, 1) else { return Ok(true) };
-        match messages.first() {
-            Some(Message::Request(request)) if request.method == "initialize" => self.greet(request.id.raw()).await,
-            Some(Message::Notification(notification)) if notification.method == "notifications/initialized" => {
-                self.is_greeted.store(true, Ordering::Relaxed);
-                Ok(self.den.confirms())
-            }
-            _ => Ok(true),
-        }
-    }
-
-    async fn greet(&self, id: &str) -> Result<bool, ErrorKind> {
-        let mut changed = self.den.changed.subscribe();
-        loop {
-            match self.den.turn(&self.switch, id) {
-                Turn::Ask => return Ok(true),
-                Turn::Over(why) => return Err(why),
-                Turn::Have(result) => {
-                    let mut answer = response_head(id, result.len() + 1);
-                    answer.extend_from_slice(&result);
-                    answer.push(b'}');
-                    if let Some(backend) = self.den.backend.upgrade() {
-                        self.switch.route(&backend, &answer.into(), &|_| ());
-                    }
-                    return Ok(false);
-                }
-                Turn::Wait => _ = changed.changed().await,
-            }
-        }
-    }
-}
-
-impl Pipe for Tenant {
-    fn send<'a>(&'a self, message: Bytes, _: Audience<'a>) -> BoxFuture<'a, Result<(), ErrorKind>> {
-        Box::pin(async move {
-            if !self.is_greeted.load(Ordering::Relaxed) && !self.is_to_be_sent(&message).await? {
-                return Ok(());
-            }
-            let Some(pipe) = self.den.pipe.get() else { return Err(ErrorKind::ShuttingDown) };
-            let sent = pipe.put(single_line(message)).await;
-            // Why it takes no more is known by then, or soon.
-            sent.map_err(|error| self.den.end().unwrap_or(error))
-        })
-    }
-
-    fn close(&self) {
-        self.den.leave(&self.switch);
-        self.switch.end(ErrorKind::Lost("the session was closed".to_owned()));
-    }
-}
-
 /// An end, as the reason why something was never sent.
 fn as_unsent(why: ErrorKind) -> ErrorKind {
     match why {
         ErrorKind::Lost(why) => ErrorKind::Connect(why),
         other => other,
-    }
-}
-
-impl Drop for Tenant {
-    fn drop(&mut self) {
-        self.den.leave(&self.switch);
     }
 }
