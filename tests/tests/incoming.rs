@@ -156,6 +156,43 @@ async fn what_is_wrong_with_a_credential_is_said_also_to_a_page_that_may_ask() -
 }
 
 #[tokio::test]
+async fn a_page_asks_before_it_has_a_token_what_it_may_send_and_reads_where_to_get_one() -> Result<()> {
+    let scene = Scene::set(json!({})).await?;
+    let (own, foreign) = ("https://app.example.com", "https://evil.example.com");
+    for path in ["/mcp", "/mcp/b", "/mcp/none", "/team", "/sse"] {
+        for verb in ["POST", "GET", "DELETE"] {
+            // Browsers send no credential with it (Fetch §4.8).
+            let wanted = "authorization,content-type,mcp-protocol-version,mcp-session-id";
+            let preflight = |origin: &str| {
+                let request = at("OPTIONS", path).header("origin", origin).header("access-control-request-method", verb);
+                request.header("access-control-request-headers", wanted)
+            };
+            let answer = scene.exchange(&preflight(own)).await?;
+            let said = |name: &str| answer.head.header(name);
+            assert_eq!(answer.status(), 204, "{verb} {path}: {}", answer.text());
+            assert_eq!(said("access-control-allow-origin"), Some(own), "{verb} {path}");
+            assert_eq!(said("access-control-allow-headers"), Some(wanted), "{verb} {path}");
+            let methods: Vec<_> = said("access-control-allow-methods").unwrap_or_default().split(", ").collect();
+            assert!(methods.contains(&verb), "{verb} {path}: {methods:?}");
+            assert!(said("vary").is_some_and(|names| names.contains("origin")), "caches tell pages apart");
+            assert_eq!(said("access-control-allow-credentials"), None, "cookies are nobody's credential here");
+            let answer = scene.exchange(&preflight(foreign)).await?;
+            assert_eq!((answer.status(), answer.head.header("access-control-allow-origin")), (403, None), "{verb} {path}");
+
+            // Then the request itself, as a page without a token sends it.
+            let refused = scene.exchange(&at(verb, path).header("origin", own)).await?;
+            assert_eq!((refused.status(), refused.head.header("access-control-allow-origin")), (401, Some(own)), "{verb} {path}");
+            let exposed = refused.head.header("access-control-expose-headers").unwrap_or_default();
+            assert!(exposed.split(", ").any(|name| name == "WWW-Authenticate"), "{verb} {path}: {exposed}");
+            assert!(challenge(&refused).contains("resource_metadata="), "{verb} {path}");
+        }
+    }
+    assert!(scene.fixture.calls().is_empty(), "nothing reached the backend");
+    scene.gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn metadata_is_where_clients_look_for_it_for_every_endpoint_there_could_be() -> Result<()> {
     let scene = Scene::set(json!({})).await?;
     for (place, resource) in [
