@@ -44,6 +44,11 @@ impl Scene {
         Ok(Self { _fixture: fixture, gateway, addr, authority, folder })
     }
 
+    /// Connects as a client that this authority vouches for.
+    fn connector_of(&self, clients: &Authority) -> Result<tokio_rustls::TlsConnector> {
+        connector(&self.authority, Some(clients.certify_client("ada")?), &[&version::TLS13])
+    }
+
     async fn tls(&self) -> Result<TlsStream<TcpStream>> {
         connect(self.addr, &connector(&self.authority, None, &[&version::TLS13])?).await
     }
@@ -195,6 +200,42 @@ async fn clients_are_known_by_certificates_of_the_listed_authorities_alone() -> 
         }
         scene.gateway.shutdown().await;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_authority_that_takes_anothers_place_is_the_one_whose_clients_are_known_from_then_on() -> Result<()> {
+    let (old, new, folder) = (Authority::new("the old one")?, Authority::new("the new one")?, tempfile::tempdir()?);
+    let file = folder.path().join("clients.pem");
+    old.write(&file)?;
+    let scene = Scene::set(json!({ "listen": { "tls": { "clientCa": file } }, "incomingAuth": { "type": "told" } })).await?;
+    let over = async |authority: &Authority| connect(scene.addr, &scene.connector_of(authority)?).await;
+    // TLS 1.3 lets a client write before it is refused, so what counts is what it is answered.
+    let by = async |authority: &Authority| -> Result<String> {
+        let told = Request::get("/status").header("x-tell", "certificate");
+        let told = once(over(authority).await?, &told).await?.json()?;
+        Ok(told["error"]["message"].as_str().context("no message")?.to_owned())
+    };
+    assert!(by(&old).await?.contains("issued by CN=the old one"));
+    assert!(by(&new).await.is_err(), "nobody has named this authority yet");
+    let open = over(&old).await?;
+
+    let written = folder.path().join("clients.pem.new");
+    new.write(&written)?;
+    std::fs::rename(written, &file)?;
+    eventually("the new authority's clients are known", async || by(&new).await.is_ok()).await?;
+    assert!(by(&new).await?.contains("issued by CN=the new one"));
+    assert!(by(&old).await.is_err(), "the old authority's clients are known still");
+    assert_eq!(once(open, &call()).await?.status, 200, "a connection that was open goes on");
+
+    // Half of a file changes nothing.
+    std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n")?;
+    let looked = tokio::time::Instant::now() + std::time::Duration::from_millis(2500);
+    while tokio::time::Instant::now() < looked {
+        assert!(by(&new).await.is_ok() && by(&old).await.is_err());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
