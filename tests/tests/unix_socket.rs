@@ -110,6 +110,29 @@ async fn the_user_at_the_other_end_is_known() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_local_caller_is_the_systems_user_at_a_port_and_at_a_socket_whatever_the_environment_says() -> Result<()> {
+    let (fixture, folder) = (Fixture::start(Spec::both("b")).await?, tempfile::tempdir()?);
+    let path = folder.path().join("vmcp.sock");
+    let me = String::from_utf8(Command::new("id").arg("-un").output()?.stdout)?;
+    for (name, may) in [(me.trim(), true), ("mallory", false)] {
+        let policy = format!(r#"permit(principal == Client::"{name}", action, resource);"#);
+        let vmcp = Vmcp::with(json!({
+            "listen": { "address": "127.0.0.1:0", "unix": &path },
+            "incomingAuth": { "type": "local", "authz": { "type": "cedar", "policies": [policy] } },
+            "backends": [fixture.entry(json!({}))],
+        }));
+        let vmcp = vmcp.env("USER", "mallory").env("LOGNAME", "mallory").env("USERNAME", "mallory").start().await?;
+        let port = Conn::open(vmcp.addr()).await?.exchange(&call()).await?.text();
+        let socket = once(UnixStream::connect(&path).await?, &call()).await?.rest;
+        for (place, answer) in [("port", port), ("socket", socket)] {
+            assert_eq!(answer.contains(r#""content""#), may, "{name} at the {place}: {answer}");
+        }
+        vmcp.kill().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_address_and_a_socket_are_served_side_by_side() -> Result<()> {
     let (fixture, folder) = (Fixture::start(Spec::both("b")).await?, tempfile::tempdir()?);
     let path = folder.path().join("vmcp.sock");

@@ -21,6 +21,8 @@ mod oidc;
 mod registries;
 mod secret_value;
 mod subject_issuers;
+#[cfg(unix)]
+mod system_user;
 mod token_exchange;
 mod unauthenticated;
 mod well_known;
@@ -42,6 +44,8 @@ pub use oauth::ClientAuthMethod;
 pub use oidc::{Audience, IssuerConfig, OidcConfig, OidcFactory};
 pub use registries::{NoSettings, process_secrets, registries};
 pub use secret_value::secret_value;
+#[cfg(unix)]
+pub use system_user::system_user;
 pub use token_exchange::{SubjectTokenType, TokenExchangeConfig, TokenExchangeFactory};
 pub use unauthenticated::UnauthenticatedFactory;
 

@@ -13,7 +13,7 @@ const ISSUER: &str = "local";
 /// `incomingAuth: { type: local }`: everybody on this machine, under the name of an operating-system user.
 ///
 /// At the other end of a Unix socket the system says who that is. A loopback port tells nobody apart: whoever connects is the user that vmcp
-/// runs as. Callers from elsewhere are refused.
+/// runs as, by the system's name too. Callers from elsewhere are refused.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalFactory;
 
@@ -22,10 +22,20 @@ impl AuthenticatorFactory for LocalFactory {
     type Config = NoSettings;
 
     fn build(&self, _: NoSettings, deps: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
-        // As shells and services set them; vmcp's own user is only a name here, nobody's rights hang on it.
-        let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| deps.secrets.variable(name).filter(|name| !name.is_empty()));
-        Ok(Arc::new(AtOnce(Local(user(name.as_deref().unwrap_or("local"))))))
+        Ok(Arc::new(AtOnce(Local(user(&own(deps))))))
     }
+}
+
+/// The user that vmcp runs as. Sessions and policies hang on the name.
+#[cfg(unix)]
+fn own(_: &Deps) -> String {
+    crate::system_user::own()
+}
+
+/// The user that vmcp runs as, by what the system writes into the environment.
+#[cfg(not(unix))]
+fn own(deps: &Deps) -> String {
+    deps.secrets.variable("USERNAME").filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
 }
 
 struct Local(Arc<Authenticated>);
@@ -63,9 +73,9 @@ mod tests {
     use std::{io, net::IpAddr};
     use vmcp_core::plugin::Secrets;
 
-    fn local(user: Option<&'static str>) -> Arc<dyn Authenticator> {
-        let secrets =
-            Secrets::new(move |name| if name == "USER" { user.map(str::to_owned) } else { None }, |_| Err(io::ErrorKind::NotFound.into()));
+    /// The authenticator of a vmcp whose environment says something else of its user.
+    fn local() -> Arc<dyn Authenticator> {
+        let secrets = Secrets::new(|_| Some("mallory".to_owned()), |_| Err(io::ErrorKind::NotFound.into()));
         LocalFactory.build(NoSettings {}, &Deps::new(testing::deps().fetch, secrets)).unwrap()
     }
 
@@ -80,20 +90,23 @@ mod tests {
 
     #[test]
     fn callers_of_this_machine_are_users_of_it_and_others_are_nobody() {
-        let authenticator = local(Some("ada"));
+        let authenticator = local();
+        let me = asked(&*authenticator, None, None).unwrap();
+        #[cfg(unix)]
+        assert_eq!(me, format!("local/{}", crate::system_user::own()));
+        let me = Some(me.as_str());
         assert!(authenticator.is_local() && !authenticator.is_anonymous() && authenticator.consumed_headers().is_empty());
         for (peer, name, who) in [
-            (None, None, Some("local/ada")),
-            (Some("127.0.0.1"), None, Some("local/ada")),
-            (Some("::1"), None, Some("local/ada")),
-            (Some("::ffff:127.0.0.1"), None, Some("local/ada")),
-            (None, Some("ada"), Some("local/ada")),
-            (None, Some("root"), Some("local/root")),
+            (None, None, me),
+            (Some("127.0.0.1"), None, me),
+            (Some("::1"), None, me),
+            (Some("::ffff:127.0.0.1"), None, me),
+            (None, me.and_then(|me| me.strip_prefix("local/")), me),
+            (None, Some("somebody"), Some("local/somebody")),
             (Some("192.168.0.7"), None, None),
             (Some("::ffff:10.0.0.1"), None, None),
         ] {
             assert_eq!(asked(&*authenticator, peer, name).as_deref(), who, "{peer:?} {name:?}");
         }
-        assert_eq!(asked(&*local(None), None, None).as_deref(), Some("local/local"));
     }
 }

@@ -1,4 +1,4 @@
-//! What the system calls a user.
+//! What the operating system calls its users. The environment is not asked: whoever starts a program writes there what they like.
 
 use std::{fs, io::Read as _};
 
@@ -8,8 +8,15 @@ const USERS: &str = "/etc/passwd";
 /// No more of it is read, in bytes.
 const MAX: u64 = 1 << 20;
 
-/// The name of the user with this number, or the number where the list has none (users of a directory service).
-pub(super) fn name(uid: u32) -> String {
+/// The name of the user that this process runs as.
+pub(crate) fn own() -> String {
+    system_user(rustix::process::geteuid().as_raw())
+}
+
+/// The operating system's name for the user with this number (`/etc/passwd`), or the number where the list has none (users of a directory
+/// service).
+#[must_use]
+pub fn system_user(uid: u32) -> String {
     let mut list = Vec::new();
     let read = fs::File::open(USERS).and_then(|file| file.take(MAX).read_to_end(&mut list));
     let listed = read.ok().and_then(|_| find(&String::from_utf8_lossy(&list), uid));
@@ -35,5 +42,16 @@ mod tests {
         assert_eq!(find(list, 0).as_deref(), Some("root"));
         assert_eq!(find(list, 1000).as_deref(), Some("ada"));
         assert_eq!((find(list, 7), find(list, 10)), (None, None));
+    }
+
+    #[test]
+    fn a_user_that_is_not_listed_is_called_by_its_number() {
+        assert_eq!(system_user(u32::MAX - 1), (u32::MAX - 1).to_string());
+    }
+
+    #[test]
+    fn vmcps_own_user_is_the_one_that_it_runs_as() {
+        let told = std::process::Command::new("id").arg("-un").output().unwrap();
+        assert_eq!(own(), String::from_utf8(told.stdout).unwrap().trim());
     }
 }

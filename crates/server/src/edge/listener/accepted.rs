@@ -1,7 +1,5 @@
 //! A connection between its acceptance and its first request.
 
-#[cfg(unix)]
-use super::user;
 use super::{certificate, socket::Socket, tls::Tls};
 use crate::edge::Peer;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -56,7 +54,7 @@ impl Accepted {
             }
             #[cfg(unix)]
             Self::Unix(stream) => {
-                let user = user::name(stream.peer_cred()?.uid());
+                let user = vmcp_auth::system_user(stream.peer_cred()?.uid());
                 Ok((Socket::Unix(stream), Peer::default().with_local_user(user)))
             }
         }

@@ -8,8 +8,6 @@ mod socket;
 mod tls;
 #[cfg(unix)]
 mod unix;
-#[cfg(unix)]
-mod user;
 
 pub use bind::{BindError, Listener};
 
