@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "on the page it stands in a crate of its own")]
 
+mod exchanged;
 mod named;
 mod served;
 
@@ -14,6 +15,7 @@ use vmcp_tests::{
     Era,
     client::Client,
     fixture::{Fixture, Spec},
+    idp::Idp,
 };
 
 // An authorizer:
@@ -109,6 +111,48 @@ mod signed {
         }
     }
 }
+// Callers of the program's own:
+mod program {
+    use http::HeaderName;
+    use std::sync::Arc;
+    use vmcp_auth::{Identity, NoSettings};
+    use vmcp_core::plugin::{
+        Authenticated, Authenticator, AuthenticatorFactory, BoxFuture, Deps, Principal, Rejected, RequestHead, StrategyError, SubjectToken,
+        TokenKind,
+    };
+
+    /// `incomingAuth: {type: program}`: callers come from this program alone, with the tokens that it has of them.
+    pub struct ProgramFactory;
+
+    struct Program;
+
+    impl AuthenticatorFactory for ProgramFactory {
+        const KIND: &'static str = "program";
+        type Config = NoSettings;
+
+        fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authenticator>, StrategyError> {
+            Ok(Arc::new(Program))
+        }
+    }
+
+    impl Authenticator for Program {
+        fn consumed_headers(&self) -> &[HeaderName] {
+            &[]
+        }
+
+        /// Whoever comes over HTTP.
+        fn authenticate<'a>(&'a self, _: &'a RequestHead<'a>) -> BoxFuture<'a, Result<Arc<Authenticated>, Rejected>> {
+            Box::pin(std::future::ready(Err(Rejected::unauthorized("nobody calls over HTTP", None))))
+        }
+    }
+
+    /// A user of this program, for `gateway.direct` or `gateway.identity`.
+    pub fn user(issuer: &str, subject: &str, access_token: String) -> Identity {
+        let mut who = Authenticated::new(Principal { issuer: issuer.into(), subject: subject.into() });
+        who.subject_token = Some(SubjectToken::new(access_token.into(), TokenKind::Jwt));
+        Identity::new(who)
+    }
+}
 // The rest is the test.
 
 /// A module of this file without the module around it.
@@ -123,7 +167,11 @@ fn inside(text: &str, begin: &str, end: &str) -> Result<String> {
 #[test]
 fn the_page_shows_the_plugins_that_are_tested_here() -> Result<()> {
     let (page, own) = (include_str!("../../docs/embedding.md"), include_str!("documented.rs"));
-    for (begin, end) in [("\n// An authorizer:\n", "\n// An interceptor:\n"), ("\n// An interceptor:\n", "\n// The rest is")] {
+    for (begin, end) in [
+        ("\n// An authorizer:\n", "\n// An interceptor:\n"),
+        ("\n// An interceptor:\n", "\n// Callers of"),
+        ("\n// Callers of the program's own:\n", "\n// The rest is"),
+    ] {
         let example = format!("```rust\n{}\n```", inside(own, begin, end)?);
         assert!(page.contains(&example), "docs/embedding.md has to show:\n{example}");
     }
@@ -157,5 +205,27 @@ async fn guests_may_only_read_and_every_call_says_who_makes_it() -> Result<()> {
         assert_eq!(error.message, "`requestedBy` is for the gateway to write; leave it out", "{era:?}");
         gateway.shutdown().await;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_users_token_that_the_program_has_is_exchanged_in_a_direct_call_and_nobody_calls_over_http() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let config = |login: &str| {
+        let outgoing = json!({ "default": exchanged::strategy(&idp, "b") });
+        json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": login }, "outgoingAuth": outgoing })
+    };
+    let refused = Gateway::builder(serde_json::from_value(config("anonymous"))?).build();
+    assert!(refused.err().context("it was built")?.to_string().starts_with("outgoingAuth.default.tokenExchange: "));
+
+    let gateway = Gateway::builder(serde_json::from_value(config("program"))?).authenticator(program::ProgramFactory).build()?;
+    let ann = program::user(&idp.issuer(), "ann", idp.token_of("ann")?);
+    exchanged::call(&gateway, &ann, "b", &json!({})).await?;
+    let calls = fixture.calls();
+    let claims = exchanged::Claims::of(calls.last().context("no call")?)?.context("no token")?;
+    assert_eq!((claims.subject.as_str(), claims.audience.as_str()), ("ann", "b"));
+    let (addr, _) = serve(&gateway).await?;
+    assert_eq!(Client::connect(Era::Modern, addr).await?.call("b_echo", "{}").await?.status(), 401);
+    gateway.shutdown().await;
     Ok(())
 }
