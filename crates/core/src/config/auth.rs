@@ -18,23 +18,6 @@ pub struct IncomingAuth {
     pub settings: Map<String, Value>,
 }
 
-impl std::fmt::Debug for IncomingAuth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The settings may hold a secret.
-        f.debug_struct("IncomingAuth").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-impl JsonSchema for IncomingAuth {
-    fn schema_name() -> Cow<'static, str> {
-        "IncomingAuthenticator".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        any_kind()
-    }
-}
-
 impl Default for IncomingAuth {
     fn default() -> Self {
         Self { kind: "anonymous".to_owned(), authz: None, settings: Map::new() }
@@ -52,23 +35,6 @@ pub struct AuthzConfig {
     pub settings: Map<String, Value>,
 }
 
-impl std::fmt::Debug for AuthzConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The settings may hold a secret.
-        f.debug_struct("AuthzConfig").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-impl JsonSchema for AuthzConfig {
-    fn schema_name() -> Cow<'static, str> {
-        "Authorizer".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        any_kind()
-    }
-}
-
 /// One interceptor. The settings of a kind stand beside `type` under the kind's name in camel case.
 #[derive(Clone, Deserialize)]
 pub struct InterceptorConfig {
@@ -78,23 +44,6 @@ pub struct InterceptorConfig {
     /// The kind's settings.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
-}
-
-impl std::fmt::Debug for InterceptorConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The settings may hold a secret.
-        f.debug_struct("InterceptorConfig").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-impl JsonSchema for InterceptorConfig {
-    fn schema_name() -> Cow<'static, str> {
-        "Interceptor".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        any_kind()
-    }
 }
 
 /// What backends are sent on behalf of a caller.
@@ -153,28 +102,35 @@ impl StrategyConfig {
     }
 }
 
-impl std::fmt::Debug for StrategyConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The settings may hold a secret.
-        f.debug_struct("StrategyConfig").field("kind", &self.kind).finish_non_exhaustive()
-    }
+/// What the objects with a `type` have in common: their settings may hold a secret, which `Debug` does not show, and their schema says without
+/// a registry only that there is a `type`; the registered kinds replace it ([`super::json_schema`]).
+macro_rules! of_a_kind {
+    ($($config:ident as $schema:literal),+ $(,)?) => { $(
+        impl std::fmt::Debug for $config {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($config)).field("kind", &self.kind).finish_non_exhaustive()
+            }
+        }
+
+        impl JsonSchema for $config {
+            fn schema_name() -> Cow<'static, str> {
+                $schema.into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "object",
+                    "required": ["type"],
+                    "properties": { "type": { "type": "string" } },
+                })
+            }
+        }
+    )+ };
 }
 
-impl JsonSchema for StrategyConfig {
-    fn schema_name() -> Cow<'static, str> {
-        "OutgoingStrategy".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        any_kind()
-    }
-}
-
-/// What is known without a registry: that there is a `type`. The registered kinds replace it ([`super::json_schema`]).
-fn any_kind() -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "required": ["type"],
-        "properties": { "type": { "type": "string" } },
-    })
+of_a_kind! {
+    IncomingAuth as "IncomingAuthenticator",
+    AuthzConfig as "Authorizer",
+    InterceptorConfig as "Interceptor",
+    StrategyConfig as "OutgoingStrategy",
 }
