@@ -1,38 +1,21 @@
 //! MCP Apps (SEP-1865): a tool's page is its own backend's, whatever the tool is called here and whoever else has a page of that URI.
 
+mod paged;
+
 use anyhow::{Context, Result};
+use paged::page;
 use serde_json::json;
 use vmcp_tests::{
     Era,
-    client::{Client, Rpc},
+    client::Rpc,
     eventually,
     fixture::{Fixture, Items, Spec},
     process::Vmcp,
 };
 
-const TOOL: &str = r#"{"name":"show","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://show"}}}"#;
-const PAGE: &str = r#"{"uri":"ui://show","name":"page","mimeType":"text/html;profile=mcp-app"}"#;
-
-async fn server(spec: Spec) -> Result<Fixture> {
-    let fixture = Fixture::start(spec).await?;
-    fixture.change(|items: &mut Items| {
-        items.tools.push(TOOL.to_owned());
-        items.resources.push(PAGE.to_owned());
-    });
-    Ok(fixture)
-}
-
 async fn scene() -> Result<([Fixture; 2], Vmcp)> {
-    let fixtures = [server(Spec::legacy("a")).await?, server(Spec::modern("b")).await?];
-    let vmcp = Vmcp::serve(json!({ "backends": [fixtures[0].entry(json!({})), fixtures[1].entry(json!({}))] })).await?;
-    Ok((fixtures, vmcp))
-}
-
-/// The URI of a tool's page.
-async fn page(client: &mut Client, tool: &str) -> Result<String> {
-    let tools = client.list("tools/list").await?;
-    let tool = tools.iter().find(|listed| listed["name"] == tool).with_context(|| format!("no {tool}"))?;
-    Ok(tool["_meta"]["ui"]["resourceUri"].as_str().context("no page")?.to_owned())
+    let page = json!({ "uri": "ui://show", "name": "page", "mimeType": "text/html;profile=mcp-app" });
+    paged::scene([Spec::legacy("a"), Spec::modern("b")], &page, json!({})).await
 }
 
 #[tokio::test]
@@ -87,19 +70,9 @@ async fn a_change_of_a_page_is_told_under_the_uri_that_the_client_follows() -> R
 
 #[tokio::test]
 async fn a_page_for_which_something_is_asked_or_that_is_gone_has_the_uri_that_was_read() -> Result<()> {
-    const ASKING: &str = r#"{"name":"show","inputSchema":{"type":"object"},"_meta":{"ui":{"resourceUri":"ui://show/ask"}}}"#;
-    const ASKED_FOR: &str = r#"{"uri":"ui://show/ask","name":"page"}"#;
-    let mut fixtures = Vec::new();
-    for name in ["a", "b"] {
-        let fixture = Fixture::start(Spec::modern(name).interactive()).await?;
-        fixture.change(|items: &mut Items| {
-            items.tools.push(ASKING.to_owned());
-            items.resources.push(ASKED_FOR.to_owned());
-        });
-        fixtures.push(fixture);
-    }
-    let backends = json!([fixtures[0].entry(json!({})), fixtures[1].entry(json!({}))]);
-    let vmcp = Vmcp::serve(json!({ "aggregation": { "listTtl": "1h" }, "backends": backends })).await?;
+    let asking = ["a", "b"].map(|name| Spec::modern(name).interactive());
+    let page_asked_for = json!({ "uri": "ui://show/ask", "name": "page" });
+    let (fixtures, vmcp) = paged::scene(asking, &page_asked_for, json!({ "aggregation": { "listTtl": "1h" } })).await?;
     let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
     let uris = [page(&mut client, "a_show").await?, page(&mut client, "b_show").await?];
     assert_ne!(uris[0], uris[1], "one of them is not its backend's own");
@@ -115,7 +88,7 @@ async fn a_page_for_which_something_is_asked_or_that_is_gone_has_the_uri_that_wa
         assert_eq!(read["result"]["contents"][0]["uri"], json!(uri), "{read}");
     }
     for fixture in &fixtures {
-        fixture.change(|items: &mut Items| items.resources.retain(|resource| resource != ASKED_FOR));
+        fixture.change(|items: &mut Items| items.resources.retain(|resource| !resource.contains("ui://show/ask")));
     }
     for era in Era::BOTH {
         let mut client = vmcp.client(era).await?;

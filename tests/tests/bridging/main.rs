@@ -3,6 +3,8 @@
 mod logs;
 #[path = "../named/mod.rs"]
 mod named;
+#[path = "../paged/mod.rs"]
+mod paged;
 mod pages;
 mod player;
 mod questions;
