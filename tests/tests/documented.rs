@@ -219,7 +219,7 @@ async fn a_users_token_that_the_program_has_is_exchanged_in_a_direct_call_and_no
     assert!(refused.err().context("it was built")?.to_string().starts_with("outgoingAuth.default.tokenExchange: "));
 
     let gateway = Gateway::builder(serde_json::from_value(config("program"))?).authenticator(program::ProgramFactory).build()?;
-    let ann = program::user(&idp.issuer(), "ann", idp.token_of("ann")?);
+    let ann = program::user(idp.issuer(), "ann", idp.token_of("ann")?);
     exchanged::call(&gateway, &ann, "b", &json!({})).await?;
     let calls = fixture.calls();
     let claims = exchanged::Claims::of(calls.last().context("no call")?)?.context("no token")?;
