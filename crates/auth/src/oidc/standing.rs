@@ -5,13 +5,16 @@ use std::sync::Arc;
 use vmcp_core::plugin::Authenticated;
 
 /// Claims that say what a token allows: for which client it is (RFC 9068 §2.2; `azp` of OpenID Connect, and the names of Entra and Okta), for
-/// whom, how well its subject was known, what it may do there.
-const CLAIMS: [&str; 13] = [
+/// whom, in which tenant or organization, how well its subject was known, what it may do there (the last two are Keycloak's).
+const CLAIMS: [&str; 18] = [
     "client_id",
     "azp",
     "appid",
     "cid",
     "aud",
+    "tid",
+    "org_id",
+    "organization",
     "acr",
     "amr",
     "act",
@@ -20,6 +23,8 @@ const CLAIMS: [&str; 13] = [
     "entitlements",
     "roles",
     "groups",
+    "realm_access",
+    "resource_access",
 ];
 
 /// A text that is the same for all tokens which allow the same: of one subject, with the same scopes, groups and claims of [`CLAIMS`]. One that
@@ -95,6 +100,8 @@ mod tests {
             of("ada", &["a"], &["x"], json!({ "azp": "cli" })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "act": { "sub": "agent" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": ["write"] })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "org_id": "org_1" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "realm_access": { "roles": ["admin"] } })),
         ];
         for (at, one) in all.iter().enumerate() {
             assert!(all[..at].iter().all(|other| other != one), "{at}");
