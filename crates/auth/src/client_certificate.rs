@@ -4,6 +4,7 @@ use crate::at_once::{AtOnce, Knows};
 use moka::sync::Cache;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::{sync::Arc, time::SystemTime};
 use vmcp_core::plugin::{
     Authenticated, Authenticator, AuthenticatorFactory, ClientCertificate, Deps, Principal, Rejected, RequestHead, StrategyError,
@@ -106,10 +107,22 @@ impl Knows for ClientCertificates {
         }
         caller.claims.insert("subject".to_owned(), certificate.subject.clone().into());
         caller.claims.insert("issuer".to_owned(), certificate.issuer.clone().into());
+        caller.standing = Some(standing(&caller.claims));
         let caller = Arc::new(caller);
         self.seen.insert(certificate.subject.clone(), Arc::new((certificate.clone(), Arc::clone(&caller))));
         Ok(caller)
     }
+}
+
+/// The same for all certificates that say the same of their owner, such as one and that which it is renewed by.
+fn standing(claims: &Map<String, Value>) -> Arc<str> {
+    let mut hash = blake3::Hasher::new();
+    let mut sorted: Vec<_> = claims.iter().collect();
+    sorted.sort_unstable_by_key(|(name, _)| name.as_str());
+    for text in sorted.into_iter().flat_map(|(name, value)| [name.clone(), value.to_string()]) {
+        hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    hash.finalize().to_hex().as_str().into()
 }
 
 #[cfg(test)]
@@ -149,6 +162,23 @@ mod tests {
         assert_eq!(asked(&*authenticator(SubjectFrom::Email), Some(&ada)), None);
         assert_eq!(asked(&*authenticator(SubjectFrom::Subject), None), None);
         assert!(authenticator(SubjectFrom::Subject).consumed_headers().is_empty());
+    }
+
+    #[test]
+    fn a_persons_certificates_stand_the_same_when_they_say_the_same() {
+        let by_subject = authenticator(SubjectFrom::Subject);
+        let standing = |certificate: &ClientCertificate| {
+            let headers = HeaderMap::new();
+            let mut head = RequestHead::new(&headers, None);
+            head.client_certificate = Some(certificate);
+            testing::now(by_subject.authenticate(&head)).unwrap().standing.clone().unwrap()
+        };
+        let (first, mut renewed, mut other) =
+            (certificate("CN=ada", "CN=ca"), certificate("CN=ada", "CN=ca"), certificate("CN=ada", "CN=ca"));
+        renewed.not_after += Duration::from_secs(3600);
+        other.uris = vec!["spiffe://example.com/ada/admin".to_owned()];
+        assert_eq!(standing(&first), standing(&renewed));
+        assert_ne!(standing(&first), standing(&other));
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(super) enum Key {
     Shared,
     /// For whoever brings the token with this digest.
     Token([u8; 32]),
-    /// For the caller, whatever token it brings.
-    Principal(Principal),
+    /// For the caller, whatever credential it brings of those that allow the same.
+    Principal(Principal, Option<Box<str>>),
 }
 
 impl Key {
@@ -24,7 +24,7 @@ impl Key {
         match keep {
             Keep::Shared => Some(Self::Shared),
             Keep::ForToken(token) => Some(Self::Token(*token.digest())),
-            Keep::ForPrincipal => context.principal.cloned().map(Self::Principal),
+            Keep::ForPrincipal => Some(Self::Principal(context.principal?.clone(), context.standing.map(Box::from))),
             _ => None,
         }
     }
@@ -33,7 +33,7 @@ impl Key {
     pub(super) fn limit(&self, context: &StrategyContext<'_>) -> Option<SystemTime> {
         match self {
             Self::Shared => None,
-            Self::Token(_) | Self::Principal(_) => context.expires_at,
+            Self::Token(_) | Self::Principal(..) => context.expires_at,
         }
     }
 
@@ -43,7 +43,7 @@ impl Key {
             Self::Shared => 0,
             // A digest is as good as a hash.
             Self::Token(digest) => usize::from(digest[0]),
-            Self::Principal(principal) => {
+            Self::Principal(principal, _) => {
                 let mut hasher = DefaultHasher::new();
                 principal.hash(&mut hasher);
                 hasher.finish() as usize

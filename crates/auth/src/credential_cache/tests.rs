@@ -133,6 +133,9 @@ fn what_is_the_callers_is_for_all_its_tokens_and_what_is_shared_for_everybody() 
     under.fill(For::Principal, &ann, "anns", Some(1000));
     assert_eq!(under.at_hand(For::Principal, &Somebody::new("ann", "t3", None)), "anns");
     assert_eq!(under.at_hand(For::Principal, &bob), "absent");
+    let mut narrower = ann.context();
+    narrower.standing = Some("narrower");
+    assert!(matches!(under.cache.find(&For::Principal, &narrower), Found::Absent(..)), "what allows other things is another credential");
     let elsewhere = Principal { issuer: "https://other.example.com".into(), subject: "ann".into() };
     assert_eq!(under.at_hand(For::Principal, &Somebody { principal: elsewhere, ..Somebody::new("ann", "t1", None) }), "absent");
     under.fill(For::All, &ann, "all", Some(1000));

@@ -9,9 +9,10 @@ use vmcp_core::plugin::Overseer;
 
 /// A process and all that it started, which are killed with this value.
 pub(super) struct Running {
-    child: Child,
+    /// Before the leader, since members are dropped in this order: dropping a leader that has ended takes its exit status.
     #[cfg(unix)]
     group: Option<Group>,
+    child: Child,
 }
 
 impl Running {

@@ -56,7 +56,7 @@ pub struct IssuerConfig {
     /// Where tokens are asked about, when the issuer's metadata does not say.
     pub introspection_url: Option<Url>,
     /// How far the issuer's clock may be from this one: a token is taken this much before `nbf` and `iat`, and this long after `exp`. What
-    /// backends get for it ends at `exp`.
+    /// backends get for it is kept until `exp`.
     #[serde(default = "leeway")]
     pub leeway: Span,
     /// A PEM file with the only certificates that the issuer's server is trusted by.

@@ -9,7 +9,12 @@ use std::{
 use tokio::sync::OnceCell;
 
 /// The rounds of asking that are under way, by what is asked. Holds as many as there are callers that wait.
-pub(super) struct Rounds<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
+pub(super) struct Rounds<K, V>(Mutex<HashMap<K, Round<V>>>);
+
+struct Round<V> {
+    answer: Arc<OnceCell<V>>,
+    waiting: usize,
+}
 
 impl<K, V> Default for Rounds<K, V> {
     fn default() -> Self {
@@ -17,15 +22,14 @@ impl<K, V> Default for Rounds<K, V> {
     }
 }
 
-/// Lets go of a round when the last one who waited for it goes, answered or not.
+/// Lets go of a round when the last one who waited for it goes, answered or not: an answer is for those who asked, and for nobody later.
 struct Waiting<'a, K: Eq + Hash, V> {
     rounds: &'a Rounds<K, V>,
-    key: K,
-    round: Arc<OnceCell<V>>,
+    key: &'a K,
 }
 
 impl<K: Eq + Hash, V> Rounds<K, V> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<V>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Round<V>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -33,9 +37,11 @@ impl<K: Eq + Hash, V> Rounds<K, V> {
 impl<K: Eq + Hash, V> Drop for Waiting<'_, K, V> {
     fn drop(&mut self) {
         let mut rounds = self.rounds.lock();
-        // The map's and this one. Clones are made under the lock.
-        if Arc::strong_count(&self.round) <= 2 {
-            rounds.remove(&self.key);
+        if let Some(round) = rounds.get_mut(self.key) {
+            round.waiting -= 1;
+            if round.waiting == 0 {
+                rounds.remove(self.key);
+            }
         }
     }
 }
@@ -43,9 +49,14 @@ impl<K: Eq + Hash, V> Drop for Waiting<'_, K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> Rounds<K, V> {
     /// The answer, asked for once for all who want it at the same time. When whoever asks goes away, another asks in its place.
     pub(super) async fn run<F: Future<Output = V>>(&self, key: K, ask: impl FnOnce() -> F) -> V {
-        let round = Arc::clone(self.lock().entry(key.clone()).or_default());
-        let waiting = Waiting { rounds: self, key, round };
-        waiting.round.get_or_init(ask).await.clone()
+        let answer = {
+            let mut rounds = self.lock();
+            let round = rounds.entry(key.clone()).or_insert_with(|| Round { answer: Arc::default(), waiting: 0 });
+            round.waiting += 1;
+            Arc::clone(&round.answer)
+        };
+        let _waiting = Waiting { rounds: self, key: &key };
+        answer.get_or_init(ask).await.clone()
     }
 }
 
@@ -71,5 +82,18 @@ mod tests {
         assert_eq!(rounds.lock().len(), 1);
         drop(gone);
         assert!(rounds.lock().is_empty());
+    }
+
+    #[test]
+    fn an_answer_is_for_those_who_asked_and_for_nobody_later() {
+        let rounds = Rounds::<u32, u32>::default();
+        for turn in 0..500 {
+            let asks = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                assert_eq!(runtime.block_on(rounds.run(1, || async { turn })), turn);
+            };
+            std::thread::scope(|threads| (0..2).for_each(|_| _ = threads.spawn(asks)));
+            assert!(rounds.lock().is_empty(), "turn {turn}");
+        }
     }
 }

@@ -4,31 +4,39 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use vmcp_core::plugin::Authenticated;
 
-/// Claims that say what a token allows: for which client it is (RFC 9068 §2.2; `azp` of OpenID Connect, and the names of Entra and Okta), for
-/// whom, in which tenant or organization, how well its subject was known, what it may do there (the last two are Keycloak's).
-const CLAIMS: [&str; 18] = [
-    "client_id",
-    "azp",
-    "appid",
-    "cid",
-    "aud",
-    "tid",
-    "org_id",
-    "organization",
-    "acr",
-    "amr",
-    "act",
-    "authorization_details",
-    "permissions",
-    "entitlements",
-    "roles",
-    "groups",
-    "realm_access",
-    "resource_access",
+/// Claims that are other ones in each token, whatever it allows: when and how it was given (RFC 7519, RFC 9068, RFC 7662; the last ones are
+/// Keycloak's, Entra's and Cognito's own), and those whose meaning is counted by itself (`scope`, `scp`). Whatever else a token says may be
+/// what somebody decides by.
+const VOLATILE: [&str; 24] = [
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "auth_time",
+    "updated_at",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "cnf",
+    "active",
+    "token_type",
+    "scope",
+    "scp",
+    "session_state",
+    "session_id",
+    "uti",
+    "rh",
+    "aio",
+    "xms_ftd",
+    "origin_jti",
+    "event_id",
+    "trace_id",
 ];
 
-/// A text that is the same for all tokens which allow the same: of one subject, with the same scopes, groups and claims of [`CLAIMS`]. One that
-/// was renewed without a change of these has that of the one before. It is a hash; no token or claim can be read from it.
+/// A text that is the same for all tokens which allow the same: of one subject, with the same scopes, groups and claims but for
+/// [`VOLATILE`] ones. One that was renewed without a change of these has that of the one before. It is a hash; no token or claim can be read
+/// from it.
 pub(super) fn standing(who: &Authenticated, claims: &Map<String, Value>) -> Arc<str> {
     let mut hash = blake3::Hasher::new();
     let mut add = |text: &[u8]| {
@@ -44,7 +52,9 @@ pub(super) fn standing(who: &Authenticated, claims: &Map<String, Value>) -> Arc<
         add(&(sorted.len() as u64).to_le_bytes());
         sorted.iter().for_each(|text| add(text.as_bytes()));
     }
-    for (name, value) in CLAIMS.iter().filter_map(|name| Some((name, claims.get(*name)?))) {
+    let mut lasting: Vec<_> = claims.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())).collect();
+    lasting.sort_unstable_by_key(|(name, _)| name.as_str());
+    for (name, value) in lasting {
         add(name.as_bytes());
         add(&written(value));
     }
@@ -101,7 +111,7 @@ mod tests {
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "act": { "sub": "agent" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": ["write"] })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "org_id": "org_1" })),
-            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "realm_access": { "roles": ["admin"] } })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "https://example.com/tenant": "b" })),
         ];
         for (at, one) in all.iter().enumerate() {
             assert!(all[..at].iter().all(|other| other != one), "{at}");

@@ -80,6 +80,9 @@ impl Watchdog {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         match command.spawn().map(|mut child| (child.stdin.take(), child)) {
             Ok((Some(stdin), child)) => {
+                // Whoever starts a server does not wait for a helper that was stopped: one that takes nothing more is deaf.
+                #[cfg(unix)]
+                let _ = rustix::io::ioctl_fionbio(&stdin, true);
                 state.running = Some((child, stdin));
                 let groups: Vec<u32> = state.groups.iter().copied().collect();
                 groups.into_iter().for_each(|group| _ = state.tell('+', group));

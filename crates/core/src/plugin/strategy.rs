@@ -55,7 +55,7 @@ pub enum Keep<'a> {
     Shared,
     /// For whoever brings this token.
     ForToken(&'a SubjectToken),
-    /// For the caller, whatever token it brings.
+    /// For the caller, whatever credential it brings of those that allow the same ([`super::Authenticated::standing`]).
     ForPrincipal,
 }
 
