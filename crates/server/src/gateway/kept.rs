@@ -30,10 +30,13 @@ impl Fingerprint {
     }
 }
 
+/// The hashes of all parts; `None` once they have been counted up.
+type Parts = Arc<Mutex<Option<Vec<u8>>>>;
+
 /// Writes down what something is built from.
 pub(super) struct Recorder {
     secret: [u8; 32],
-    parts: Arc<Mutex<Vec<u8>>>,
+    parts: Parts,
 }
 
 impl Recorder {
@@ -44,7 +47,7 @@ impl Recorder {
         if SECRET.get().is_none() {
             getrandom::fill(&mut secret).ok()?;
         }
-        Some(Self { secret: *SECRET.get_or_init(|| secret), parts: Arc::default() })
+        Some(Self { secret: *SECRET.get_or_init(|| secret), parts: Arc::new(Mutex::new(Some(Vec::new()))) })
     }
 
     /// A part of it.
@@ -80,16 +83,18 @@ impl Recorder {
         if secrets.may_be_missing() { recorded.that_may_be_missing() } else { recorded }
     }
 
-    /// What stands for all of it.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What stands for all of it. What was built may go on looking up secrets for as long as it lives: nothing is written down any more.
+    pub(super) fn fingerprint(self) -> Fingerprint {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         Fingerprint(*blake3::keyed_hash(&self.secret, &parts).as_bytes())
     }
 }
 
 /// No part itself is held on to, only its hash.
-fn add(parts: &Mutex<Vec<u8>>, secret: &[u8; 32], part: &[u8]) {
-    parts.lock().unwrap_or_else(PoisonError::into_inner).extend(blake3::keyed_hash(secret, part).as_bytes());
+fn add(parts: &Mutex<Option<Vec<u8>>>, secret: &[u8; 32], part: &[u8]) {
+    if let Some(parts) = &mut *parts.lock().unwrap_or_else(PoisonError::into_inner) {
+        parts.extend(blake3::keyed_hash(secret, part).as_bytes());
+    }
 }
 
 /// The credentials of a configuration's backends, by what decides them.
@@ -136,6 +141,16 @@ mod tests {
         for other in [built("x", "b", "c"), built("a", "x", "c"), built("a", "b", "x"), built("a", "b", ""), built("ab", "", "c")] {
             assert_ne!(other, same);
         }
+    }
+
+    #[test]
+    fn nothing_is_written_down_once_it_is_built() {
+        let recorder = Recorder::new().unwrap();
+        let (parts, recorded) = (Arc::clone(&recorder.parts), recorder.over(&secrets("b", "c")));
+        assert_eq!(recorded.variable("SECRET").as_deref(), Some("b"));
+        recorder.fingerprint();
+        assert_eq!(recorded.variable("SECRET").as_deref(), Some("b"));
+        assert!(recorded.read(Path::new("/key")).is_ok() && parts.lock().unwrap().is_none());
     }
 
     #[test]
