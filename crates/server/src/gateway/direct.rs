@@ -108,9 +108,10 @@ impl Direct {
         let text = String::from_utf8(params).map_err(|_| Failure::invalid_params("not UTF-8"))?;
         let params = RawObject::parse(&text).map_err(|error| Failure::invalid_params(&error.to_string()))?;
         let snapshot = self.snapshot()?;
-        let mut journal = Journal::begin(carried.method());
         let caller = self.caller();
         let load = Load::new(&caller, carried, &params)?;
+        // Begun and not ended, it would tell of a caller who has gone.
+        let mut journal = Journal::begin(carried.method());
         let outcome = Box::pin(snapshot.carry(&load, &Unheard, &mut journal)).await;
         journal.end(&outcome);
         raw(&outcome?)
