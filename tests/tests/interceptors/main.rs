@@ -66,6 +66,17 @@ impl Marked {
     }
 }
 
+/// The arguments with the level that the caller's token claims, for who asks for it.
+fn levelled(arguments: &str, call: &Call<'_>) -> String {
+    match (serde_json::from_str::<Value>(arguments), call.claims.get("level")) {
+        (Ok(mut value), Some(level)) if value["claimed"] == true => {
+            value["level"] = level.clone();
+            value.to_string()
+        }
+        _ => arguments.to_owned(),
+    }
+}
+
 impl Interceptor for Marked {
     fn before<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Verdict> {
         Box::pin(async move {
@@ -74,7 +85,7 @@ impl Interceptor for Marked {
             self.saw(format!("{} before {} {backend} {method} {name} {arguments}", self.word, call.principal.subject));
             match call.method {
                 _ if arguments.contains("forbidden") => Verdict::Refuse(format!("{} does not let this pass", self.word)),
-                "tools/call" => self.mark(arguments),
+                "tools/call" => self.mark(&levelled(arguments, call)),
                 _ => Verdict::Go,
             }
         })

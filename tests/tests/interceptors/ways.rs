@@ -27,7 +27,8 @@ impl Scene {
             "ssePath": "/sse",
             "interceptors": [{ "type": "marked", "marked": { "word": "first" } }, { "type": "marked", "marked": { "word": "second" } }],
         }))?;
-        let policies = r#"permit(principal == Client::"ann", action, resource) unless { resource.name == "b_big" };"#;
+        let policies = r#"permit(principal == Client::"ann", action, resource) unless {
+            resource.name == "b_big" || (context has arg_level && context.arg_level > context.claim_level) };"#;
         config["incomingAuth"] = json!({ "type": "named", "authz": { "type": "cedar", "policies": [policies] } });
         let seen = Seen::default();
         let builder = Gateway::builder(serde_json::from_value(config)?).authenticator(NamedFactory);
@@ -139,6 +140,26 @@ async fn the_result_of_a_call_that_goes_on_after_questions_is_seen() -> Result<(
         }
         scene.gateway.shutdown().await;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_a_token_that_may_send_what_was_sent_goes_on_with_a_call() -> Result<()> {
+    let scene = Scene::new(Spec::legacy("b").interactive()).await?;
+    let mut ann = scene.ann(Era::Modern).await?;
+    ann.caller.set("x-claims", r#"{"level":2}"#);
+    let call = Rpc::tool("b_ask", &format!(r#"{{{ASKS},"claimed":true}}"#));
+    let asked = ann.send(&call).await?.result()?;
+    let key = asked["inputRequests"].as_object().and_then(|asked| asked.keys().next().cloned()).context("nothing asked")?;
+    let answers = json!({ key: { "roots": [] } });
+    let again = call.with(&format!(r#""requestState":{},"inputResponses":{answers}"#, asked["requestState"]));
+    // What would be sent for this token is something that it may send; what waits at the backend is not.
+    ann.caller.set("x-claims", r#"{"level":1}"#);
+    assert_eq!(ann.send(&again).await?.error()?.message, "Unknown tool: b_ask");
+    ann.caller.set("x-claims", r#"{"level":3}"#);
+    is_marked(&ann.send(&again).await?.result()?);
+    assert_eq!(scene.fixture.calls().len(), 1);
+    assert_eq!(scene.fixture.calls()[0].json()["params"]["arguments"]["level"], 2);
     Ok(())
 }
 

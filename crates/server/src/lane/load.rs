@@ -47,6 +47,11 @@ impl<'a> Load<'a> {
         self.own.get("arguments")
     }
 
+    /// The arguments that go out, where interceptors made others of the caller's own.
+    pub(super) fn changed_arguments(&self) -> Option<&'a str> {
+        self.params.get("arguments").filter(|sent| self.own_arguments() != Some(sent))
+    }
+
     /// The member of the parameters that holds the arguments.
     pub(super) fn member_of_arguments(&self) -> Option<&'static str> {
         match (self.carried, self.subject) {

@@ -15,6 +15,7 @@ use super::{
     way::{Way, ahead},
 };
 use crate::{
+    admission::Asks,
     failure::{Failure, code},
     gateway::Snapshot,
     session::random,
@@ -50,8 +51,10 @@ impl Way<'_> {
         let (out, said) = mpsc::channel(QUEUE);
         let identity = &self.caller.identity;
         let key = self.backend.session_key(identity);
+        let changed = snapshot.admission.as_ref().and_then(|_| self.changed_arguments());
+        let sent = changed.map(|arguments| snapshot.parking.keep(arguments).ok_or_else(table::is_full)).transpose()?;
         let (tracker, shutdown) = snapshot.background();
-        let place = Entry { handle, principal: identity.principal().clone(), key };
+        let place = Entry { handle, principal: identity.principal().clone(), key, sent };
         let call = ParkedCall::new(exchange, place, Arc::clone(&snapshot.parking), shutdown.clone());
         // In this thread's runtime, to which the connection belongs.
         tracker.spawn(call.run(first, out));
@@ -73,6 +76,11 @@ impl Way<'_> {
             return Err(Failure::invalid_params(
                 "this `requestState` is out of date (limits.parkedCallTimeout); send the request without it to begin anew",
             ));
+        }
+        // Interceptors may make something else of the same request for another token: the call at the backend is the one that was sent.
+        if let Some(sent) = snapshot.parking.sent(state) {
+            let (viewer, at) = (snapshot.key(&self.caller.viewer()), (self.route.backend, &*self.name));
+            snapshot.admit(self.caller, &viewer, self.subject, at, Asks::Call(Some(&sent.arguments)))?;
         }
         let given = responses.map(RawObject::members).unwrap_or_default();
         let key = self.backend.session_key(&self.caller.identity);

@@ -41,9 +41,17 @@ pub(super) struct Waiting {
     pub(super) principal: Principal,
     /// Of the backend session in which it runs: no other key's caller may go on with it.
     pub(super) key: SessionKey,
+    pub(super) sent: Option<Arc<Sent>>,
     /// The keys and the methods of what is asked.
     pub(super) asked: Vec<(String, String)>,
     pub(super) resume: oneshot::Sender<Resume>,
+}
+
+/// The arguments with which a call was sent, where those who decide what callers may do have to be asked about them again.
+pub(super) struct Sent {
+    /// JSON text.
+    pub(super) arguments: String,
+    _part: Part,
 }
 
 /// A question's part of what is asked, given back when this is dropped.
@@ -82,6 +90,17 @@ impl Parking {
         (self.asked.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= ASKED || bytes == 0).then_some(part)
     }
 
+    /// Keeps arguments for as long as their call is there. `None` where there is no room left.
+    pub(super) fn keep(self: &Arc<Self>, arguments: &str) -> Option<Arc<Sent>> {
+        let part = self.room(arguments.len())?;
+        Some(Arc::new(Sent { arguments: arguments.to_owned(), _part: part }))
+    }
+
+    /// What was kept of the call that this state stands for.
+    pub(super) fn sent(&self, state: &State) -> Option<Arc<Sent>> {
+        self.locked().get(&state.handle).and_then(|call| call.sent.clone())
+    }
+
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 16], Waiting>> {
         // The map is consistent after every statement, so a panic elsewhere spoils nothing.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -118,6 +137,10 @@ impl Parking {
         check(&call.asked)?;
         waiting.remove(&state.handle).map(|call| call.resume).ok_or_else(no_longer_waits)
     }
+}
+
+pub(super) fn is_full() -> Failure {
+    Failure::busy("the calls that wait for their callers' input hold too much already; try again later")
 }
 
 pub(super) fn no_longer_waits() -> Failure {

@@ -2,7 +2,7 @@
 
 use super::{
     state::epoch,
-    table::{Parking, Part, Place, Waiting},
+    table::{Parking, Part, Place, Sent, Waiting},
 };
 use crate::{
     failure::{Failure, code},
@@ -64,6 +64,8 @@ pub(super) struct Entry {
     pub(super) principal: Principal,
     /// Of the backend session in which it runs.
     pub(super) key: SessionKey,
+    /// The arguments at the backend, where whoever goes on with it has to be let through with those.
+    pub(super) sent: Option<Arc<Sent>>,
 }
 
 /// One call.
@@ -191,8 +193,8 @@ impl ParkedCall {
     fn place(&mut self, resume: oneshot::Sender<Resume>) -> Result<Place, Failure> {
         self.round += 1;
         let asked = self.open.iter().map(|open| (open.key.clone(), open.method.clone())).collect();
-        let Entry { handle, principal, key } = &self.entry;
-        let waiting = Waiting { round: self.round, principal: principal.clone(), key: *key, asked, resume };
+        let Entry { handle, principal, key, sent } = &self.entry;
+        let waiting = Waiting { round: self.round, principal: principal.clone(), key: *key, sent: sent.clone(), asked, resume };
         self.parking.park(*handle, waiting)
     }
 
