@@ -11,9 +11,10 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Whether it may know that this backend says something. After a reload nobody is heard until the client listens again.
+    /// Whether it may know that this backend says something. After a reload nobody is heard until the client listens again: backends
+    /// are counted anew then, and what ended may still be there for requests in flight.
     pub(crate) fn hears(&self, backend: usize) -> bool {
-        self.views.upgrade().is_some_and(|views| views.sees(&self.key, backend))
+        self.views.upgrade().is_some_and(|views| !views.listeners.have_ended() && views.sees(&self.key, backend))
     }
 }
 

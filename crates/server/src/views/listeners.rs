@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use vmcp_backend::{Asked, Ear};
 use vmcp_core::{
@@ -70,9 +70,15 @@ pub(crate) struct Listener {
 pub(super) struct Listeners {
     open: DashMap<u64, Arc<Listener>>,
     opened: AtomicU64,
+    ended: AtomicBool,
 }
 
 impl Listeners {
+    /// Whether listening under this configuration has ended, though requests may go on under it.
+    pub(super) fn have_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<Listener>> {
         self.open.iter().map(|entry| Arc::clone(&entry)).collect()
     }
@@ -202,6 +208,7 @@ impl Views {
 
     /// Ends every subscription in order: with the request's result.
     pub(crate) fn end_listening(&self) {
+        self.listeners.ended.store(true, Ordering::Release);
         for listener in self.listeners.all() {
             self.listeners.open.remove(&listener.number);
             listener.end();
