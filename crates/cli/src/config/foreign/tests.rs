@@ -355,6 +355,37 @@ fn what_of_logging_in_only_a_cluster_can_resolve_is_an_error_that_says_what_to_w
 }
 
 #[test]
+fn what_a_manifest_says_of_policies_cannot_be_taken_back_beside_or_within_it() {
+    let base = "spec.incomingAuth";
+    let policies = "authzConfig: {type: inline, inline: {policies: ['permit(principal, action, resource);']}}";
+    for (incoming, expected) in [
+        (
+            format!("{{type: oidc, {policies}, authz: {{type: none}}}}"),
+            format!("{base}.authz: says the same as `authzConfig`; keep one of them"),
+        ),
+        (
+            format!("{{type: oidc, authz: {{type: none}}, {policies}}}"),
+            format!("{base}.authz: says the same as `authzConfig`; keep one of them"),
+        ),
+        (
+            format!("{{type: oidc, {}}}", policies.replace("inline: {", "inline: {type: none, ")),
+            format!("{base}.authzConfig.inline.type: is always `cedar` in a manifest; remove it"),
+        ),
+        (
+            "{type: oidc, oidcConfig: {type: inline, inline: {issuer: 'https://a.example'}}, oidc: {issuer: 'https://b.example'}}"
+                .to_owned(),
+            format!("{base}.oidc: says the same as `oidcConfig`; keep one of them"),
+        ),
+    ] {
+        let (document, said) = read(Syntax::Yaml, &with_incoming(&incoming));
+        let errors: Vec<_> = said.iter().filter(|line| line.starts_with("error")).collect();
+        assert_eq!(errors, [&format!("error {expected}")], "{incoming}");
+        let (authz, issuer) = (&document.value["incomingAuth"]["authz"]["type"], &document.value["incomingAuth"]["oidc"]["issuer"]);
+        assert!(authz == "cedar" || issuer == "https://a.example", "{incoming}");
+    }
+}
+
+#[test]
 fn a_secret_of_a_cluster_in_a_strategy_is_told_where_it_can_stand() {
     let outgoing = "outgoingAuth: {backends: {github: {type: token_exchange, tokenExchange: {clientSecretRef: {name: x}}}}}";
     let (_, said) = read(Syntax::Yaml, &MANIFEST.replace("outgoingAuth: {source: inline, default: {type: unauthenticated}}", outgoing));

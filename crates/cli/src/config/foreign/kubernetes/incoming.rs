@@ -36,10 +36,17 @@ impl Reader {
                 "authzConfig" => self.authz(&mut own, value),
                 "oidcConfigRef" => self.elsewhere(key, "write an `oidcConfig` of `type: inline` here"),
                 "authzConfigRef" => self.elsewhere(key, "write an `authzConfig` of `type: inline` here"),
+                // Whichever came last would win, in silence: without its policies, everybody may do everything.
+                "oidc" if incoming.contains_key("oidcConfig") => self.twice(key, "oidcConfig"),
+                "authz" if incoming.contains_key("authzConfig") => self.twice(key, "authzConfig"),
                 _ => drop(own.insert(key.clone(), value.clone())),
             }
         }
         self.take(config, "incomingAuth", &Value::Object(own), BASE);
+    }
+
+    fn twice(&mut self, key: &str, other: &str) {
+        self.error(key_path(BASE, key), format!("says the same as `{other}`"), "keep one of them");
     }
 
     fn elsewhere(&mut self, key: &str, hint: &str) {
@@ -122,6 +129,10 @@ impl Reader {
         // Claims are named beside `inline`, since they mean the same for every source.
         for (base, settings) in [(key_path(&base, "inline"), inline), (base.clone(), beside)] {
             for (key, value) in &settings {
+                if key == "type" {
+                    self.error(key_path(&base, key), "is always `cedar` in a manifest", "remove it");
+                    continue;
+                }
                 self.put(&mut authz, own, key, value, &key_path(&base, key));
             }
         }
