@@ -2,7 +2,10 @@
 
 use super::*;
 use anyhow::Context;
-use vmcp_tests::idp::{Algorithm, Idp, IdpSpec, Token};
+use vmcp_tests::{
+    client::Conn,
+    idp::{Algorithm, Idp, IdpSpec, Token},
+};
 
 const TASKS: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 const LISTS: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
@@ -185,6 +188,40 @@ async fn another_token_of_the_same_person_has_other_rights_in_the_same_session()
         has_all_of_a(&mut alice, caller).await?;
         issued.scene.gateway.shutdown().await;
     }
+    Ok(())
+}
+
+/// Comes back for what followed an event, and returns the first event.
+async fn come_back(client: &Client, id: &str) -> Result<String> {
+    let mut conn = Conn::open(client.addr).await?;
+    conn.write(&client.caller.get().header("last-event-id", id).bytes()).await?;
+    assert_eq!(conn.head().await?.status, 200);
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        text += &String::from_utf8(conn.piece().await?.context("the stream ended")?)?;
+    }
+    Ok(text)
+}
+
+#[tokio::test]
+async fn the_rest_of_a_call_is_for_tokens_with_the_same_rights() -> Result<()> {
+    let policies = r#"permit(principal == Client::"OURS#alice", action, resource in Backend::"a") when { context.claim_level > 1 };"#;
+    let issued = Issued::new(Era::Legacy, policies, json!({})).await?;
+    let token = |level: u32, id: &str| bearer(issued.ours.token()?.claim("level", json!(level)).claim("jti", json!(id)));
+    let mut alice = issued.client(Era::Legacy, issued.ours.token()?.claim("level", json!(2))).await?;
+    let mut lost = alice.sibling().await?;
+    lost.start(&Rpc::tool("a_progress", r#"{"steps":3,"hold":true}"#).meta(r#""progressToken":"mine""#)).await?;
+    let id = lost.conn.event(&mut Vec::new()).await?.context("no step")?.id.context("an event without an id")?;
+    drop(lost);
+    issued.scene.a.until("the call waits", |a| a.started() == 1).await?;
+    issued.scene.a.release(1);
+    alice.caller.set("authorization", token(1, "weaker")?);
+    let text = come_back(&alice, &id).await?;
+    let stream = id.rsplit_once('-').context("an id of three parts")?.0;
+    assert!(text.starts_with("id: ") && !text.contains(stream) && !text.contains("progress"), "{text}");
+    alice.caller.set("authorization", token(2, "renewed")?);
+    let text = come_back(&alice, &id).await?;
+    assert!(text.contains(stream), "{text}");
     Ok(())
 }
 

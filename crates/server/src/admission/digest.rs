@@ -49,6 +49,14 @@ impl Digest {
     }
 }
 
+/// Of what a credential allows: the same for one that was renewed without a change of that, where its authenticator tells such apart.
+pub(crate) fn rights(identity: &Identity) -> [u8; 16] {
+    match identity.strategy_context("").standing {
+        Some(standing) => Digest::new().bytes(standing.as_bytes()).finish(),
+        None => of_identity(identity),
+    }
+}
+
 /// Of everything in an identity that decisions may read.
 pub(super) fn of_identity(identity: &Identity) -> [u8; 16] {
     let mut digest = Digest::new();
@@ -63,4 +71,26 @@ pub(super) fn of_identity(identity: &Identity) -> [u8; 16] {
         digest.bytes(group.as_bytes());
     }
     digest.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use vmcp_core::plugin::{Authenticated, Principal};
+
+    fn of(standing: Option<&str>, level: u32) -> [u8; 16] {
+        let mut who = Authenticated::new(Principal { issuer: "i".into(), subject: "ann".into() });
+        who.standing = standing.map(Into::into);
+        who.claims.insert("level".to_owned(), json!(level));
+        rights(&Identity::new(who))
+    }
+
+    #[test]
+    fn rights_are_what_an_authenticator_tells_apart_or_all_that_is_known() {
+        assert_eq!(of(Some("x"), 1), of(Some("x"), 2));
+        assert_ne!(of(Some("x"), 1), of(Some("y"), 1));
+        assert_ne!(of(None, 1), of(None, 2));
+        assert_eq!(of(None, 1), of(None, 1));
+    }
 }

@@ -12,6 +12,7 @@ mod item;
 mod shown;
 
 pub(crate) use decided::{Admission, Denied};
+pub(crate) use digest::rights;
 pub(crate) use grant::Grant;
 pub(crate) use hearer::Hearer;
 pub(crate) use item::{Asks, Item};

@@ -16,6 +16,7 @@ use super::{
     post::{Carrier, Incoming, SESSION_ID},
 };
 use crate::{
+    admission::rights,
     failure::{Failure, code},
     lane::{Caller, Carried, Journal, Load, Requester, list_kind},
     session::{Binding, ClientSession, NoSession, Use},
@@ -163,9 +164,11 @@ fn caller(incoming: &Incoming, session: &Use) -> Caller {
     }
 }
 
-/// Which streams a request may go on with.
+/// Which streams a request may go on with. Where not everybody may do everything, a stream's rest is for credentials that allow the same.
 pub(super) fn binding(incoming: &Incoming) -> Binding {
-    Binding::of(incoming.snapshot.backends.iter().map(|backend| backend.session_key(&incoming.identity)))
+    let (snapshot, identity) = (&incoming.snapshot, &incoming.identity);
+    let rights = snapshot.admission.as_ref().map(|_| rights(identity));
+    Binding::of(snapshot.backends.iter().map(|backend| (backend.session_key(identity), rights)))
 }
 
 pub(super) async fn result(

@@ -91,7 +91,8 @@ impl fmt::Display for EventName {
     }
 }
 
-/// To which credentials a stream belongs: a hash over the session keys that its request had at all backends. Only a request with the same
+/// To which credentials a stream belongs: a hash over the session keys that its request had at all backends, and over what it was allowed where
+/// that is not the same for everybody. Only a request with the same
 /// ones is shown what the stream kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Binding([u8; 16]);
