@@ -123,7 +123,9 @@ pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
     };
     let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
     let (sessions, endpoint) = (&incoming.inner.sessions, &incoming.snapshot.endpoint);
-    sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
+    let session = sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)?;
+    session.gate(incoming.snapshot.admission.is_some());
+    Ok(session)
 }
 
 pub(super) fn no_session(error: NoSession) -> Failure {

@@ -79,13 +79,20 @@ impl ClientSession {
     }
 
     /// Notes whether callers may not read everything.
-    fn gate(&self, on: bool) {
-        self.gated.store(on, Ordering::Relaxed);
+    pub(crate) fn gate(&self, on: bool) {
+        // Every request says it, and it hardly ever changes.
+        if self.gated.load(Ordering::Relaxed) != on {
+            self.gated.store(on, Ordering::Relaxed);
+        }
     }
 
-    /// Whether this client may know that a backend says or asks something outside of its calls.
+    /// Whether this client may know that a backend says or asks something outside of its calls. Where not everybody may see everything, it
+    /// hears nothing before it is known who listens.
     pub(super) fn may_hear_from(&self, backend: usize) -> bool {
-        self.audience.load().as_ref().is_none_or(|audience| audience.hears(backend))
+        match self.audience.load().as_ref() {
+            Some(audience) => audience.hears(backend),
+            None => !self.gated.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether this client may be told of a backend's `notifications/resources/updated`: where not everybody may read everything, of what it

@@ -62,6 +62,17 @@ async fn a_question_that_nobody_waits_for_is_taken_back_where_it_was_asked() {
     assert_eq!(next(&mut reader), "");
 }
 
+#[test]
+fn where_not_everybody_may_see_everything_nobody_is_asked_before_it_is_known_who_listens() {
+    let table = table();
+    let session = session(&table);
+    assert!(session.may_hear_from(0));
+    session.gate(true);
+    assert!(!session.may_hear_from(0));
+    session.gate(false);
+    assert!(session.may_hear_from(0));
+}
+
 #[tokio::test]
 async fn the_end_of_a_session_ends_its_questions() {
     let table = table();
