@@ -352,8 +352,8 @@ async fn the_strategy_form_and_the_list_form_send_the_same() -> Result<()> {
     Ok(())
 }
 
-/// Requests of the backend's, each with its session and the scopes of the token that it brought.
-fn sessions_and_scopes(fixture: &Fixture) -> Result<BTreeSet<(String, String)>> {
+/// Requests of the backend's, each with its session and the rights that the token says which it brought.
+fn sessions_and_rights(fixture: &Fixture) -> Result<BTreeSet<(String, String)>> {
     let mut all = BTreeSet::new();
     for call in fixture.calls() {
         let token = call.value("authorization").and_then(|value| value.split('.').nth(1)).context("no token")?;
@@ -375,7 +375,10 @@ async fn a_persons_tokens_that_allow_different_things_share_no_lists_and_a_renew
         "outgoingAuth": { "default": exchanged::strategy(&idp, "b") },
     }))
     .await?;
-    let token = |scope: &str, id: &str| idp.token()?.scope(scope).claim("rights", json!(scope)).claim("jti", json!(id)).sign();
+    let token = |scope: &str, id: &str| {
+        let rights = if scope == "read" { "few" } else { "many" };
+        idp.token()?.scope(scope).claim("rights", json!(rights)).claim("jti", json!(id)).sign()
+    };
     let mut conn = Conn::open(vmcp.addr()).await?;
     let lists = || fixture.requests().iter().filter(|request| request.method.as_deref() == Some("tools/list")).count();
     let mut known = Vec::new();
@@ -388,9 +391,9 @@ async fn a_persons_tokens_that_allow_different_things_share_no_lists_and_a_renew
     }
     assert!(known[0] < known[1], "the lists of a token that allows more were shown to one that allows less: {known:?}");
     assert_eq!(known[1], known[3], "a renewed token got its lists anew: {known:?}");
-    let pairs = sessions_and_scopes(&fixture)?;
-    let few: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "read").map(|(session, _)| session).collect();
-    let many: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights != "read").map(|(session, _)| session).collect();
+    let pairs = sessions_and_rights(&fixture)?;
+    let few: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "few").map(|(session, _)| session).collect();
+    let many: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "many").map(|(session, _)| session).collect();
     assert!(few.is_disjoint(&many), "one session had tokens of either: {pairs:?}");
     Ok(())
 }
