@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, LazyLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 use vmcp_core::{
     header::Forwarded,
@@ -93,6 +93,12 @@ impl Identity {
         self.who.good_until()
     }
 
+    /// For how long the bearer is still let in; zero when that is over, `None` when there is no end.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.good_until().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
     /// The listed headers of the request.
     #[must_use]
     pub fn forwarded(&self) -> &Forwarded {
@@ -128,7 +134,6 @@ mod tests {
     use super::*;
     use http::{HeaderMap, HeaderValue};
     use serde_json::json;
-    use std::time::Duration;
     use vmcp_core::{
         config::PassthroughEntry,
         header::{BackendSpec, HeaderPolicy, PolicySpec},

@@ -12,7 +12,8 @@ const AT_ONCE: usize = 16;
 
 impl Backend {
     /// Stops the streams, ends the gateway's own sessions and the pooled ones at the backend, with static and service credentials only,
-    /// waits for the ends of others that have begun, and closes idle connections. Takes at most five seconds. New requests are refused from the start.
+    /// waits for the ends of others that have begun, and closes idle connections. Takes at most five seconds. New requests are refused from
+    /// the start.
     pub async fn close(self: &Arc<Self>) {
         self.stopping().cancel();
         self.opening().close();

@@ -7,7 +7,7 @@ use crate::{
     views::{Finished, Heard, Inbox, Listening, Wanted},
 };
 use http::{Response, StatusCode};
-use std::{borrow::Cow, collections::HashSet, sync::Arc, time::SystemTime};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 use vmcp_auth::Identity;
 use vmcp_backend::{Backend, CallerSessions, Unheard, WatchGuard};
 use vmcp_core::{
@@ -56,7 +56,7 @@ pub(crate) async fn listen(
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
     let (messages, guard) = open(incoming, id, params, capabilities).await?;
-    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.remaining();
     Ok(sse::response(sse::Messages(messages), until, guard))
 }
 

@@ -126,7 +126,8 @@ impl Gateway {
     }
 
     /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error
-    /// nothing has changed. Credentials that were kept stay where nothing of what decides them has changed. `listen`, `sessions` and `limits.maxConnections` need a restart.
+    /// nothing has changed. Credentials that were kept stay where nothing of what decides them has changed. `listen`, `sessions` and
+    /// `limits.maxConnections` need a restart.
     ///
     /// # Errors
     /// All that is wrong with the new configuration.

@@ -1,12 +1,12 @@
 //! A request on its way: where it goes, and what of it is another one there.
 
-use super::route::Ground;
 use super::{
     Caller, Load, bridge,
     carried::{Carried, Subject},
     input::{MAX, Required, required},
     pages::{error_under_our_uri, under_our_uri},
     question::mode,
+    route::Ground,
 };
 use crate::failure::{Failure, code};
 use bytes::Bytes;

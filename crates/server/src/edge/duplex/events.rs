@@ -26,7 +26,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
-    time::SystemTime,
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -101,7 +100,7 @@ pub(crate) fn open(mut incoming: Incoming) -> Result<Response<Body>, Failure> {
         let message = "a GET has to accept text/event-stream";
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
-    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.remaining();
     let opener = Opener::of(&mut incoming);
     let config = &incoming.snapshot.config;
     let (peer, messages) = Peer::new(&incoming.inner, opener);

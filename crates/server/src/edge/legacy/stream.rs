@@ -8,7 +8,7 @@ use crate::{
     views::Viewer,
 };
 use http::{HeaderName, Response, StatusCode};
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 use vmcp_auth::Identity;
 use vmcp_backend::WatchGuard;
 use vmcp_core::Era;
@@ -32,7 +32,7 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     let session = find(incoming)?;
     let binding = binding(incoming);
     let resumed = resumed(incoming, &session, binding);
-    let until = incoming.identity.good_until().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    let until = incoming.identity.remaining();
     let resumed = match resumed {
         // The rest of one call, and nothing else.
         Some((stream, reader)) if stream.purpose() == Purpose::Call => {
