@@ -39,6 +39,14 @@ fn ann() -> Value {
 }
 
 #[test]
+fn somebody_of_another_issuer_than_all_callers_is_told_which_one_that_is() {
+    let ended = explain(&json!({"iss": "https://elsewhere.example", "sub": "anonymous", "groups": ["eng"]}), &["mail_send"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let why = "the caller's issuer (`iss`) is not `anonymous`, which all callers of this gateway come from";
+    assert_eq!(ended.stdout, format!("denied: no policy permits it\nnot evaluated: {why}\n"));
+}
+
+#[test]
 fn it_says_which_policies_decide_and_the_exit_code_says_how() {
     for (more, code, says) in [
         (&["mail_send"][..], 0, "allowed: by `engineers`\n"),

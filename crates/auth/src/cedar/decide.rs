@@ -10,7 +10,7 @@ use super::{
     value,
 };
 use cedar_policy::{AuthorizationError, Authorizer as Engine, Context, Entities, EntityTypeName, PolicyId, Request, RestrictedExpression};
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_core::plugin::{Action, Authorizer, AuthorizerFactory, Decision, Deps, Misplaced, Question, StrategyError};
 
 /// `incomingAuth.authz: { type: cedar }`: what callers may do stands in Cedar policies.
@@ -109,10 +109,10 @@ impl Cedar {
     }
 
     /// The request and its entities. `Err` says why nothing can be asked.
-    fn ask(&self, question: &Question<'_>) -> Result<(Request, Entities), &'static str> {
+    fn ask(&self, question: &Question<'_>) -> Result<(Request, Entities), Cow<'static, str>> {
         let issuer = &*question.principal.issuer;
         let client = self.naming.id(issuer, &question.principal.subject);
-        let client = uid(&self.types.client, &client.ok_or("the caller is not of the issuer that all callers are of")?);
+        let client = uid(&self.types.client, &client.ok_or_else(|| self.naming.refusal())?);
         let group_names = groups(question.groups, question.claims, self.group_claim.as_deref(), self.role_claim.as_deref());
         let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group)?)));
         let claims: Vec<(String, RestrictedExpression)> = value::claims(question.claims).collect();
@@ -145,11 +145,11 @@ impl Cedar {
         let within = [uid(&self.types.server, question.server), uid(&self.types.backend, question.backend)];
         let resource = self.added.entity(resource_uid.clone(), about, within);
 
-        let unreadable = "the caller's claims or the call's arguments cannot be brought into Cedar's form";
-        let context = Context::from_pairs(claims.into_iter().chain(arguments)).map_err(|_| unreadable)?;
-        let own = [principal.ok_or(unreadable)?, action.ok_or(unreadable)?, resource.ok_or(unreadable)?];
+        let unreadable = || Cow::Borrowed("the caller's claims or the call's arguments cannot be brought into Cedar's form");
+        let context = Context::from_pairs(claims.into_iter().chain(arguments)).map_err(|_| unreadable())?;
+        let own = [principal.ok_or_else(unreadable)?, action.ok_or_else(unreadable)?, resource.ok_or_else(unreadable)?];
         let entities = self.added.with(own).ok_or("the entities of `entitiesJson` are in each other")?;
-        let request = Request::new(client, action_uid, resource_uid, context, None).map_err(|_| unreadable)?;
+        let request = Request::new(client, action_uid, resource_uid, context, None).map_err(|_| unreadable())?;
         Ok((request, entities))
     }
 }
@@ -173,7 +173,7 @@ impl Authorizer for Cedar {
     fn decide(&self, question: &Question<'_>) -> Decision {
         let (request, entities) = match self.ask(question) {
             Ok(asked) => asked,
-            Err(why) => return decision(false, Vec::new(), vec![why.to_owned()]),
+            Err(why) => return decision(false, Vec::new(), vec![why.into_owned()]),
         };
         let response = self.engine.is_authorized(&request, &self.policies.set, &entities);
         let diagnostics = response.diagnostics();

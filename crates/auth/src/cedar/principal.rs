@@ -1,7 +1,7 @@
 //! Who a caller is in policies.
 
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Claims in which groups stand where nothing else is said.
 const GROUP_CLAIMS: [&str; 3] = ["groups", "roles", "cognito:groups"];
@@ -22,6 +22,14 @@ impl Naming {
         match self {
             Self::Bare(only) => (**only == *issuer).then(|| name.to_owned()),
             Self::Qualified => Some(format!("{}#{name}", escaped(issuer))),
+        }
+    }
+
+    /// Why somebody has no id. The issuer that it names is of the configuration, not of the caller.
+    pub(super) fn refusal(&self) -> Cow<'static, str> {
+        match self {
+            Self::Bare(only) => format!("the caller's issuer (`iss`) is not `{only}`, which all callers of this gateway come from").into(),
+            Self::Qualified => "the caller has no issuer".into(),
         }
     }
 }
