@@ -375,22 +375,23 @@ async fn a_persons_tokens_that_allow_different_things_share_no_lists_and_a_renew
         "outgoingAuth": { "default": exchanged::strategy(&idp, "b") },
     }))
     .await?;
-    let token = |scope: &str, id: &str| {
+    let token = |scope: &str, id: &str, login: u64| {
         let rights = if scope == "read" { "few" } else { "many" };
-        idp.token()?.scope(scope).claim("rights", json!(rights)).claim("jti", json!(id)).sign()
+        idp.token()?.scope(scope).claim("rights", json!(rights)).claim("jti", json!(id)).claim("auth_time", json!(login)).sign()
     };
     let mut conn = Conn::open(vmcp.addr()).await?;
     let lists = || fixture.requests().iter().filter(|request| request.method.as_deref() == Some("tools/list")).count();
     let mut known = Vec::new();
     // The order of the words says nothing.
-    for (scope, id) in [("read write", "1"), ("read", "2"), ("write read", "3"), ("read", "4")] {
-        let mut caller = Caller::new(Era::Modern).header("authorization", format!("Bearer {}", token(scope, id)?));
+    for (scope, id, login) in [("read write", "1", 7), ("read", "2", 7), ("write read", "3", 7), ("read", "4", 7), ("read", "5", 8)] {
+        let mut caller = Caller::new(Era::Modern).header("authorization", format!("Bearer {}", token(scope, id, login)?));
         caller.send(&mut conn, &Rpc::new("tools/list", "")).await?.raw_result()?;
         caller.send(&mut conn, &Rpc::tool("b_echo", "{}")).await?.raw_result()?;
         known.push(lists());
     }
     assert!(known[0] < known[1], "the lists of a token that allows more were shown to one that allows less: {known:?}");
     assert_eq!(known[1], known[3], "a renewed token got its lists anew: {known:?}");
+    assert!(known[3] < known[4], "what was got for one login was shown to a token of another: {known:?}");
     let pairs = sessions_and_rights(&fixture)?;
     let few: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "few").map(|(session, _)| session).collect();
     let many: BTreeSet<_> = pairs.iter().filter(|(_, rights)| rights == "many").map(|(session, _)| session).collect();

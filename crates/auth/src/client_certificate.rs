@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::SystemTime};
-use vmcp_core::plugin::{
-    Authenticated, Authenticator, AuthenticatorFactory, ClientCertificate, Deps, Principal, Rejected, RequestHead, StrategyError,
+use vmcp_core::{
+    PartsHasher,
+    plugin::{
+        Authenticated, Authenticator, AuthenticatorFactory, ClientCertificate, Deps, Principal, Rejected, RequestHead, StrategyError,
+    },
 };
 
 /// The callers of so many certificates are kept.
@@ -116,13 +119,13 @@ impl Knows for ClientCertificates {
 
 /// The same for all certificates that say the same of their owner, such as one and that which it is renewed by.
 fn standing(claims: &Map<String, Value>) -> Arc<str> {
-    let mut hash = blake3::Hasher::new();
+    let mut hasher = PartsHasher::new();
     let mut sorted: Vec<_> = claims.iter().collect();
     sorted.sort_unstable_by_key(|(name, _)| name.as_str());
-    for text in sorted.into_iter().flat_map(|(name, value)| [name.clone(), value.to_string()]) {
-        hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    for (name, value) in sorted {
+        hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
     }
-    hash.finalize().to_hex().as_str().into()
+    hasher.text().into()
 }
 
 #[cfg(test)]

@@ -87,13 +87,13 @@ impl Identity {
         self.who.expires_at
     }
 
-    /// When the bearer of the credential is let in no more: its open streams close then.
+    /// When the bearer of the credential is let in no more, or has to show it again: its open streams close then.
     #[must_use]
     pub fn good_until(&self) -> Option<SystemTime> {
         self.who.good_until()
     }
 
-    /// For how long the bearer is still let in; zero when that is over, `None` when there is no end.
+    /// For how long the bearer is still let in without showing the credential again; zero when that is over, `None` when there is no end.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.good_until().map(|end| end.duration_since(SystemTime::now()).unwrap_or_default())
@@ -112,7 +112,7 @@ impl Identity {
         context.groups = &self.who.groups;
         context.delegation = &self.who.delegation;
         context.subject_token = self.who.subject_token.as_ref();
-        context.standing = self.who.standing.as_deref();
+        context.standing = self.who.standing.as_ref();
         context.expires_at = self.who.expires_at;
         context
     }
@@ -185,6 +185,10 @@ mod tests {
         let caller = Identity::new(authenticated);
         assert_eq!((caller.strategy_context("b").expires_at, caller.expires_at()), (Some(end), Some(end)));
         assert_eq!(caller.good_until(), Some(end + Duration::from_secs(60)));
+        let mut authenticated = Authenticated::clone(&caller.authenticated());
+        authenticated.check_again_at = Some(end - Duration::from_secs(60));
+        let caller = Identity::new(authenticated);
+        assert_eq!((caller.strategy_context("b").expires_at, caller.good_until()), (Some(end), Some(end - Duration::from_secs(60))));
     }
 
     #[test]

@@ -181,6 +181,21 @@ backends: [{name: a, url: 'https://a.example.com/mcp'}]
     entitiesJson: '['
 backends: [{name: a, url: 'https://a.example.com/mcp'}]
 ";
+    let facade = |settings: &str| {
+        format!(
+            "incomingAuth:
+  type: oidc
+  oidc:
+    issuer: https://a.example.com
+    audience: gateway
+    facade:
+{settings}
+backends: [{{name: a, url: 'https://a.example.com/mcp'}}]
+"
+        )
+    };
+    let client = facade("      clientId: ''");
+    let redirects = facade("      clientId: app\n      redirectUris:\n        - https://claude.ai/\n        - claude.ai");
     let secrets = "outgoingAuth:
   default:
     type: exec
@@ -200,12 +215,21 @@ backends: [{name: a, url: 'https://a.example.com/mcp'}]
           fromFile: /nowhere/secret
 backends: [{name: a, url: 'https://a.example.com/mcp'}]
 ";
-    let folder = Folder::new(&[("oidc.yaml", oidc), ("keys.yaml", keys), ("authz.yaml", authz), ("secrets.yaml", secrets)]);
+    let folder = Folder::new(&[
+        ("oidc.yaml", oidc),
+        ("client.yaml", &client),
+        ("redirects.yaml", &redirects),
+        ("keys.yaml", keys),
+        ("authz.yaml", authz),
+        ("secrets.yaml", secrets),
+    ]);
     let told = |file: &str| text(&folder.vmcp(&["validate", file], &[("KEY", "k")]).stderr).to_owned();
     for (file, place) in [
         ("oidc.yaml", "oidc.yaml:8:9: incomingAuth.oidc.issuers[0].audience: "),
         ("oidc.yaml", "oidc.yaml:14:7: outgoingAuth.default.exec.timeout: "),
         ("oidc.yaml", "oidc.yaml:19:9: outgoingAuth.backends.a.external.url: "),
+        ("client.yaml", "client.yaml:7:7: incomingAuth.oidc.facade.clientId: "),
+        ("redirects.yaml", "redirects.yaml:10:11: incomingAuth.oidc.facade.redirectUris[1]: "),
         ("keys.yaml", "keys.yaml:6:9: incomingAuth.apiKey.keys[0].hash: "),
         ("keys.yaml", "keys.yaml:11:7: outgoingAuth.default.headerInjection.headerName: "),
         ("secrets.yaml", "secrets.yaml:9:11: note: outgoingAuth.default.exec.env.LACKING.fromEnv: "),

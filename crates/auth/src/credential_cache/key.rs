@@ -3,11 +3,12 @@
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
+    sync::Arc,
     time::SystemTime,
 };
 use vmcp_core::plugin::{Keep, Principal, StrategyContext};
 
-/// For whom credentials are. One cache belongs to one backend and its strategy, so these are no part of it.
+/// For whom credentials are. Made for each request: it takes no memory of its own. One cache belongs to one backend and its strategy, so these are no part of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// For everybody.
@@ -15,7 +16,7 @@ pub(super) enum Key {
     /// For whoever brings the token with this digest.
     Token([u8; 32]),
     /// For the caller, whatever credential it brings of those that allow the same.
-    Principal(Principal, Option<Box<str>>),
+    Principal(Principal, Option<Arc<str>>),
 }
 
 impl Key {
@@ -24,7 +25,7 @@ impl Key {
         match keep {
             Keep::Shared => Some(Self::Shared),
             Keep::ForToken(token) => Some(Self::Token(*token.digest())),
-            Keep::ForPrincipal => Some(Self::Principal(context.principal?.clone(), context.standing.map(Box::from))),
+            Keep::ForPrincipal => Some(Self::Principal(context.principal?.clone(), context.standing.cloned())),
             _ => None,
         }
     }
@@ -49,5 +50,25 @@ impl Key {
                 hasher.finish() as usize
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+
+    #[test]
+    fn a_key_shares_its_texts_with_the_caller_that_it_is_for() {
+        let (principal, standing) = (Principal { issuer: "i".into(), subject: "ann".into() }, Arc::from("some"));
+        let claims = Map::new();
+        let mut context = StrategyContext::new("b", Some(&principal), &claims);
+        context.standing = Some(&standing);
+        let Some(Key::Principal(whose, Some(which))) = Key::of(Keep::ForPrincipal, &context) else { panic!("no key of a caller") };
+        assert!(
+            Arc::ptr_eq(&which, &standing)
+                && Arc::ptr_eq(&whose.subject, &principal.subject)
+                && Arc::ptr_eq(&whose.issuer, &principal.issuer)
+        );
     }
 }

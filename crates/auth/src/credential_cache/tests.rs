@@ -134,7 +134,8 @@ fn what_is_the_callers_is_for_all_its_tokens_and_what_is_shared_for_everybody() 
     assert_eq!(under.at_hand(For::Principal, &Somebody::new("ann", "t3", None)), "anns");
     assert_eq!(under.at_hand(For::Principal, &bob), "absent");
     let mut narrower = ann.context();
-    narrower.standing = Some("narrower");
+    let which = Arc::from("narrower");
+    narrower.standing = Some(&which);
     assert!(matches!(under.cache.find(&For::Principal, &narrower), Found::Absent(..)), "what allows other things is another credential");
     let elsewhere = Principal { issuer: "https://other.example.com".into(), subject: "ann".into() };
     assert_eq!(under.at_hand(For::Principal, &Somebody { principal: elsewhere, ..Somebody::new("ann", "t1", None) }), "absent");

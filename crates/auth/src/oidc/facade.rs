@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 use url::Url;
-use vmcp_core::plugin::{BoxFuture, Page, PageRequest};
+use vmcp_core::plugin::{BoxFuture, Misplaced, Page, PageRequest};
 
 /// Where clients look for an authorization server's metadata, with an endpoint's path behind it or without.
 const PLACES: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -94,17 +94,17 @@ impl Facade {
     /// The façade of this issuer.
     ///
     /// # Errors
-    /// What is wrong with the settings.
-    pub(super) fn new(config: FacadeConfig, issuer: &Issuer, advertised: &[String]) -> Result<Self, String> {
+    /// What is wrong with which of the settings.
+    pub(super) fn new(config: FacadeConfig, issuer: &Issuer, advertised: &[String]) -> Result<Self, Misplaced> {
         let asker = issuer.keys.asker.clone();
         if config.client_id.is_empty() {
-            return Err("facade: `clientId` is empty; write the client that is registered with the issuer".to_owned());
+            return Err(Misplaced::new("clientId", "`clientId` is empty; write the client that is registered with the issuer"));
         }
         Ok(Self {
-            issuer: Url::parse(&asker.issuer).map_err(|_| "`issuer` is no URL".to_owned())?,
+            issuer: Url::parse(&asker.issuer).map_err(|_| Misplaced::new("", "`issuer` is no URL"))?,
             client: config.client_id,
             scopes: config.scopes.unwrap_or_else(|| advertised.to_vec()),
-            redirects: Redirects::new(config.redirect_uris).map_err(|why| format!("facade.redirectUris: {why}"))?,
+            redirects: Redirects::new(config.redirect_uris)?,
             drop_resource: config.drop_resource,
             metadata: Kept::default(),
             asker,

@@ -66,7 +66,9 @@ impl AuthenticatorFactory for OidcFactory {
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
         let own = issuers.get(config.issuer.issuer.as_str());
         let facade = match (config.facade, own) {
-            (Some(facade), Some(own)) => Some(Facade::new(facade, own, &advertised).map_err(|what| refused("", "facade", what))?),
+            (Some(facade), Some(own)) => {
+                Some(Facade::new(facade, own, &advertised).map_err(|wrong| StrategyError::Settings(vec![wrong.below("facade")]))?)
+            }
             _ => None,
         };
         if facade.is_some() {

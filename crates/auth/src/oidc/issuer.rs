@@ -16,8 +16,9 @@ use std::{
 };
 use vmcp_core::plugin::{SubjectToken, TokenKind};
 
-/// The end of a token of which its issuer does not say when it ends, counted from when the issuer was asked: the streams that it opened close
-/// then. Requests ask again much sooner.
+/// After so long, counted from when the issuer was asked, the streams close that were opened with a token of which the issuer does not say when
+/// it ends. Requests ask again much sooner. It is no end of the token's: what backends are given for it is kept as long as for any credential
+/// without one.
 const ENDLESS: Duration = Duration::from_secs(60 * 60);
 
 /// An issuer: what its tokens have to say, its keys, and how it is asked.
@@ -76,7 +77,7 @@ impl Issuer {
         let bound = Bound::of(&said)?;
         let mut who = self.rules.caller(said)?;
         // Whoever has taken it back since is heard at the next request, but a stream makes none.
-        who.expires_at.get_or_insert(asked + ENDLESS);
+        who.check_again_at = who.expires_at.is_none().then_some(asked + ENDLESS);
         who.subject_token = Some(SubjectToken::new(token.into(), TokenKind::Opaque));
         Ok(Caller { who: Arc::new(who), bound })
     }
@@ -86,29 +87,66 @@ impl Issuer {
 mod tests {
     use super::*;
     use crate::{
-        registries,
+        CredentialCache, Found, Identity, registries,
         testing::{self, provider::Provider},
     };
-    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-    use vmcp_core::plugin::RequestHead;
+    use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+    use std::sync::Mutex;
+    use vmcp_core::plugin::{Authenticated, BoxFuture, Credentials, Keep, OutgoingStrategy, RequestHead, StrategyContext, StrategyError};
 
-    /// Until when a token is taken of which the issuer says this.
-    async fn end(more: &str) -> SystemTime {
+    /// A strategy that is asked for credentials for each token.
+    struct ForToken;
+
+    impl OutgoingStrategy for ForToken {
+        fn managed_headers(&self) -> &[HeaderName] {
+            &[]
+        }
+
+        fn keep<'a>(&self, context: &StrategyContext<'a>) -> Keep<'a> {
+            context.subject_token.map_or(Keep::Never, Keep::ForToken)
+        }
+
+        fn resolve<'a>(&'a self, _: &'a StrategyContext<'a>) -> BoxFuture<'a, Result<Credentials, StrategyError>> {
+            unreachable!("the test has the turn")
+        }
+    }
+
+    /// The caller with a token of which the issuer says this.
+    async fn said(more: &str) -> Arc<Authenticated> {
         let said = format!(r#"{{"active":true,"sub":"ada","aud":"vmcp"{more}}}"#);
         let issuer = Provider::new(move |_| (200, said.clone()));
         let settings = r#"{"oidc": {"issuer": "https://id.example.com", "audience": "vmcp", "clientId": "vmcp", "clientSecretEnv": "SECRET",
             "introspectionUrl": "https://id.example.com/introspect"}}"#;
         let oidc = registries().authenticators.build("oidc", &testing::settings(settings), &issuer.deps()).unwrap();
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer opaque"))]);
-        oidc.authenticate(&RequestHead::new(&headers, None)).await.unwrap().expires_at.unwrap()
+        oidc.authenticate(&RequestHead::new(&headers, None)).await.unwrap()
     }
 
     #[tokio::test]
-    async fn a_token_whose_issuer_names_no_end_ends_an_hour_after_it_was_asked_about() {
+    async fn a_token_whose_issuer_names_no_end_has_none_and_its_streams_close_an_hour_after_it_was_asked_about() {
         let before = SystemTime::now();
-        let ends = end("").await;
+        let undated = said("").await;
+        let ends = undated.good_until().unwrap();
         assert!(ends >= before + ENDLESS && ends <= SystemTime::now() + ENDLESS);
-        assert_eq!(end(r#","exp":4000000000"#).await, SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000));
+        assert_eq!(undated.expires_at, None, "what is got for it would be kept as long as for a token that ends then");
+        let dated = said(r#","exp":4000000000"#).await;
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+        assert_eq!((dated.expires_at, dated.good_until()), (Some(end), Some(end + Duration::from_secs(60))));
+    }
+
+    #[tokio::test]
+    async fn what_is_got_without_an_end_for_a_token_without_one_is_good_for_five_minutes() {
+        let undated = Identity::new(said("").await);
+        let now = Arc::new(Mutex::new(SystemTime::now()));
+        let clock = Arc::clone(&now);
+        let cache = Arc::new(CredentialCache::with_clock(move || *clock.lock().unwrap()));
+        let Found::Absent(turn, _) = cache.find(&ForToken, &undated.strategy_context("b")) else { panic!("there is something") };
+        turn.settle(Ok(Credentials::none()));
+        for (minutes, is_there) in [(4, true), (6, false)] {
+            *now.lock().unwrap() = SystemTime::now() + Duration::from_secs(60 * minutes);
+            let found = cache.find(&ForToken, &undated.strategy_context("b"));
+            assert_eq!(matches!(found, Found::Ready(_)), is_there, "after {minutes} minutes");
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use url::{Host, Url};
+use vmcp_core::{config::index_path, plugin::Misplaced};
 
 /// How many places one registration may name.
 const MAX_URIS: usize = 16;
@@ -14,11 +15,12 @@ pub(super) struct Redirects(Vec<String>);
 
 impl Redirects {
     /// # Errors
-    /// The first that is no place to be sent to.
-    pub(super) fn new(listed: Vec<String>) -> Result<Self, String> {
-        match listed.iter().find(|uri| Url::parse(uri).map_or(true, |url| url.fragment().is_some())) {
+    /// The first of `redirectUris` that is no place to be sent to.
+    pub(super) fn new(listed: Vec<String>) -> Result<Self, Misplaced> {
+        match listed.iter().position(|uri| Url::parse(uri).map_or(true, |url| url.fragment().is_some())) {
             Some(wrong) => {
-                Err(format!("`{wrong}` is no URL without a fragment; write for example https://claude.ai/api/mcp/auth_callback"))
+                let why = "is no URL without a fragment; write for example https://claude.ai/api/mcp/auth_callback";
+                Err(Misplaced::new(index_path("redirectUris", wrong), why))
             }
             None => Ok(Self(listed)),
         }
@@ -100,7 +102,10 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_a_place() {
-        assert!(Redirects::new(vec!["claude.ai".to_owned()]).is_err());
-        assert!(Redirects::new(vec!["https://claude.ai/#x".to_owned()]).is_err());
+        let wrong = |uri: &str| Redirects::new(vec!["https://claude.ai/".to_owned(), uri.to_owned()]).err().map(|wrong| wrong.place);
+        assert_eq!(wrong("https://claude.ai/callback"), None);
+        for uri in ["claude.ai", "https://claude.ai/#x"] {
+            assert_eq!(wrong(uri).as_deref(), Some("redirectUris[1]"), "{uri}");
+        }
     }
 }

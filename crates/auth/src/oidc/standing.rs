@@ -2,23 +2,24 @@
 
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use vmcp_core::plugin::Authenticated;
+use vmcp_core::{PartsHasher, plugin::Authenticated};
 
 /// Claims that are other ones in each token, whatever it allows: when and how it was given (RFC 7519, RFC 9068, RFC 7662; the last ones are
 /// Keycloak's, Entra's and Cognito's own), and those whose meaning is counted by itself (`scope`, `scp`). Whatever else a token says may be
-/// what somebody decides by.
-const VOLATILE: [&str; 24] = [
+/// what somebody decides by. Two that may look like these are none: `auth_time`, which says when the login was and stays when its tokens are
+/// renewed (OpenID Connect Core §12.2, RFC 9068 §2.2.1), so that who has to have logged in lately can be told by it; and `cnf`, which says to
+/// what the token is bound (RFC 7800) and stays with the certificate: what was got with a token that is its owner's alone is not for one that
+/// is anybody's who has it.
+const VOLATILE: [&str; 22] = [
     "exp",
     "iat",
     "nbf",
     "jti",
-    "auth_time",
     "updated_at",
     "nonce",
     "at_hash",
     "c_hash",
     "sid",
-    "cnf",
     "active",
     "token_type",
     "scope",
@@ -38,27 +39,21 @@ const VOLATILE: [&str; 24] = [
 /// [`VOLATILE`] ones. One that was renewed without a change of these has that of the one before. It is a hash; no token or claim can be read
 /// from it.
 pub(super) fn standing(who: &Authenticated, claims: &Map<String, Value>) -> Arc<str> {
-    let mut hash = blake3::Hasher::new();
-    let mut add = |text: &[u8]| {
-        hash.update(&(text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    add(who.principal.issuer.as_bytes());
-    add(who.principal.subject.as_bytes());
+    let mut hasher = PartsHasher::new();
+    hasher.part(who.principal.issuer.as_bytes()).part(who.principal.subject.as_bytes());
     for list in [&who.scopes, &who.groups] {
         let mut sorted: Vec<&str> = list.iter().map(|text| &**text).collect();
         sorted.sort_unstable();
         sorted.dedup();
-        add(&(sorted.len() as u64).to_le_bytes());
-        sorted.iter().for_each(|text| add(text.as_bytes()));
+        hasher.count(sorted.len());
+        sorted.iter().for_each(|text| _ = hasher.part(text.as_bytes()));
     }
     let mut lasting: Vec<_> = claims.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())).collect();
     lasting.sort_unstable_by_key(|(name, _)| name.as_str());
     for (name, value) in lasting {
-        add(name.as_bytes());
-        add(&written(value));
+        hasher.part(name.as_bytes()).part(&written(value));
     }
-    hash.finalize().to_hex().as_str().into()
+    hasher.text().into()
 }
 
 /// A claim, with the texts of a list in an order of their own: issuers write them in any.
@@ -88,10 +83,10 @@ mod tests {
 
     #[test]
     fn a_renewed_token_that_allows_the_same_stands_the_same() {
-        let first = of("ada", &["a", "b"], &["x", "y"], json!({ "azp": "cli", "roles": ["r", "s"], "iat": 1, "exp": 2, "jti": "1" }));
-        let renewed =
-            of("ada", &["b", "a", "a"], &["y", "x"], json!({ "roles": ["s", "r"], "exp": 4, "jti": "2", "azp": "cli", "sid": "z" }));
-        assert_eq!(first, renewed);
+        let bound = || json!({ "x5t#S256": "AAAA" });
+        let first = json!({ "azp": "cli", "roles": ["r", "s"], "auth_time": 1, "cnf": bound(), "iat": 1, "exp": 2, "jti": "1" });
+        let renewed = json!({ "roles": ["s", "r"], "cnf": bound(), "exp": 4, "jti": "2", "azp": "cli", "auth_time": 1, "sid": "z" });
+        assert_eq!(of("ada", &["a", "b"], &["x", "y"], first), of("ada", &["b", "a", "a"], &["y", "x"], renewed));
     }
 
     #[test]
@@ -108,6 +103,11 @@ mod tests {
             of("ada", &["a"], &["x"], json!({ "azp": "other", "acr": "1" })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "2" })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "amr": ["otp"] })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "auth_time": 1000 })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "auth_time": 2000 })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "cnf": { "x5t#S256": "AAAA" } })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "cnf": { "x5t#S256": "BBBB" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "act": { "sub": "agent" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": ["write"] })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "org_id": "org_1" })),

@@ -132,6 +132,9 @@ pub struct Authenticated {
     pub standing: Option<Arc<str>>,
     /// When the credential expires. What strategies get for it is good no longer.
     pub expires_at: Option<SystemTime>,
+    /// When the bearer has to show the credential again though it has not expired, for authenticators that cannot tell when it does: open
+    /// streams close then. It is no end of the credential's, and says nothing of how long what strategies get for it is good.
+    pub check_again_at: Option<SystemTime>,
     /// How long after `expires_at` its bearer is still let in, because the clock of whoever gave it may be behind this one. Zero unless the
     /// authenticator says otherwise.
     pub leeway: Duration,
@@ -150,14 +153,16 @@ impl Authenticated {
             subject_token: None,
             standing: None,
             expires_at: None,
+            check_again_at: None,
             leeway: Duration::ZERO,
         }
     }
 
-    /// When the bearer of the credential is let in no more; open streams close then. `None`: never.
+    /// When the bearer of the credential is let in no more, or has to show it again; open streams close then. `None`: never.
     #[must_use]
     pub fn good_until(&self) -> Option<SystemTime> {
-        self.expires_at.map(|end| end.checked_add(self.leeway).unwrap_or(end))
+        let end = self.expires_at.map(|end| end.checked_add(self.leeway).unwrap_or(end));
+        end.into_iter().chain(self.check_again_at).min()
     }
 }
 

@@ -76,7 +76,7 @@ pub struct StrategyContext<'a> {
     /// The token that the caller was let in with, for exchanging it.
     pub subject_token: Option<&'a SubjectToken>,
     /// What tells apart this caller's credentials that allow different things ([`super::Authenticated::standing`]).
-    pub standing: Option<&'a str>,
+    pub standing: Option<&'a Arc<str>>,
     /// When the caller's credential expires.
     pub expires_at: Option<SystemTime>,
 }
@@ -92,7 +92,7 @@ impl<'a> StrategyContext<'a> {
     /// allow the same, and empty for the gateway itself.
     #[must_use]
     pub fn by_token(&self) -> Cow<'a, str> {
-        Cow::Borrowed(self.standing.or_else(|| self.principal.map(|principal| &*principal.subject)).unwrap_or_default())
+        Cow::Borrowed(self.standing.or_else(|| self.principal.map(|principal| &principal.subject)).map_or("", |text| text))
     }
 }
 

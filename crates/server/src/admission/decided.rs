@@ -1,7 +1,7 @@
 //! Deciding one thing, and remembering what was decided.
 
 use super::{
-    digest::{Digest, of_identity},
+    digest::of_identity,
     grant::Grant,
     hearer::Hearer,
     item::{Asks, Item, wanders},
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use vmcp_auth::Identity;
 use vmcp_core::{
+    PartsHasher,
     frame::RawObject,
     plugin::{Action, Authorizer, Principal, Question},
 };
@@ -80,9 +81,9 @@ impl Admission {
             return told(self.is_allowed(who, item, Some(&arguments), true));
         }
         let is_call = matches!(asks, Asks::Call(_));
-        let mut key = Digest::new();
-        key.bytes(&of_identity(caller)).bytes(&item.here.id).bytes(&[item.action as u8, u8::from(is_call)]);
-        key.bytes(&item.backend.to_le_bytes()).bytes(item.name.as_bytes()).bytes(item.called.as_bytes());
+        let mut key = PartsHasher::new();
+        key.part(&of_identity(caller)).part(&item.here.id).part(&[item.action as u8, u8::from(is_call)]);
+        key.part(&item.backend.to_le_bytes()).part(item.name.as_bytes()).part(item.called.as_bytes());
         told(self.calls.get_with(key.finish(), || self.is_allowed(who, item, None, is_call)))
     }
 

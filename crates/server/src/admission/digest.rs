@@ -2,75 +2,50 @@
 
 use serde_json::Value;
 use vmcp_auth::Identity;
+use vmcp_core::PartsHasher;
 
-/// 16 bytes that tell any two of what was added apart: everything is added with its length.
-pub(super) struct Digest(blake3::Hasher);
-
-impl Digest {
-    pub(super) fn new() -> Self {
-        Self(blake3::Hasher::new())
-    }
-
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-        self
-    }
-
-    pub(super) fn finish(&self) -> [u8; 16] {
-        let mut out = [0; 16];
-        self.0.finalize_xof().fill(&mut out);
-        out
-    }
-
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Null => _ = self.0.update(b"0"),
-            Value::Bool(value) => _ = self.0.update(if *value { b"t" } else { b"f" }),
-            Value::Number(number) => _ = self.mark(b'n', 0).bytes(number.to_string().as_bytes()),
-            Value::String(text) => _ = self.mark(b's', 0).bytes(text.as_bytes()),
-            Value::Array(items) => {
-                self.mark(b'a', items.len());
-                items.iter().for_each(|item| self.value(item));
-            }
-            Value::Object(members) => {
-                self.mark(b'o', members.len());
-                for (key, value) in members {
-                    self.bytes(key.as_bytes()).value(value);
-                }
+/// Adds a JSON value.
+fn add(hasher: &mut PartsHasher, value: &Value) {
+    match value {
+        Value::Null => _ = hasher.part(b"0"),
+        Value::Bool(value) => _ = hasher.part(if *value { b"t" } else { b"f" }),
+        Value::Number(number) => _ = hasher.part(b"n").part(number.to_string().as_bytes()),
+        Value::String(text) => _ = hasher.part(b"s").part(text.as_bytes()),
+        Value::Array(items) => {
+            hasher.part(b"a").count(items.len());
+            items.iter().for_each(|item| add(hasher, item));
+        }
+        Value::Object(members) => {
+            hasher.part(b"o").count(members.len());
+            for (key, value) in members {
+                add(hasher.part(key.as_bytes()), value);
             }
         }
-    }
-
-    fn mark(&mut self, kind: u8, length: usize) -> &mut Self {
-        self.0.update(&[kind]);
-        self.0.update(&(length as u64).to_le_bytes());
-        self
     }
 }
 
 /// Of what a credential allows: the same for one that was renewed without a change of that, where its authenticator tells such apart.
 pub(crate) fn rights(identity: &Identity) -> [u8; 16] {
     match identity.strategy_context("").standing {
-        Some(standing) => Digest::new().bytes(standing.as_bytes()).finish(),
+        Some(standing) => PartsHasher::new().part(standing.as_bytes()).finish(),
         None => of_identity(identity),
     }
 }
 
 /// Of everything in an identity that decisions may read.
 pub(super) fn of_identity(identity: &Identity) -> [u8; 16] {
-    let mut digest = Digest::new();
+    let mut hasher = PartsHasher::new();
     let principal = identity.principal();
-    digest.bytes(principal.issuer.as_bytes()).bytes(principal.subject.as_bytes());
-    digest.mark(b'o', identity.claims().len());
+    hasher.part(principal.issuer.as_bytes()).part(principal.subject.as_bytes());
+    hasher.count(identity.claims().len());
     for (name, value) in identity.claims() {
-        digest.bytes(name.as_bytes()).value(value);
+        add(hasher.part(name.as_bytes()), value);
     }
-    digest.mark(b'a', identity.groups().len());
+    hasher.count(identity.groups().len());
     for group in identity.groups() {
-        digest.bytes(group.as_bytes());
+        hasher.part(group.as_bytes());
     }
-    digest.finish()
+    hasher.finish()
 }
 
 #[cfg(test)]

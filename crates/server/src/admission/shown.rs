@@ -2,13 +2,13 @@
 
 use super::{
     decided::{Admission, Who},
-    digest::Digest,
     grant::Grant,
     item::action,
 };
 use crate::views::Merged;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 use vmcp_core::{
+    PartsHasher,
     catalogue::{Catalogue, ListKind, Selection},
     plugin::Action,
 };
@@ -54,7 +54,7 @@ impl Admission {
         among_all: Option<&Merged>,
         name: impl Fn(Action, usize, &'w str) -> Cow<'w, str>,
     ) -> Arc<Catalogue> {
-        let of_grant = Digest::new().bytes(&grant.digest).bytes(&whole.id).bytes(among_all.map_or(&[], |all| &all.id)).finish();
+        let of_grant = PartsHasher::new().part(&grant.digest).part(&whole.id).part(among_all.map_or(&[], |all| &all.id)).finish();
         let who = Who { principal: &grant.principal, claims: &grant.claims, groups: &grant.groups };
         let selection = self.shown.selections.get_with(of_grant, || {
             Arc::new(whole.catalogue.select(|kind, item| {
@@ -67,7 +67,7 @@ impl Admission {
         if selection.is_all() {
             return Arc::clone(&whole.catalogue);
         }
-        let of_selection = Digest::new().bytes(&whole.id).bytes(&selection.digest()).finish();
+        let of_selection = PartsHasher::new().part(&whole.id).part(&selection.digest()).finish();
         self.shown.catalogues.get_with(of_selection, || Arc::new(whole.catalogue.restricted(&selection)))
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use vmcp_core::PartsHasher;
 
 /// handle 16 · round 4 · until 8 · digest 32
 const LEN: usize = 60;
@@ -49,24 +50,19 @@ pub(super) fn epoch(from_now: Duration) -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(from_now).as_secs()
 }
 
-/// Of a request. A client may write its arguments anew, so neither spaces nor the order of members count. `arguments` is JSON text.
+/// Of a request. It is compared in the process that has the call, so it may change from one version to the next. A client may write its arguments anew, so neither spaces nor the order of members count. `arguments` is JSON text.
 pub(super) fn digest(method: &str, name: &str, arguments: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_be_bytes());
-        hasher.update(bytes);
-    };
-    part(method.as_bytes());
-    part(name.as_bytes());
+    let mut hasher = PartsHasher::new();
+    hasher.part(method.as_bytes()).part(name.as_bytes());
     match serde_json::from_str(arguments) {
         Ok(mut value) => {
             sort(&mut value);
-            part(value.to_string().as_bytes());
+            hasher.part(value.to_string().as_bytes());
         }
         // Numbers beyond what can be computed with are compared as they stand.
-        Err(_) => part(arguments.as_bytes()),
+        Err(_) => _ = hasher.part(arguments.as_bytes()),
     }
-    *hasher.finalize().as_bytes()
+    hasher.finish()
 }
 
 /// Brings members in order. No deeper than messages may be nested.
