@@ -46,7 +46,25 @@ impl Stream {
     }
 
     fn current(&self) -> Option<watch::Receiver<bool>> {
-        self.locked().as_ref().filter(|open| !*open.ended.borrow()).map(|open| open.ended.clone())
+        current(&self.locked())
+    }
+
+    /// From now on it does not end with those who watch it. Whether it is open.
+    fn keep(&self) -> bool {
+        let open = self.locked();
+        self.kept.store(true, Ordering::Release);
+        current(&open).is_some()
+    }
+
+    /// The last watcher has gone.
+    fn unwatched(&self) {
+        let mut open = self.locked();
+        // Under the lock, so that it does not end for whoever has just been told that it is open.
+        if !self.kept.load(Ordering::Acquire)
+            && let Some(open) = open.take()
+        {
+            open.stop.cancel();
+        }
     }
 
     pub(super) fn end(&self) {
@@ -66,10 +84,14 @@ impl StreamUse {
 impl Drop for StreamUse {
     fn drop(&mut self) {
         let stream = &self.session.stream;
-        if stream.watchers.fetch_sub(1, Ordering::AcqRel) == 1 && !stream.kept.load(Ordering::Acquire) {
-            stream.end();
+        if stream.watchers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            stream.unwatched();
         }
     }
+}
+
+fn current(open: &Option<Open>) -> Option<watch::Receiver<bool>> {
+    open.as_ref().filter(|open| !*open.ended.borrow()).map(|open| open.ended.clone())
 }
 
 impl Backend {
@@ -77,10 +99,9 @@ impl Backend {
     /// has no such stream has none: that is no error.
     pub(crate) async fn keep_stream(self: &Arc<Self>, caller: Option<&Identity>, session: &Arc<Session>) -> Result<(), ErrorKind> {
         let stream = &session.stream;
-        if session.pipe.is_some() || stream.refused.load(Ordering::Relaxed) || stream.current().is_some() {
+        if session.pipe.is_some() || stream.refused.load(Ordering::Relaxed) || stream.keep() {
             return Ok(());
         }
-        stream.kept.store(true, Ordering::Release);
         match Box::pin(self.open_stream(Audience::from(caller), session)).await {
             Err(error @ ErrorKind::SessionLost) => Err(error),
             _ => Ok(()),

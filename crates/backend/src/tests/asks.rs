@@ -139,6 +139,32 @@ async fn a_backend_is_refused_what_the_caller_did_not_declare() {
 }
 
 #[tokio::test]
+async fn a_call_that_may_be_asked_keeps_the_stream_that_somebody_else_opened() {
+    let (stream, call) = (Feed::default(), Feed::default());
+    let mut server = Server::start(asking(&stream, &call)).await;
+    let under = Setup::new().era(ProtocolEra::Legacy).at(&server);
+    let (caller, listener) = (under.caller("ann", &[]), Arc::new(Listener::default()));
+    let ear: Weak<dyn Ear> = Arc::downgrade(&(Arc::clone(&listener) as Arc<dyn Ear>));
+    let sessions = CallerSessions::new(sampling(), Some(ear));
+    let watch = under.backend.watch_for(caller.clone(), &sessions);
+    server.wait_for("GET").await;
+    say(&stream, r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#);
+    listener.heard().await;
+    let capabilities = sampling();
+    let call_of_hers = crate::Call { caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
+    let mut exchange = under.backend.call(call_of_hers).await.unwrap();
+    drop(watch);
+    // The watch's task and the stream's get their turns.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    say(&stream, SAMPLE);
+    let asked = timeout(Duration::from_secs(10), exchange.next()).await.expect("the stream has ended").unwrap();
+    assert!(matches!(asked, Event::Request { .. }));
+    assert_eq!(server.count("GET"), 1);
+}
+
+#[tokio::test]
 async fn outside_of_calls_the_sessions_holder_hears_and_is_asked() {
     let (stream, call) = (Feed::default(), Feed::default());
     let mut server = Server::start(asking(&stream, &call)).await;
