@@ -69,8 +69,9 @@ impl fmt::Debug for Answer {
 pub trait Ear: Send + Sync + 'static {
     /// A notification: `notifications/message`, `notifications/resources/updated`, `notifications/elicitation/complete`,
     /// `notifications/tasks` or one that vmcp does not know. `params` is the JSON text of the object, or `{}`. Changes of lists are told
-    /// to the [`Observer`](crate::Observer) instead.
-    fn notified(&self, backend: usize, method: &str, params: Bytes);
+    /// to the [`Observer`](crate::Observer) instead. `backend` may be one of a configuration that is over, and stands for nothing in the
+    /// one after it ([`Backend::id`]).
+    fn notified(&self, backend: &Backend, method: &str, params: Bytes);
 
     /// A request that belongs to no call, and that the declared capabilities allow.
     fn asked(&self, asked: Asked);
@@ -99,10 +100,10 @@ impl Asked {
         Self { backend, session, id, method, params, withdrawn, answered: false }
     }
 
-    /// The backend's place in the configuration.
+    /// Who asks. It may be a backend of a configuration that is over, as in [`Ear::notified`].
     #[must_use]
-    pub fn backend(&self) -> usize {
-        self.backend.index()
+    pub fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// `sampling/createMessage`, `elicitation/create` or `roots/list`.

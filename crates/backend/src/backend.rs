@@ -174,7 +174,7 @@ impl Backend {
         &self.name
     }
 
-    /// The place in the configuration.
+    /// The place in its configuration; another one may have that place in the next one.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
@@ -235,8 +235,9 @@ impl Backend {
         self.eras.choose(caller_era)
     }
 
-    /// Tells one backend from another over every configuration.
-    pub(crate) fn id(&self) -> u64 {
+    /// Tells one backend from another over every configuration: with a new configuration all are new ones, whatever their names.
+    #[must_use]
+    pub fn id(&self) -> u64 {
         self.id
     }
 

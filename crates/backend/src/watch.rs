@@ -349,7 +349,7 @@ impl Watch {
             && let Some(ear) = hearing.holder.as_ref().and_then(|holder| holder.ear())
         {
             let params = params.map_or(Bytes::from_static(b"{}"), |params| data.slice_ref(params.text().as_bytes()));
-            ear.notified(self.backend.index(), &method, params);
+            ear.notified(&self.backend, &method, params);
         }
     }
 }

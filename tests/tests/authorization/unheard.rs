@@ -107,6 +107,39 @@ async fn a_client_at_a_pipe_hears_nothing_of_it_either() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_server_that_is_still_there_after_a_reload_is_not_taken_for_the_one_in_its_place() -> Result<()> {
+    let (a, b) = (Fixture::start(Spec::legacy("a").interactive()).await?, Fixture::start(Spec::legacy("b").interactive()).await?);
+    let everything = "permit(principal, action, resource);";
+    let gateway = Gateway::builder(config(&[&b, &a], everything, json!({}))?).authenticator(NamedFactory).build()?;
+    let (addr, _) = serve(&gateway).await?;
+    let scene = Scene { a, b, gateway, addr };
+    let mut bob = scene.user(Era::Legacy, "bob").capabilities(CAPABILITIES).connect().await?;
+    bob.tools().await?;
+    let mut stream = bob.listen().await?;
+    scene.b.until("the gateway listens for Bob", |b| b.declared_streams() == 1).await?;
+    let mut calling = bob.sibling().await?;
+    calling.begin(&Rpc::tool("b_slow", "{}")).await?;
+    scene.b.until("the call that B's session is kept for", |b| b.started() == 1).await?;
+
+    scene.gateway.reload(config(&[&scene.a], POLICIES, json!({}))?)?;
+    while stream.next().await.context("the stream's end")?.is_some() {}
+    assert_eq!(bob.tools().await?, ["a_echo"]);
+    let mut stream = bob.listen().await?;
+    scene.a.until("the gateway listens for Bob", |a| a.declared_streams() == 1).await?;
+    scene.b.say(MESSAGE, &told("denied"));
+    scene.b.say("notifications/elicitation/complete", r#"{"elicitationId":"1"}"#);
+    scene.b.say("notifications/resources/updated", r#"{"uri":"fixture://a/text"}"#);
+    // Answered by the gateway itself, so it has heard what came ahead of this.
+    scene.b.ask("ping", "{}").await?;
+    scene.a.say(MESSAGE, &told("allowed"));
+    let first = next(&mut stream).await?;
+    assert_eq!(first["params"]["logger"], "allowed", "{first}");
+    scene.b.release(1);
+    calling.finish().await?.result()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_token_that_may_see_it_is_heard_with_when_the_next_stream_opens() -> Result<()> {
     let scene = Scene::with(
         Spec::legacy("a").interactive(),

@@ -178,7 +178,7 @@ impl Switch {
                     && self.state().seats.give_newest(said, Weight::Spare) => {}
             method => {
                 if let Some(ear) = self.holder.ear() {
-                    ear.notified(backend.index(), method, text(said.data(), params));
+                    ear.notified(backend, method, text(said.data(), params));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What backends ask during calls and outside of them, and what they tell beside answers.
 
 use crate::{
-    Answer as Given, Asked, CallerSessions, Ear, Event, Subscribed, Subscription,
+    Answer as Given, Asked, Backend, CallerSessions, Ear, Event, Subscribed, Subscription,
     testing::{Answer, *},
 };
 use bytes::Bytes;
@@ -21,7 +21,7 @@ const SAMPLE: &str = r#"{"jsonrpc":"2.0","id":"q-1","method":"sampling/createMes
 struct Listener(Mutex<Vec<String>>, Mutex<Vec<Asked>>, Notify);
 
 impl Ear for Listener {
-    fn notified(&self, _: usize, method: &str, params: Bytes) {
+    fn notified(&self, _: &Backend, method: &str, params: Bytes) {
         self.0.lock().unwrap().push(format!("{method} {}", String::from_utf8_lossy(&params)));
         self.2.notify_one();
     }
@@ -187,7 +187,7 @@ async fn outside_of_calls_the_sessions_holder_hears_and_is_asked() {
     say(&stream, SAMPLE);
     listener.heard().await;
     let asked = listener.1.lock().unwrap().pop().unwrap();
-    assert_eq!((asked.method(), asked.backend()), ("sampling/createMessage", under.backend.index()));
+    assert_eq!((asked.method(), asked.backend().id()), ("sampling/createMessage", under.backend.id()));
     asked.answer(Some(&caller), &Given::Result(Bytes::from_static(b"{}")));
     assert_eq!(wait_for_text(&server, r#""result":{}"#).await.header("x-key"), Some("k"));
     say(&stream, &SAMPLE.replace("q-1", "q-2"));

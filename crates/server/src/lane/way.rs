@@ -168,9 +168,7 @@ pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, (backend, era
             let level = RawObject::parse(text).ok()?.get_str("level").and_then(|level| LoggingLevel::parse(&level));
             is_wanted(caller, level).then(|| notification(method, Some(text)).into())
         }
-        "notifications/resources/updated" if caller.session().is_some_and(|session| !session.may_hear_of_update(backend.index(), text)) => {
-            None
-        }
+        "notifications/resources/updated" if caller.session().is_some_and(|session| !session.may_hear_of_update(backend, text)) => None,
         _ if caller.era == Era::Legacy && era == Era::Legacy && caller.revision().has_notification(method) => {
             Some(notification(method, Some(text)).into())
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use vmcp_auth::Identity;
-use vmcp_backend::{Answer, Asked, Ear};
+use vmcp_backend::{Answer, Asked, Backend, Ear};
 use vmcp_core::{
     LoggingLevel,
     frame::{RawObject, notification},
@@ -18,7 +18,7 @@ const STREAM_WAIT: Duration = Duration::from_secs(30);
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
 
 impl Ear for ClientSession {
-    fn notified(&self, backend: usize, method: &str, params: Bytes) {
+    fn notified(&self, backend: &Backend, method: &str, params: Bytes) {
         let Ok(text) = std::str::from_utf8(&params) else { return };
         let is_for_client = match method {
             // These belong to requests.

@@ -9,6 +9,7 @@ use crate::{
 };
 use std::sync::{Arc, atomic::Ordering};
 use vmcp_auth::Identity;
+use vmcp_backend::Backend;
 use vmcp_core::frame::{Edit, RawObject, json_string};
 
 /// How many are remembered. What is beyond that is heard of until the configuration changes, under the backend's URI.
@@ -26,8 +27,9 @@ pub(super) struct Followed {
 struct Resource {
     /// The client's URI.
     ours: Box<str>,
-    /// The place of the backend that has it, and its URI there.
-    backend: usize,
+    /// The backend that has it ([`Backend::id`]), and its URI there. One of a configuration that is over tells nobody who listens under
+    /// another one: who that may hear is decided when the resource is found anew.
+    backend: Option<u64>,
     theirs: Arc<str>,
     /// Who may be told of what, where not everybody may read everything.
     hearer: Option<Hearer>,
@@ -44,7 +46,7 @@ impl ClientSession {
             if resources.is_empty() {
                 *known = generation;
             }
-            let (backend, theirs) = (owned.backend.index(), Arc::clone(&owned.theirs));
+            let (backend, theirs) = (Some(owned.backend.id()), Arc::clone(&owned.theirs));
             let hearer = owned.hearer.clone();
             resources.push(Resource { ours: owned.ours.as_str().into(), backend, theirs, hearer });
         }
@@ -69,12 +71,21 @@ impl ClientSession {
         }
     }
 
-    /// Whoever opens a stream is who hears from now on: of what this session follows, and from the backends that `audience` may hear.
-    pub(crate) fn hears(&self, admission: Option<&Arc<Admission>>, audience: Option<Audience>, caller: &Identity) {
+    /// Whoever opens a stream is who hears from now on: of what this session follows at these backends, and from those of them that
+    /// `audience` may hear.
+    pub(crate) fn hears(
+        &self,
+        backends: &[Arc<Backend>],
+        admission: Option<&Arc<Admission>>,
+        audience: Option<Audience>,
+        caller: &Identity,
+    ) {
         self.gate(admission.is_some());
         self.audience.store(audience.map(Arc::new));
         for resource in locked(&self.followed).iter_mut().flat_map(|followed| &mut followed.resources) {
-            resource.hearer = admission.map(|admission| admission.hearer(caller, resource.backend));
+            let owner = backends.iter().find(|backend| resource.backend == Some(backend.id()));
+            resource.backend = owner.map(|owner| owner.id());
+            resource.hearer = admission.zip(owner).map(|(admission, owner)| admission.hearer(caller, owner.index()));
         }
     }
 
@@ -88,7 +99,7 @@ impl ClientSession {
 
     /// Whether this client may know that a backend says or asks something outside of its calls. Where not everybody may see everything, it
     /// hears nothing before it is known who listens.
-    pub(super) fn may_hear_from(&self, backend: usize) -> bool {
+    pub(super) fn may_hear_from(&self, backend: &Backend) -> bool {
         match self.audience.load().as_ref() {
             Some(audience) => audience.hears(backend),
             None => !self.gated.load(Ordering::Relaxed),
@@ -97,23 +108,24 @@ impl ClientSession {
 
     /// Whether this client may be told of a backend's `notifications/resources/updated`: where not everybody may read everything, of what it
     /// follows alone, and what it may read of that.
-    pub(crate) fn may_hear_of_update(&self, backend: usize, params: &str) -> bool {
+    pub(crate) fn may_hear_of_update(&self, backend: &Backend, params: &str) -> bool {
         if !self.gated.load(Ordering::Relaxed) {
             return true;
         }
         let Some(theirs) = RawObject::parse(params).ok().and_then(|params| Some(params.get_str("uri")?.into_owned())) else { return false };
         let followed = locked(&self.followed);
-        let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend);
+        let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == Some(backend.id()));
         own.any(|resource| resource.ours_of(&theirs).is_some_and(|ours| may_hear(resource.hearer.as_ref(), &ours)))
     }
 
     /// The params of a backend's `notifications/resources/updated` as this client is told it. `None`: as they are.
-    pub(super) fn updated(&self, backend: usize, params: &str) -> Option<String> {
+    pub(super) fn updated(&self, backend: &Backend, params: &str) -> Option<String> {
         let object = RawObject::parse(params).ok()?;
         let theirs = object.get_str("uri")?;
         let ours = {
             let followed = locked(&self.followed);
-            let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend);
+            let mut own =
+                followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == Some(backend.id()));
             own.find_map(|resource| resource.ours_of(&theirs))
         };
         let has_id = object.meta().is_some_and(|meta| meta.get(SUBSCRIPTION).is_some());

@@ -2,6 +2,7 @@
 
 use super::{current::Views, keys::ViewerKey};
 use std::sync::{Arc, Weak};
+use vmcp_backend::Backend;
 use vmcp_core::catalogue::ListKind;
 
 /// Who listens, where not everybody may see everything: what a backend says is for those alone who may see something of it.
@@ -11,10 +12,11 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Whether it may know that this backend says something. After a reload nobody is heard until the client listens again: backends
-    /// are counted anew then, and what ended may still be there for requests in flight.
-    pub(crate) fn hears(&self, backend: usize) -> bool {
-        self.views.upgrade().is_some_and(|views| !views.listeners.have_ended() && views.sees(&self.key, backend))
+    /// Whether it may know that this backend says something. After a reload nobody is heard until the client listens again, and then
+    /// the new backends alone: what ended may still be there for requests in flight.
+    pub(crate) fn hears(&self, backend: &Backend) -> bool {
+        let may = |views: Arc<Views>| !views.listeners.have_ended() && views.has(backend) && views.sees(&self.key, backend.index());
+        self.views.upgrade().is_some_and(may)
     }
 }
 
@@ -22,6 +24,11 @@ impl Views {
     /// Whom the key is for, as a listener. `None` where everybody may see everything.
     pub(crate) fn audience(self: &Arc<Self>, key: ViewerKey) -> Option<Audience> {
         key.is_granted().then(|| Audience { views: Arc::downgrade(self), key })
+    }
+
+    /// Whether this backend is of this configuration.
+    fn has(&self, backend: &Backend) -> bool {
+        self.backends.get(backend.index()).is_some_and(|own| own.id() == backend.id())
     }
 
     /// Whether something of a backend is in this viewer's lists, as far as they are known. Where everybody may see everything, it always

@@ -15,7 +15,7 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
-use vmcp_backend::{Asked, Ear};
+use vmcp_backend::{Asked, Backend, Ear};
 use vmcp_core::{
     catalogue::ListKind,
     frame::{self, json_string},
@@ -164,7 +164,9 @@ fn texts(member: &str, all: &[&str]) -> Option<String> {
 }
 
 impl Ear for Listener {
-    fn notified(&self, backend: usize, method: &str, params: Bytes) {
+    fn notified(&self, backend: &Backend, method: &str, params: Bytes) {
+        // A subscription ends with its configuration, and its backends are all of that one.
+        let backend = backend.index();
         let told = locked(&self.heard).translated(backend, method, &params, (SUBSCRIPTION, &self.id));
         let Some(told) = told else { return };
         if let (Some(waiting), TASKS) = (&self.waiting, method)

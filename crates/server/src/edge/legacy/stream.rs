@@ -60,10 +60,11 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
 pub(crate) fn hears(incoming: &Incoming, session: &Arc<ClientSession>) {
     let snapshot = &incoming.snapshot;
     if snapshot.admission.is_none() {
-        return session.hears(None, None, &incoming.identity);
+        return session.hears(&snapshot.backends, None, None, &incoming.identity);
     }
     let key = snapshot.view(&viewer(&incoming.identity, session));
-    session.hears(snapshot.admission.as_ref(), snapshot.views.audience(key.clone()), &incoming.identity);
+    let audience = snapshot.views.audience(key.clone());
+    session.hears(&snapshot.backends, snapshot.admission.as_ref(), audience, &incoming.identity);
     // Whom a client may hear follows from its lists, for which it may not have asked yet.
     let (snapshot, session, identity) = (Arc::clone(snapshot), Arc::clone(session), incoming.identity.clone());
     let shutdown = incoming.inner.shutdown.clone();

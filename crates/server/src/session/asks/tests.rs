@@ -1,7 +1,10 @@
 use super::*;
 use crate::session::{Binding, Reader, SessionTable, Settings};
 use std::{sync::Mutex, time::Duration};
-use vmcp_core::{CapabilitySet, Revision};
+use vmcp_core::{
+    CapabilitySet, Revision,
+    config::{Backend, Config},
+};
 
 fn table() -> SessionTable {
     let hour = Duration::from_secs(3600);
@@ -62,15 +65,19 @@ async fn a_question_that_nobody_waits_for_is_taken_back_where_it_was_asked() {
     assert_eq!(next(&mut reader), "");
 }
 
-#[test]
-fn where_not_everybody_may_see_everything_nobody_is_asked_before_it_is_known_who_listens() {
+#[tokio::test]
+async fn where_not_everybody_may_see_everything_nobody_is_asked_before_it_is_known_who_listens() {
     let table = table();
     let session = session(&table);
-    assert!(session.may_hear_from(0));
+    let config = Config::with_backends(vec![Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap())]);
+    let gateway = crate::Gateway::builder(config).build().unwrap();
+    let snapshot = gateway.inner.snapshot();
+    let [backend] = &*snapshot.backends else { panic!("one backend") };
+    assert!(session.may_hear_from(backend));
     session.gate(true);
-    assert!(!session.may_hear_from(0));
+    assert!(!session.may_hear_from(backend));
     session.gate(false);
-    assert!(session.may_hear_from(0));
+    assert!(session.may_hear_from(backend));
 }
 
 #[tokio::test]
