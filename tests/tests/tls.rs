@@ -127,20 +127,23 @@ async fn a_renewed_certificate_is_shown_to_new_clients_while_open_connections_go
 
 #[tokio::test]
 async fn half_of_a_renewal_changes_nothing() -> Result<()> {
-    let scene = Scene::set(json!({})).await?;
-    let first = serial(&scene.tls().await?);
-    let other = tempfile::tempdir()?;
-    scene.authority.certify_server(other.path())?;
-    std::fs::copy(other.path().join("server.pem"), scene.folder.path().join("server.pem"))?;
-    // Long enough for the files to be looked at, however often somebody connects.
-    let looked = tokio::time::Instant::now() + std::time::Duration::from_millis(2500);
-    while tokio::time::Instant::now() < looked {
-        assert_eq!(serial(&scene.tls().await?), first, "a certificate without its key");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    std::fs::copy(other.path().join("server.key"), scene.folder.path().join("server.key"))?;
-    eventually("the new certificate is shown", async || scene.tls().await.is_ok_and(|stream| serial(&stream) != first)).await?;
-    scene.gateway.shutdown().await;
+    let (authority, folder, other) = (Authority::new("the servers'")?, tempfile::tempdir()?, tempfile::tempdir()?);
+    authority.certify_server(folder.path())?;
+    authority.certify_server(other.path())?;
+    let fixture = Fixture::start(Spec::both("b")).await?;
+    let vmcp = Vmcp::serve(config(&fixture, folder.path(), json!({}))).await?;
+    let connector = connector(&authority, None, &[&version::TLS13])?;
+    let shown = async || anyhow::Ok(serial(&connect(vmcp.addr(), &connector).await?));
+    let first = shown().await?;
+    std::fs::copy(other.path().join("server.pem"), folder.path().join("server.pem"))?;
+    // The files are looked at when somebody connects, and that they do not fit is said.
+    eventually("the half is seen", async || {
+        shown().await.is_ok_and(|shown| shown != first) || vmcp.log().contains("changed certificate cannot be used")
+    })
+    .await?;
+    assert_eq!(shown().await?, first, "a certificate without its key");
+    std::fs::copy(other.path().join("server.key"), folder.path().join("server.key"))?;
+    eventually("the new certificate is shown", async || shown().await.is_ok_and(|shown| shown != first)).await?;
     Ok(())
 }
 

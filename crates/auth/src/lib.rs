@@ -26,6 +26,7 @@ mod system_user;
 mod token_exchange;
 mod unauthenticated;
 mod well_known;
+mod wiped;
 
 pub use anonymous::AnonymousFactory;
 pub use api_key::{ApiKeyConfig, ApiKeyEntry, ApiKeyFactory, NewApiKey};
@@ -48,6 +49,7 @@ pub use secret_value::secret_value;
 pub use system_user::system_user;
 pub use token_exchange::{SubjectTokenType, TokenExchangeConfig, TokenExchangeFactory};
 pub use unauthenticated::UnauthenticatedFactory;
+pub use wiped::Wiped;
 
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,11 @@
 //! What the tests of several plugins need.
 
+#[cfg(target_os = "linux")]
+mod memory;
 pub(crate) mod provider;
+
+#[cfg(target_os = "linux")]
+pub(crate) use self::memory::{left, mark, place};
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -43,28 +48,4 @@ pub(crate) fn headers(credentials: &Credentials) -> HeaderMap {
         Credentials::Headers { headers, .. } => headers.as_ref().clone(),
         other => panic!("not headers: {other:?}"),
     }
-}
-
-/// Where bytes are in this process's memory.
-#[cfg(target_os = "linux")]
-pub(crate) fn place(bytes: &[u8]) -> usize {
-    bytes.as_ptr().addr()
-}
-
-/// How many times a byte stands in this process's memory at a place, which may have been given back: so it can be seen what was wiped.
-#[cfg(target_os = "linux")]
-pub(crate) fn left(at: usize, length: usize, mark: u8) -> usize {
-    use std::os::unix::fs::FileExt as _;
-
-    let memory = std::fs::File::open("/proc/self/mem").unwrap();
-    // On the stack: memory that was asked for now could be that very place.
-    let mut piece = [0; 256];
-    let mut count = 0;
-    for from in (at..at + length).step_by(piece.len()) {
-        let piece = &mut piece[..256.min(at + length - from)];
-        if memory.read_exact_at(piece, u64::try_from(from).unwrap()).is_ok() {
-            count += piece.iter().filter(|&&byte| byte == mark).count();
-        }
-    }
-    count
 }

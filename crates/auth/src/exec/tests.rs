@@ -3,7 +3,13 @@
 use crate::{Identity, registries, testing};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 use vmcp_core::plugin::{
     Authenticated, Credentials, Deps, Keep, OutgoingStrategy, Principal, Secrets, StrategyContext, StrategyError, SubjectToken, TokenKind,
 };
@@ -71,6 +77,26 @@ async fn until(is_so: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), looking).await.unwrap();
+}
+
+/// Asks with the clock stopped until the program has written these files, however long the machine takes to start it: its time begins to
+/// run out then.
+async fn ask_once_written(strategy: &dyn OutgoingStrategy, files: &[&Path]) -> Result<Credentials, String> {
+    let files: Vec<PathBuf> = files.iter().map(|&file| file.to_owned()).collect();
+    tokio::time::pause();
+    // The clock that is stopped leaps ahead when all wait, but not while this thread is at work.
+    let written = tokio::task::spawn_blocking(move || {
+        let is_written = |file: &PathBuf| fs::read_to_string(file).is_ok_and(|text| text.ends_with('\n'));
+        let begun = Instant::now();
+        while !files.iter().all(is_written) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the program never wrote its files");
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let (given, written) = tokio::join!(ask(strategy), written);
+    tokio::time::resume();
+    written.unwrap();
+    given
 }
 
 fn is_running(pid: &Path) -> bool {
@@ -155,7 +181,7 @@ async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let (own, other) = (folder.path().join("own"), folder.path().join("other"));
     let line = format!("echo $$ > {}; sleep 60 & echo $! > {}; wait", own.display(), other.display());
-    let error = ask(&*shell(&line, json!({ "timeout": "300ms" }))).await.unwrap_err();
+    let error = ask_once_written(&*shell(&line, json!({ "timeout": "300ms" })), &[&own, &other]).await.unwrap_err();
     assert_eq!(error, "the command `sh` did not end within 300ms");
     until(|| !is_running(&own) && !is_running(&other)).await;
 }
@@ -164,8 +190,8 @@ async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 async fn a_program_that_closes_its_output_and_stays_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");
-    let line = format!("echo $$ > {}; {ANSWER}; exec >&- 2>&-; sleep 60", own.display());
-    let error = ask(&*shell(&line, json!({ "timeout": "300ms" }))).await.unwrap_err();
+    let line = format!("{ANSWER}; exec >&- 2>&-; echo $$ > {}; sleep 60", own.display());
+    let error = ask_once_written(&*shell(&line, json!({ "timeout": "300ms" })), &[&own]).await.unwrap_err();
     assert_eq!(error, "the command `sh` did not end within 300ms");
     until(|| !is_running(&own)).await;
 }

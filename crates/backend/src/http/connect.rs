@@ -1,6 +1,6 @@
 //! Getting a connection: name, TCP, TLS.
 
-use super::public::PublicOnly;
+use super::{ca_bundle::roots, public::PublicOnly};
 use crate::ErrorKind;
 use http::Uri;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
@@ -9,7 +9,7 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::{
-    ClientConfig, ConfigBuilder, RootCertStore,
+    ClientConfig, ConfigBuilder,
     client::WantsClientCert,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -115,7 +115,7 @@ fn verifying(ca_bundle: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, Wan
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(wrong)?;
     match ca_bundle {
-        Some(pem) => Ok(config.with_root_certificates(roots(pem)?)),
+        Some(pem) => Ok(config.with_root_certificates(roots(pem).map_err(|error| format!("the CA bundle cannot be used: {error}"))?)),
         None => config.try_with_platform_verifier().map_err(wrong),
     }
 }
@@ -127,18 +127,6 @@ fn pair(identity: &ClientIdentity) -> Result<(Vec<CertificateDer<'static>>, Priv
     // What is said of a key may quote it.
     let key = PrivateKeyDer::from_pem_slice(identity.key().expose_secret().as_bytes());
     Ok((certificates, key.map_err(|_| "the client's key is no private key in PEM")?))
-}
-
-fn roots(pem: &[u8]) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| format!("the CA bundle is not PEM: {error}"))?;
-        store.add(certificate).map_err(|error| format!("the CA bundle has an unusable certificate: {error}"))?;
-    }
-    if store.is_empty() {
-        return Err("the CA bundle has no certificate".to_owned());
-    }
-    Ok(store)
 }
 
 /// Whether TLS agreed on HTTP/2.
@@ -164,7 +152,7 @@ mod tests {
         let limit = Duration::from_secs(1);
         assert!(Connector::tls(Some(b"nothing"), false, limit).is_err_and(|why| why.contains("no certificate")));
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(Connector::tls(Some(broken), false, limit).is_err_and(|why| why.contains("unusable")));
+        assert!(Connector::tls(Some(broken), false, limit).is_err_and(|why| why.contains("a certificate that cannot be used")));
     }
 
     #[tokio::test]

@@ -6,7 +6,6 @@ use super::{
     public::{self, NotPublic},
     reply::Reply,
     socket,
-    wiped::Wiped,
 };
 use crate::ErrorKind;
 use bytes::Bytes;
@@ -17,6 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::timeout;
+use vmcp_auth::Wiped;
 use vmcp_core::plugin::{BoxFuture, CaBundle, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 /// So many TLS profiles are kept: one for each CA bundle in the configuration, twice where both reaches are used with it.

@@ -5,6 +5,7 @@
 //! a call that is dropped closes its connection at once, and a connection is free again at the very moment when its answer has been
 //! read, so that a second one is never opened for nothing.
 
+mod ca_bundle;
 mod client;
 mod connect;
 mod fetch;
@@ -14,8 +15,8 @@ mod public;
 mod reply;
 mod socket;
 mod target;
-mod wiped;
 
+pub use ca_bundle::{CaBundleError, check_ca_bundle};
 pub(crate) use client::{Body, Client, ClientOptions};
 pub(crate) use connect::Connector;
 pub use fetch::HttpFetch;

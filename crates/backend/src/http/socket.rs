@@ -7,11 +7,12 @@ use vmcp_core::plugin::{FetchRequest, FetchResponse};
 
 #[cfg(unix)]
 pub(super) async fn run(request: FetchRequest, socket: &Path, target: &Target) -> Result<FetchResponse, ErrorKind> {
-    use super::{connect::reason, fetch::outgoing, wiped::Wiped};
+    use super::{connect::reason, fetch::outgoing};
     use http_body_util::BodyExt as _;
     use hyper::client::conn::http1;
     use hyper_util::rt::TokioIo;
     use std::pin::pin;
+    use vmcp_auth::Wiped;
 
     let lost = |error: hyper::Error| ErrorKind::Lost(reason(&error));
     if target.is_https() {

@@ -6,10 +6,11 @@ use super::{
     entry::{Entry, List, ListContext},
     normalise,
     outgoing::Outbound,
-    problem::{Problems, Warnings},
+    problem::Problems,
     spec::strategy_entries,
     table::Table,
     towards::Towards,
+    warning::Warnings,
 };
 use http::HeaderName;
 use std::sync::Arc;

@@ -53,6 +53,7 @@ mod spec;
 mod table;
 mod towards;
 mod variable;
+mod warning;
 
 pub use backend::BackendPolicy;
 pub use capture::{CaptureError, CaptureReason, MAX_FORWARDED_BYTES, MAX_FORWARDED_LINES};
@@ -62,9 +63,10 @@ pub use forwarded::Forwarded;
 pub use name::{is_correlation_id, normalise};
 pub use outgoing::{HeaderOrigin, Outgoing, OutgoingName};
 pub use policy::HeaderPolicy;
-pub use problem::{PolicyProblem, PolicyWarning, Refusal, Taker};
+pub use problem::{PolicyProblem, Refusal, Taker};
 pub use spec::{BackendSpec, Place, PolicySpec, StartedSpec, strategy_entries};
 pub use variable::{VariableGroup, closed_variable};
+pub use warning::PolicyWarning;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,8 @@ use super::{
     entry::Entry,
     name::{is_credential_header, shown},
     normalise,
-    problem::{Problems, Warnings},
+    problem::Problems,
+    warning::Warnings,
 };
 use crate::config::key_path;
 use http::{HeaderName, HeaderValue};

@@ -1,7 +1,6 @@
 //! The gateway as a value.
 
 mod builder;
-mod bundle;
 mod direct;
 mod endpoints;
 mod inner;

@@ -1,6 +1,6 @@
 //! Hearing of changes of single resources.
 
-use super::{Caller, carried::Subject, pages::error_under_our_uri};
+use super::{Caller, carried::Subject, pages::error_under_our_uri, route::Sought};
 use crate::{
     admission::{Asks, Hearer},
     failure::Failure,
@@ -59,7 +59,8 @@ impl Snapshot {
     /// Whose a resource is.
     pub(crate) async fn owner(&self, caller: &Caller, uri: &str) -> Result<Owned, Failure> {
         let key = self.key(&caller.viewer());
-        let route = self.route(caller, &key, Subject::Resource, uri, Asks::Call(None)).await?;
+        let sought = Sought { caller, key: &key, subject: Subject::Resource, name: uri, asks: Asks::Call(None) };
+        let route = self.route(&sought).await?;
         let backend = self.backends.get(route.backend).ok_or_else(|| Failure::unknown_resource(uri, caller.era))?;
         let hearer = self.admission.as_ref().map(|admission| admission.hearer(&caller.identity, route.backend));
         Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned(), hearer })

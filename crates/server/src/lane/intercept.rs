@@ -33,12 +33,12 @@ impl<R: Requester> Requester for Compared<'_, R> {
 impl Snapshot {
     /// Carries a request past the interceptors. What they make of it is authorized like what a caller sends.
     pub(super) async fn intercepted(&self, load: &Load<'_>, requester: &impl Requester, journal: &mut Journal) -> Result<Bytes, Failure> {
-        let Load { caller, carried, subject, params, .. } = *load;
+        let Load { caller, carried, params, .. } = *load;
         let name = &*load.name;
         let key = self.key(&caller.viewer());
         // Decided as its caller sends it: no interceptor learns of what its caller may not do, and none can make it something that the
         // caller may. Where one changes the arguments, those that go out are decided too, since policies are about what a backend gets.
-        let route = self.route(caller, &key, subject, name, load.asks).await?;
+        let route = self.route(&load.sought(&key)).await?;
         check_unambiguous(params, &route.param_headers)?;
         requester.check_mirrored(params, &route.param_headers)?;
         let Some(backend) = self.backends.get(route.backend) else { return Err(Failure::unknown("tool", name)) };

@@ -3,8 +3,9 @@
 use super::{
     Caller,
     carried::{Carried, Subject},
+    route::Sought,
 };
-use crate::{admission::Asks, failure::Failure};
+use crate::{admission::Asks, failure::Failure, views::ViewerKey};
 use std::borrow::Cow;
 use vmcp_core::frame::RawObject;
 
@@ -40,6 +41,11 @@ impl<'a> Load<'a> {
     pub(super) fn with_params<'b>(&'b self, params: &'b RawObject<'b>) -> Result<Load<'b>, Failure> {
         let Self { caller, carried, subject, own, .. } = *self;
         Ok(Load { caller, carried, subject, name: Cow::Borrowed(&self.name), params, asks: carried.asks(params)?, own })
+    }
+
+    /// What it is about, as its caller sees it there.
+    pub(super) fn sought<'b>(&'b self, key: &'b ViewerKey) -> Sought<'b> {
+        Sought { caller: self.caller, key, subject: self.subject, name: &self.name, asks: self.asks }
     }
 
     /// The arguments as the caller sent them.

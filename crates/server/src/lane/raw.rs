@@ -117,10 +117,10 @@ impl Snapshot {
         before: Option<&Route>,
         requester: &impl Requester,
     ) -> Result<(Route, Option<String>), Failure> {
-        let (caller, subject, name, asks) = (load.caller, load.subject, &*load.name, load.asks);
+        let sought = load.sought(key);
         let route = match before {
-            None => self.route(caller, key, subject, name, asks).await?,
-            Some(before) => self.route_again(caller, key, subject, name, asks, before).await?,
+            None => self.route(&sought).await?,
+            Some(before) => self.route_again(&sought, before).await?,
         };
         check_unambiguous(load.params, &route.param_headers)?;
         requester.check_mirrored(load.params, &route.param_headers)?;

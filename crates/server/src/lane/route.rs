@@ -5,9 +5,21 @@ use crate::{
     admission::{Asks, Denied, Item},
     failure::Failure,
     gateway::Snapshot,
-    views::{Merged, Viewer, ViewerKey},
+    views::{Merged, ViewerKey},
 };
 use vmcp_core::{Era, catalogue::Unlisted};
+
+/// What a request is about, and for whom it is looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) key: &'a ViewerKey,
+    pub(super) subject: Subject,
+    /// The caller's name or URI for it.
+    pub(super) name: &'a str,
+    /// What its caller wants of it.
+    pub(super) asks: Asks<'a>,
+}
 
 /// What a decision was made from besides the caller and its arguments: the catalogues in which the item's name and a tool's hints stand.
 pub(super) struct Ground {
@@ -17,47 +29,32 @@ pub(super) struct Ground {
 
 impl Snapshot {
     /// Whose this is, and what it is called there. What the caller may not use is not there.
-    pub(super) async fn route(
-        &self,
-        caller: &Caller,
-        key: &ViewerKey,
-        subject: Subject,
-        name: &str,
-        asks: Asks<'_>,
-    ) -> Result<Route, Failure> {
-        let mut route = self.find(&caller.viewer(), key, subject, name).await?;
-        route.ground = self.admit(caller, key, subject, (route.backend, name), asks)?;
+    pub(super) async fn route(&self, sought: &Sought<'_>) -> Result<Route, Failure> {
+        let mut route = self.find(sought).await?;
+        route.ground = self.admit(sought, route.backend)?;
         Ok(route)
     }
 
     /// The same anew for a request that was let through already, with the arguments that it had then: nothing is decided twice. Where
     /// what decisions read of the item is something else by now, that is another question, and is asked.
-    pub(super) async fn route_again(
-        &self,
-        caller: &Caller,
-        key: &ViewerKey,
-        subject: Subject,
-        name: &str,
-        asks: Asks<'_>,
-        before: &Route,
-    ) -> Result<Route, Failure> {
-        let mut route = self.find(&caller.viewer(), key, subject, name).await?;
-        let now = self.admission.as_ref().map(|_| self.ground(caller, key));
+    pub(super) async fn route_again(&self, sought: &Sought<'_>, before: &Route) -> Result<Route, Failure> {
+        let mut route = self.find(sought).await?;
+        let now = self.admission.as_ref().map(|_| self.ground(sought));
         let holds = match (&before.ground, &now) {
-            (Some(then), Some(now)) => before.backend == route.backend && self.is_same(then, now, subject, (route.backend, name)),
+            (Some(then), Some(now)) => before.backend == route.backend && self.is_same(then, now, sought, route.backend),
             _ => false,
         };
-        route.ground = if holds { now } else { self.admit(caller, key, subject, (route.backend, name), asks)? };
+        route.ground = if holds { now } else { self.admit(sought, route.backend)? };
         Ok(route)
     }
 
-    fn ground(&self, caller: &Caller, key: &ViewerKey) -> Ground {
+    fn ground(&self, &Sought { caller, key, .. }: &Sought<'_>) -> Ground {
         let among_all = self.lens.map(|_| self.views.whole(&caller.viewer().key(&self.backends, None)));
         Ground { here: self.views.whole(key), among_all }
     }
 
     /// Whether decisions about this item read the same on both grounds.
-    fn is_same(&self, then: &Ground, now: &Ground, subject: Subject, (backend, name): (usize, &str)) -> bool {
+    fn is_same(&self, then: &Ground, now: &Ground, &Sought { subject, name, .. }: &Sought<'_>, backend: usize) -> bool {
         let ids = |ground: &Ground| (ground.here.id, ground.among_all.as_ref().map(|all| all.id));
         if ids(then) == ids(now) {
             return true;
@@ -69,16 +66,10 @@ impl Snapshot {
     }
 
     /// Lets a caller through to something of a backend, or says that it is not there. Gives what that was decided from.
-    pub(super) fn admit(
-        &self,
-        caller: &Caller,
-        key: &ViewerKey,
-        subject: Subject,
-        (backend, name): (usize, &str),
-        asks: Asks<'_>,
-    ) -> Result<Option<Ground>, Failure> {
+    pub(super) fn admit(&self, sought: &Sought<'_>, backend: usize) -> Result<Option<Ground>, Failure> {
         let Some(admission) = &self.admission else { return Ok(None) };
-        let ground = self.ground(caller, key);
+        let Sought { caller, subject, name, asks, .. } = *sought;
+        let ground = self.ground(sought);
         let action = subject.action();
         let known = self.views.policy_name(&ground.here, ground.among_all.as_ref(), action, backend, name);
         let item = Item { action, backend, name: &known, called: name, here: &ground.here };
@@ -90,17 +81,18 @@ impl Snapshot {
     }
 
     /// Whose this is, and what it is called there.
-    async fn find(&self, viewer: &Viewer<'_>, key: &ViewerKey, subject: Subject, name: &str) -> Result<Route, Failure> {
+    async fn find(&self, &Sought { caller, key, subject, name, .. }: &Sought<'_>) -> Result<Route, Failure> {
         if let Some(route) = self.listed_route(key, subject, name) {
             return Ok(route);
         }
+        let viewer = caller.viewer();
         let rules = self.views.rules(key);
         if viewer.era == Era::Modern
             && subject == Subject::Tool
             && let Unlisted::Route { backend: owner, .. } = rules.unlisted_tool(name, &self.views.listed(key, subject.lists()))
         {
             // What a modern caller's headers have to repeat stands in the tool's schema, so its first call waits for the first list.
-            self.views.gather(viewer, key, |backend| backend == owner).await;
+            self.views.gather(&viewer, key, |backend| backend == owner).await;
         }
         let listed = self.views.listed(key, subject.lists());
         // A list that came in since the first look is in the catalogue now.
@@ -116,7 +108,7 @@ impl Snapshot {
             Unlisted::Unknown => {}
             Unlisted::Route { backend, original } => return Ok(Route::new(backend, Some(&original), name)),
             Unlisted::AskFirst(owners) => {
-                self.views.gather(viewer, key, |backend| owners.contains(&backend)).await;
+                self.views.gather(&viewer, key, |backend| owners.contains(&backend)).await;
                 if let Some(route) = self.listed_route(key, subject, name) {
                     return Ok(route);
                 }

@@ -1,6 +1,6 @@
 //! The Tasks extension (SEP-2663): a task's id names its backend and its owner, so that later requests find their way without a table.
 
-use super::{Caller, Onlooker, Requester, carried::Subject, way::ahead};
+use super::{Caller, Onlooker, Requester, carried::Subject, route::Sought, way::ahead};
 use crate::{
     admission::Asks,
     failure::{Failure, code},
@@ -139,7 +139,9 @@ impl Snapshot {
         let (tool, original) = rest.split_once('\0')?;
         let backend = self.shown().find(|backend| &**backend.name() == name)?;
         if self.admission.is_some() {
-            self.admit(caller, &self.key(&caller.viewer()), Subject::Tool, (backend.index(), tool), Asks::Look).ok()?;
+            let key = self.key(&caller.viewer());
+            let sought = Sought { caller, key: &key, subject: Subject::Tool, name: tool, asks: Asks::Look };
+            self.admit(&sought, backend.index()).ok()?;
         }
         let began = Began { backend: Arc::clone(backend.name()), tool: tool.into() };
         Some(TaskRoute { backend: backend.index(), original: original.to_owned(), began })

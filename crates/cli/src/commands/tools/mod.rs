@@ -2,6 +2,7 @@
 
 mod call;
 mod count;
+mod endpoint;
 mod list;
 mod result;
 mod source;

@@ -1,6 +1,7 @@
 //! Whom to ask: the backends of a configuration, or one endpoint named by its URL. Both through a gateway in this process that listens
 //! nowhere, so that eras, sessions and streams are spoken as `vmcp serve` speaks them.
 
+use super::endpoint::{endpoint, is_loopback, renamed, shown};
 use crate::{
     args::{ConfigArgs, EndpointArgs},
     commands::{headers::GivenHeaders, person::Person, watchdog::watched},
@@ -15,11 +16,11 @@ use clap::Args;
 use http::HeaderMap;
 use serde_json::value::RawValue;
 use std::{collections::HashMap, path::PathBuf};
-use url::{Host, Url};
+use url::Url;
 use vmcp_auth::Identity;
 use vmcp_core::{
     catalogue::ListKind,
-    config::{Backend, Config, ConflictResolution, LogLevel, PassthroughEntry, PassthroughHeader, Span},
+    config::{Config, LogLevel, Span},
     header::normalise,
 };
 use vmcp_server::{BuildError, CallError, Direct, Gateway, Origins};
@@ -70,9 +71,6 @@ pub(super) struct Tool {
     /// How long its definition is, in bytes of JSON.
     pub(super) bytes: usize,
 }
-
-/// What the endpoint behind `--url` is called in here.
-const ENDPOINT: &str = "endpoint";
 
 /// A command has more patience than a client that waits for its list.
 const LIST_WAIT: Span = Span::seconds(30);
@@ -225,82 +223,4 @@ fn taken_apart(raw: &RawValue, origins: &Origins, endpoint: bool) -> anyhow::Res
         Ok(Tool { backend: backend.to_owned(), name: fields.name, description, bytes: item.get().len() })
     };
     items.into_iter().map(tool).collect()
-}
-
-/// A configuration with one backend whose names stay as they are and which gets all the headers.
-fn endpoint(url: &Url, headers: &HeaderMap) -> Config {
-    let listed = |name: &http::HeaderName| {
-        PassthroughEntry::Full(PassthroughHeader { impersonation: true, ..PassthroughHeader::named(name.to_string()) })
-    };
-    let backend = Backend {
-        passthrough_headers: headers.keys().map(listed).collect(),
-        allow_credential_header_passthrough: true,
-        allow_plaintext: true,
-        ..Backend::new(ENDPOINT, url.clone())
-    };
-    let mut config = Config::with_backends(vec![backend]);
-    config.aggregation.conflict_resolution = ConflictResolution::Priority;
-    config.aggregation.conflict_resolution_config.priority_order = vec![ENDPOINT.to_owned()];
-    config
-}
-
-/// A message with the URL in place of the name that nobody gave.
-fn renamed(message: &str, url: Option<&Url>) -> String {
-    match url {
-        Some(url) => message.replace(&format!("backend `{ENDPOINT}`"), &shown(url)),
-        None => message.to_owned(),
-    }
-}
-
-/// A URL without what may be a secret in it.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    url.set_query(None);
-    url.set_fragment(None);
-    url.into()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_shown_without_its_secrets() {
-        let url = Url::parse("https://user:hunter2@a.example.com/mcp?key=hunter2#x").unwrap();
-        assert_eq!(shown(&url), "https://a.example.com/mcp");
-        assert_eq!(renamed("backend `endpoint`: list timed out", Some(&url)), "https://a.example.com/mcp: list timed out");
-        assert_eq!(renamed("backend `endpoint`: list timed out", None), "backend `endpoint`: list timed out");
-    }
-
-    #[test]
-    fn an_endpoint_gets_every_header_that_may_travel_and_keeps_its_names() {
-        let url = Url::parse("http://mcp.example.com/mcp").unwrap();
-        let headers = HeaderMap::from_iter(
-            ["authorization", "cookie", "x-remote-user", "x-a"]
-                .map(|name| (http::HeaderName::from_static(name), http::HeaderValue::from_static("v"))),
-        );
-        assert_eq!(endpoint(&url, &headers).check(), []);
-        let config = endpoint(&url, &headers);
-        let rules = vmcp_core::catalogue::Rules::compile(&config.aggregation, &[ENDPOINT]);
-        assert!(rules.is_ok_and(|rules| rules.warnings().is_empty()));
-    }
-
-    #[test]
-    fn plain_http_to_this_machine_is_no_reason_for_a_warning() {
-        for (url, loopback) in
-            [("http://localhost/", true), ("http://127.1.2.3/", true), ("http://[::1]/", true), ("http://localhost.example.com/", false)]
-        {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
-        }
-    }
 }

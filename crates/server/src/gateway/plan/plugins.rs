@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use vmcp_core::{
-    config::{Problem, index_path},
+    config::{Problem, index_path, key_path},
     plugin::{BuildError as PluginError, Deps, Interceptor, Misplaced, Registry},
 };
 
@@ -56,12 +56,15 @@ impl Planner<'_> {
     pub(super) fn refused<T: ?Sized>(&mut self, kinds: &Registry<T>, kind: &str, path: &str, error: &PluginError) {
         self.problems.extend(match error {
             // What serde says may quote the value.
-            PluginError::Settings { path: inner, .. } => vec![Problem::error(below(path, inner), "does not fit; see `vmcp schema`")],
+            PluginError::Settings { path: inner, .. } => {
+                let Misplaced { place, message } = Misplaced::new(inner, "does not fit; see `vmcp schema`").below(path);
+                vec![Problem::error(place, message)]
+            }
             PluginError::Refused(error) => {
                 let wrong = kinds.refusals(kind, error).into_iter().map(|wrong| wrong.below(path));
                 wrong.map(|wrong| with_advice(&wrong.place, &wrong.message, Problem::error)).collect()
             }
-            error @ PluginError::UnknownKind { .. } => vec![Problem::error(below(path, "type"), error.to_string())],
+            error @ PluginError::UnknownKind { .. } => vec![Problem::error(key_path(path, "type"), error.to_string())],
             other => vec![Problem::error(path, other.to_string())],
         });
     }
@@ -77,9 +80,4 @@ pub(super) fn recorded(kind: &str, settings: &Map<String, Value>, deps: &Deps) -
         deps.secrets = recorder.over(&deps.secrets);
     }
     (deps, recorder)
-}
-
-/// The path of a setting that stands at `place` below `path`.
-fn below(path: &str, place: &str) -> String {
-    if place.is_empty() { path.to_owned() } else { format!("{path}.{place}") }
 }

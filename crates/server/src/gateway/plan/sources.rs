@@ -1,9 +1,9 @@
 //! What the configuration does not hold itself and says where it is: secrets and files. One that is not at hand is told at its key.
 
 use super::{Planner, Statics};
-use crate::gateway::bundle;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{fs, io};
+use vmcp_backend::check_ca_bundle;
 use vmcp_core::config::{Problem, SecretSource, index_path, key_path, session_key};
 
 impl<'a> Planner<'a> {
@@ -26,7 +26,7 @@ impl<'a> Planner<'a> {
             let path = key_path(&index_path("backends", index), "caBundlePath");
             match fs::read(file) {
                 Ok(pem) => {
-                    if let Err(reason) = bundle::check(&pem) {
+                    if let Err(reason) = check_ca_bundle(&pem) {
                         let message = format!("{}: {reason}", file.display());
                         let hint = "give a PEM file with the certificates of the authorities to trust";
                         self.problems.push(Problem::error(path, message).with_hint(hint));

@@ -12,6 +12,7 @@ use super::{
     asking::Ask,
     input::{can_answer, required},
     question::answer_for_legacy,
+    route::Sought,
     way::{Way, ahead},
 };
 use crate::{
@@ -79,8 +80,9 @@ impl Way<'_> {
         }
         // Interceptors may make something else of the same request for another token: the call at the backend is the one that was sent.
         if let Some(sent) = snapshot.parking.sent(state) {
-            let (viewer, at) = (snapshot.key(&self.caller.viewer()), (self.route.backend, &*self.name));
-            snapshot.admit(self.caller, &viewer, self.subject, at, Asks::Call(Some(&sent.arguments)))?;
+            let key = snapshot.key(&self.caller.viewer());
+            let sought = Sought { asks: Asks::Call(Some(&sent.arguments)), ..self.load.sought(&key) };
+            snapshot.admit(&sought, self.route.backend)?;
         }
         let given = responses.map(RawObject::members).unwrap_or_default();
         let key = self.backend.session_key(&self.caller.identity);
