@@ -1,17 +1,21 @@
 //! The gateway under test: the `vmcp` binary in a process of its own.
 
+mod executables;
+
+pub use executables::{beside, binary, example};
+
 use crate::{
     Era, PATIENCE,
     client::{Client, ClientBuilder},
+    fixture::{Fixture, Spec},
 };
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::SystemTime,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -19,71 +23,6 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-
-/// The path of the `vmcp` binary: `$VMCP_BIN`, or the one beside this executable, built when it is missing or older than its sources.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn binary() -> Result<&'static Path> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let find = || std::env::var_os("VMCP_BIN").map_or_else(|| built("vmcp", &["--package", "vmcp"]), |path| Ok(path.into()));
-    match BINARY.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
-        Ok(path) => Ok(path),
-        Err(error) => bail!("{error}"),
-    }
-}
-
-/// The path of an example of the crate `vmcp-server`, built when it is missing or older than its sources.
-///
-/// # Errors
-/// When it cannot be built.
-pub fn example(name: &str) -> Result<PathBuf> {
-    built(&format!("examples/{name}"), &["--package", "vmcp-server", "--example", name])
-}
-
-/// The path of another executable of this crate, which is built together with this one.
-///
-/// # Errors
-/// When it is not there.
-pub fn beside(name: &str) -> Result<PathBuf> {
-    let path = target()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    ensure!(path.is_file(), "{} is not there: `cargo build -p vmcp-tests --bins`", path.display());
-    Ok(path)
-}
-
-/// The folder with the executables of this one's profile.
-fn target() -> Result<PathBuf> {
-    let this = std::env::current_exe()?;
-    let folder = this.ancestors().skip(1).find(|folder| folder.ends_with("debug") || folder.ends_with("release"));
-    Ok(folder.context("this executable is not in a target folder: set VMCP_BIN")?.to_owned())
-}
-
-/// An executable in the target folder of this one.
-fn built(name: &str, arguments: &[&str]) -> Result<PathBuf> {
-    let folder = target()?;
-    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
-    let written = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    if newest(&root.join("crates")) > written {
-        let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet"]).args(arguments).current_dir(root);
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        ensure!(cargo.status().context("running cargo")?.success(), "`cargo build {}` failed", arguments.join(" "));
-    }
-    Ok(path)
-}
-
-/// When the newest file under a folder was written.
-fn newest(folder: &Path) -> SystemTime {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let times = entries.filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        if metadata.is_dir() { Some(newest(&entry.path())) } else { metadata.modified().ok() }
-    });
-    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
-}
 
 /// Runs a command of `vmcp` to its end, in `folder`, without the caller's `VMCP_…` variables.
 ///
@@ -271,6 +210,28 @@ impl Vmcp {
     /// When it does not come up; the message holds what it wrote.
     pub async fn serve(config: Value) -> Result<Self> {
         Self::with(config).start().await
+    }
+
+    /// Starts a backend, and a gateway that has no other and nothing else in its configuration.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub async fn with_backend(spec: Spec) -> Result<(Fixture, Self)> {
+        let fixture = Fixture::start(spec).await?;
+        let vmcp = Self::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        Ok((fixture, vmcp))
+    }
+
+    /// Calls a backend `b` as a client of either era, to see that it still serves, and looks whether it has panicked.
+    ///
+    /// # Errors
+    /// When it does not, or has.
+    pub async fn unharmed(&self) -> Result<()> {
+        for era in Era::BOTH {
+            self.client(era).await?.call("b_echo", "{}").await?.result()?;
+        }
+        ensure!(!self.log().contains("panicked"), "{}", self.log());
+        Ok(())
     }
 
     /// The address that it listens on.

@@ -5,15 +5,9 @@ use serde_json::{Value, json};
 use vmcp_tests::{
     Era,
     client::{Client, Request, Rpc},
-    fixture::{Fixture, Spec},
+    fixture::Spec,
     process::Vmcp,
 };
-
-async fn scene(backend: Era) -> Result<(Fixture, Vmcp)> {
-    let fixture = Fixture::start(Spec::new("b", backend)).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
-    Ok((fixture, vmcp))
-}
 
 async fn client(vmcp: &Vmcp) -> Result<Client> {
     Client::of(Era::Legacy, vmcp.addr()).revision("2025-03-26").connect().await
@@ -30,7 +24,7 @@ fn batch(client: &Client, tools: &[&str]) -> Request {
 #[tokio::test]
 async fn a_batch_goes_on_when_its_connection_is_lost() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let client = client(&vmcp).await?;
         let mut lost = client.sibling().await?;
         lost.conn.write(&batch(&lost, &["b_slow", "b_echo"]).bytes()).await?;
@@ -53,7 +47,7 @@ async fn a_batch_goes_on_when_its_connection_is_lost() -> Result<()> {
 
 #[tokio::test]
 async fn a_batch_is_answered_with_what_its_client_reads() -> Result<()> {
-    let (_fixture, vmcp) = scene(Era::Legacy).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     let mut client = client(&vmcp).await?;
     client.tools().await?;
     for (accept, content_type) in [
@@ -81,7 +75,7 @@ async fn a_batch_is_answered_with_what_its_client_reads() -> Result<()> {
 
 #[tokio::test]
 async fn a_batch_has_64_messages_at_most() -> Result<()> {
-    let (_fixture, vmcp) = scene(Era::Legacy).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     let mut client = client(&vmcp).await?;
     for (count, fits) in [(64, true), (65, false)] {
         let pings: Vec<String> = (1..=count).map(|id| Rpc::new("ping", "").text(Era::Legacy, Some(&id.to_string()))).collect();

@@ -1,7 +1,6 @@
 //! Who may stop a running call, and how: a notification in the legacy era, hanging up in the modern one.
 
 use anyhow::{Context, Result};
-use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
 use vmcp_tests::{
@@ -10,12 +9,6 @@ use vmcp_tests::{
     fixture::{Fault, Fixture, Spec},
     process::Vmcp,
 };
-
-async fn scene(backend: Era) -> Result<(Fixture, Vmcp)> {
-    let fixture = Fixture::start(Spec::new("b", backend)).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
-    Ok((fixture, vmcp))
-}
 
 /// Waits until the backend knows that nobody waits for its call any more.
 async fn cancelled(fixture: &Fixture, backend: Era) -> Result<()> {
@@ -36,7 +29,7 @@ async fn cancelled(fixture: &Fixture, backend: Era) -> Result<()> {
 #[tokio::test]
 async fn a_modern_caller_that_hangs_up_cancels_its_call() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(Era::Modern).await?;
         client.begin(&Rpc::tool("b_slow", "{}")).await?;
         fixture.until("the call", |f| f.started() == 1).await?;
@@ -49,7 +42,7 @@ async fn a_modern_caller_that_hangs_up_cancels_its_call() -> Result<()> {
 #[tokio::test]
 async fn a_modern_caller_that_hangs_up_in_the_middle_of_a_stream_cancels_its_call() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(Era::Modern).await?;
         client.start(&Rpc::tool("b_progress", r#"{"steps":2,"hold":true}"#).meta(r#""progressToken":1"#)).await?;
         client.conn.event(&mut Vec::new()).await?.context("no step")?;
@@ -62,7 +55,7 @@ async fn a_modern_caller_that_hangs_up_in_the_middle_of_a_stream_cancels_its_cal
 #[tokio::test]
 async fn a_legacy_caller_that_loses_its_connection_does_not() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let client = vmcp.client(Era::Legacy).await?;
         let mut lost = client.sibling().await?;
         lost.begin(&Rpc::tool("b_slow", "{}")).await?;
@@ -87,7 +80,7 @@ async fn a_legacy_caller_that_loses_its_connection_does_not() -> Result<()> {
 #[tokio::test]
 async fn a_legacy_caller_cancels_with_a_notification() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let client = vmcp.client(Era::Legacy).await?;
         let mut caller = client.sibling().await?;
         let id = caller.begin(&Rpc::tool("b_slow", "{}")).await?;
@@ -103,7 +96,7 @@ async fn a_legacy_caller_cancels_with_a_notification() -> Result<()> {
 #[tokio::test]
 async fn a_session_cannot_cancel_another_ones_call() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut caller = vmcp.client(Era::Legacy).await?;
         let id = caller.begin(&Rpc::tool("b_slow", "{}")).await?;
         fixture.until("the call", |f| f.started() == 1).await?;
@@ -123,7 +116,7 @@ async fn a_session_cannot_cancel_another_ones_call() -> Result<()> {
 #[tokio::test]
 async fn the_end_of_a_session_cancels_what_runs_in_it() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let client = vmcp.client(Era::Legacy).await?;
         let mut caller = client.sibling().await?;
         caller.begin(&Rpc::tool("b_slow", "{}")).await?;
@@ -141,7 +134,7 @@ async fn the_end_of_a_session_cancels_what_runs_in_it() -> Result<()> {
 #[tokio::test]
 async fn of_two_calls_in_a_session_the_one_that_is_named_is_cancelled() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let client = vmcp.client(Era::Legacy).await?;
         let (mut stays, mut goes, mut other) = (client.sibling().await?, client.sibling().await?, client.sibling().await?);
         let kept = stays.begin(&Rpc::tool("b_slow", "{}")).await?;
@@ -163,7 +156,7 @@ async fn of_two_calls_in_a_session_the_one_that_is_named_is_cancelled() -> Resul
 #[tokio::test]
 async fn of_two_calls_with_one_id_that_of_the_session_that_cancels_is_cancelled() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let (mut stays, mut goes) = (vmcp.client(Era::Legacy).await?, vmcp.client(Era::Legacy).await?);
         let mut other = goes.sibling().await?;
         let kept = stays.begin(&Rpc::tool("b_slow", r#"{"whose":"kept"}"#)).await?;
@@ -233,8 +226,7 @@ async fn what_a_backend_is_told_of_one_kind_does_not_wait_behind_many_of_another
     const AT_ONCE: usize = 16;
     const MANY: usize = AT_ONCE + 4;
     for flood in Told::ALL {
-        let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b").interactive()).await?;
         let mut clients = Vec::new();
         for kind in std::iter::repeat_n(flood, MANY).chain(Told::ALL) {
             let mut client = vmcp.client(Era::Legacy).await?;

@@ -5,7 +5,7 @@ mod exchanged;
 
 use anyhow::{Context, Result, ensure};
 use exchanged::{Claims, call, gateway, user};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -18,7 +18,7 @@ use vmcp_core::{
 };
 use vmcp_server::Gateway;
 use vmcp_tests::{
-    Era,
+    Era, eventually,
     fixture::{Fault, Fixture, Spec},
     idp::{Endpoint, Idp, Outage},
 };
@@ -27,6 +27,52 @@ const USERS: usize = 50;
 const LANES: usize = 10;
 const CALLS: usize = 10_000;
 const BACKENDS: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// A provider, a gateway that asks it for tokens for a backend, and a caller.
+struct Scene {
+    idp: Idp,
+    fixture: Fixture,
+    gateway: Gateway,
+    ann: Identity,
+}
+
+impl Scene {
+    /// With this backend, called `b`, for which tokens are exchanged.
+    async fn of(spec: Spec) -> Result<Self> {
+        Self::with(spec, |_| json!({})).await
+    }
+
+    /// With this backend, called `b`, and a strategy for it if these are not empty.
+    async fn with(spec: Spec, strategies: impl FnOnce(&Idp) -> Value) -> Result<Self> {
+        let (idp, fixture) = (Idp::start().await?, Fixture::start(spec).await?);
+        let gateway = gateway(&idp, &[&fixture], &strategies(&idp))?;
+        let ann = user(&idp, "ann")?;
+        Ok(Self { idp, fixture, gateway, ann })
+    }
+
+    /// With a backend `needs` for which tokens are exchanged, and one, `free`, that is sent none.
+    async fn beside_a_free_one() -> Result<(Self, Fixture)> {
+        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("needs")).await?);
+        let free = Fixture::start(Spec::modern("free")).await?;
+        let gateway = gateway(&idp, &[&fixture, &free], &json!({ "free": { "type": "unauthenticated" } }))?;
+        let ann = user(&idp, "ann")?;
+        Ok((Self { idp, fixture, gateway, ann }, free))
+    }
+
+    async fn call(&self, backend: &str, arguments: Value) -> Result<()> {
+        call(&self.gateway, &self.ann, backend, &arguments).await
+    }
+
+    /// What a call fails with.
+    async fn refusal(&self, backend: &str, arguments: Value) -> Result<String> {
+        Ok(self.call(backend, arguments).await.err().context("no error")?.to_string())
+    }
+}
+
+/// How many tokens a provider was asked to exchange.
+fn exchanges(idp: &Idp) -> usize {
+    idp.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_calls_of_fifty_users_cost_one_exchange_for_each_backend_and_nobody_gets_anothers() -> Result<()> {
@@ -69,75 +115,67 @@ async fn ten_thousand_calls_of_fifty_users_cost_one_exchange_for_each_backend_an
     }
     assert_eq!((calls, tokens.len()), (CALLS, USERS * BACKENDS.len()));
     assert!(tokens.values().all(|tokens| tokens.len() == 1), "one token for each user and backend");
-    let exchanges = idp.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
-    assert_eq!(exchanges, USERS * BACKENDS.len());
+    assert_eq!(exchanges(&idp), USERS * BACKENDS.len());
     gateway.shutdown().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_provider_that_is_down_fails_the_backends_that_need_it_soon_and_leaves_the_others_alone() -> Result<()> {
-    let (idp, needs, free) =
-        (Idp::start().await?, Fixture::start(Spec::modern("needs")).await?, Fixture::start(Spec::modern("free")).await?);
-    let gateway = gateway(&idp, &[&needs, &free], &json!({ "free": { "type": "unauthenticated" } }))?;
-    let ann = user(&idp, "ann")?;
-    idp.fail(Endpoint::Token, Outage::Status(503));
-    let why = call(&gateway, &ann, "needs", &json!({})).await.err().context("no error")?.to_string();
-    assert_eq!(why, format!("backend `needs`: credentials failed: the token endpoint at {} answered with HTTP status 503", idp.addr()));
-    let before = idp.hits(Endpoint::Token);
+    let (scene, _free) = Scene::beside_a_free_one().await?;
+    scene.idp.fail(Endpoint::Token, Outage::Status(503));
+    let why = scene.refusal("needs", json!({})).await?;
+    assert_eq!(
+        why,
+        format!("backend `needs`: credentials failed: the token endpoint at {} answered with HTTP status 503", scene.idp.addr())
+    );
+    let before = scene.idp.hits(Endpoint::Token);
     for _ in 0..100 {
-        call(&gateway, &ann, "free", &json!({})).await?;
-        ensure!(call(&gateway, &ann, "needs", &json!({})).await.is_err());
+        scene.call("free", json!({})).await?;
+        ensure!(scene.call("needs", json!({})).await.is_err());
     }
-    assert!(idp.hits(Endpoint::Token) <= before + 8, "an outage is not asked about all the time");
-    assert!(needs.calls().is_empty());
-    idp.heal();
-    let begun = Instant::now();
-    while call(&gateway, &ann, "needs", &json!({})).await.is_err() {
-        ensure!(begun.elapsed() < Duration::from_secs(20), "it does not come back");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    gateway.shutdown().await;
+    assert!(scene.idp.hits(Endpoint::Token) <= before + 8, "an outage is not asked about all the time");
+    assert!(scene.fixture.calls().is_empty());
+    scene.idp.heal();
+    eventually("it comes back", async || scene.call("needs", json!({})).await.is_ok()).await?;
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_costs_its_backends_callers_a_bounded_time_and_the_others_none() -> Result<()> {
-    let (idp, needs, free) =
-        (Idp::start().await?, Fixture::start(Spec::modern("needs")).await?, Fixture::start(Spec::modern("free")).await?);
-    let gateway = gateway(&idp, &[&needs, &free], &json!({ "free": { "type": "unauthenticated" } }))?;
-    let ann = user(&idp, "ann")?;
-    idp.fail(Endpoint::Token, Outage::Hang);
+    let (scene, _free) = Scene::beside_a_free_one().await?;
+    scene.idp.fail(Endpoint::Token, Outage::Hang);
     let begun = Instant::now();
-    let nothing = json!({});
-    let waiting = call(&gateway, &ann, "needs", &nothing);
+    let waiting = scene.refusal("needs", json!({}));
     let others = async {
         for _ in 0..50 {
-            call(&gateway, &ann, "free", &json!({})).await?;
+            scene.call("free", json!({})).await?;
         }
         anyhow::Ok(begun.elapsed())
     };
     let (waited, others) = tokio::join!(waiting, others);
-    let why = waited.err().context("no error")?.to_string();
-    let expected = format!("backend `needs`: credentials failed: the token endpoint failed: {} did not answer within 10s", idp.addr());
-    assert_eq!(why, expected);
+    let expected =
+        format!("backend `needs`: credentials failed: the token endpoint failed: {} did not answer within 10s", scene.idp.addr());
+    assert_eq!(waited?, expected);
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(others? < Duration::from_secs(5));
-    gateway.shutdown().await;
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn with_skip_calls_reach_the_backend_without_a_token_while_the_provider_is_down() -> Result<()> {
-    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
-    let mut strategy = exchanged::strategy(&idp, "b");
-    strategy["onError"] = json!("skip");
-    let gateway = gateway(&idp, &[&fixture], &json!({ "b": strategy }))?;
-    let ann = user(&idp, "ann")?;
-    idp.fail(Endpoint::Token, Outage::Status(500));
-    call(&gateway, &ann, "b", &json!({})).await?;
-    assert!(fixture.calls().iter().all(|call| call.value("authorization").is_none()));
-    gateway.shutdown().await;
+    let scene = Scene::with(Spec::modern("b"), |idp| {
+        let mut strategy = exchanged::strategy(idp, "b");
+        strategy["onError"] = json!("skip");
+        json!({ "b": strategy })
+    })
+    .await?;
+    scene.idp.fail(Endpoint::Token, Outage::Status(500));
+    scene.call("b", json!({})).await?;
+    assert!(scene.fixture.calls().iter().all(|call| call.value("authorization").is_none()));
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
@@ -162,11 +200,7 @@ async fn requests_of_the_gateways_own_fail_without_a_token_too_unless_the_strate
             assert_eq!(why, json!(expected), "{era:?}");
             assert!(fixture.requests().is_empty(), "{era:?}: a request without credentials reached the backend");
             idp.heal();
-            let begun = Instant::now();
-            while !tools().await?.contains("\"b_echo\"") {
-                ensure!(begun.elapsed() < Duration::from_secs(20), "{era:?}: it does not come back");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            eventually("it comes back", async || tools().await.is_ok_and(|tools| tools.contains("\"b_echo\""))).await?;
             gateway.shutdown().await;
             ensure!(fixture.requests().iter().all(|request| request.value("authorization").is_some()), "{era:?}");
         }
@@ -176,59 +210,53 @@ async fn requests_of_the_gateways_own_fail_without_a_token_too_unless_the_strate
 
 #[tokio::test]
 async fn tokens_that_are_over_are_exchanged_anew_and_none_is_sent_that_is_over() -> Result<()> {
-    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
-    let gateway = gateway(&idp, &[&fixture], &json!({}))?;
-    let ann = user(&idp, "ann")?;
-    idp.set_lifetime(Duration::from_secs(2));
+    let scene = Scene::of(Spec::modern("b")).await?;
+    scene.idp.set_lifetime(Duration::from_secs(2));
     let begun = Instant::now();
     let mut tokens = BTreeSet::new();
     while tokens.len() < 3 {
         ensure!(begun.elapsed() < Duration::from_secs(30), "the same token all the time");
-        call(&gateway, &ann, "b", &json!({})).await?;
-        let calls = fixture.calls();
+        scene.call("b", json!({})).await?;
+        let calls = scene.fixture.calls();
         let claims = Claims::of(calls.last().context("no call")?)?.context("no token")?;
         ensure!(!claims.is_over(), "a token was sent that was over");
         tokens.insert(claims.id);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    gateway.shutdown().await;
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_backend_that_refuses_a_kept_token_is_sent_the_call_once_more_with_a_new_one() -> Result<()> {
     for era in Era::BOTH {
-        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::new("b", era)).await?);
-        let gateway = gateway(&idp, &[&fixture], &json!({}))?;
-        let ann = user(&idp, "ann")?;
-        call(&gateway, &ann, "b", &json!({ "n": 1 })).await?;
-        let (before, calls) = (idp.hits(Endpoint::Token), fixture.calls().len());
-        fixture.fail_on("tools/call", Fault::Status(401));
-        let why = call(&gateway, &ann, "b", &json!({ "n": 2 })).await.err().context("no error")?.to_string();
+        let scene = Scene::of(Spec::new("b", era)).await?;
+        scene.call("b", json!({ "n": 1 })).await?;
+        let (before, calls) = (scene.idp.hits(Endpoint::Token), scene.fixture.calls().len());
+        scene.fixture.fail_on("tools/call", Fault::Status(401));
+        let why = scene.refusal("b", json!({ "n": 2 })).await?;
         assert_eq!(why, "backend `b`: call was answered with HTTP status 401", "{era:?}");
-        assert_eq!(idp.hits(Endpoint::Token), before + 1, "{era:?}");
-        let refused: Vec<_> = fixture.calls().split_off(calls);
+        assert_eq!(scene.idp.hits(Endpoint::Token), before + 1, "{era:?}");
+        let refused: Vec<_> = scene.fixture.calls().split_off(calls);
         let ids = refused.iter().map(|call| anyhow::Ok(Claims::of(call)?.context("no token")?.id)).collect::<Result<BTreeSet<_>>>()?;
         assert_eq!((refused.len(), ids.len()), (2, 2), "{era:?}: once with the old token, once with a new one, and no more");
-        fixture.heal();
-        call(&gateway, &ann, "b", &json!({ "n": 3 })).await?;
-        gateway.shutdown().await;
+        scene.fixture.heal();
+        scene.call("b", json!({ "n": 3 })).await?;
+        scene.gateway.shutdown().await;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn after_a_reload_tokens_are_those_of_the_new_configuration() -> Result<()> {
-    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
-    let gateway = gateway(&idp, &[&fixture], &json!({}))?;
-    let ann = user(&idp, "ann")?;
-    call(&gateway, &ann, "b", &json!({})).await?;
-    gateway.reload(exchanged::config(&idp, &[&fixture], &json!({ "b": exchanged::strategy(&idp, "another") }))?)?;
-    call(&gateway, &ann, "b", &json!({})).await?;
-    let calls = fixture.calls();
+    let scene = Scene::of(Spec::modern("b")).await?;
+    scene.call("b", json!({})).await?;
+    scene.gateway.reload(exchanged::config(&scene.idp, &[&scene.fixture], &json!({ "b": exchanged::strategy(&scene.idp, "another") }))?)?;
+    scene.call("b", json!({})).await?;
+    let calls = scene.fixture.calls();
     let audiences = calls.iter().map(|call| anyhow::Ok(Claims::of(call)?.context("no token")?.audience)).collect::<Result<Vec<_>>>()?;
     assert_eq!(audiences, ["b", "another"]);
-    gateway.shutdown().await;
+    scene.gateway.shutdown().await;
     Ok(())
 }
 
@@ -244,16 +272,15 @@ async fn a_reload_costs_an_exchange_only_where_what_decides_it_has_changed() -> 
     };
     let gateway = Gateway::builder(config("b")?).build()?;
     let ann = user(&idp, "ann")?;
-    let exchanges = || idp.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
     call(&gateway, &ann, "b", &json!({})).await?;
     for n in 0..3 {
         gateway.reload(vmcp_core::config::Config { name: format!("another-{n}"), ..config("b")? })?;
         call(&gateway, &ann, "b", &json!({})).await?;
-        assert_eq!(exchanges(), 1, "nothing has changed for the exchange");
+        assert_eq!(exchanges(&idp), 1, "nothing has changed for the exchange");
     }
     gateway.reload(config("other")?)?;
     call(&gateway, &ann, "b", &json!({})).await?;
-    assert_eq!(exchanges(), 2, "the audience has changed");
+    assert_eq!(exchanges(&idp), 2, "the audience has changed");
     std::fs::write(&secret, "not-the-secret")?;
     gateway.reload(config("other")?)?;
     let why = call(&gateway, &ann, "b", &json!({})).await.err().context("the old secret's token was used")?.to_string();
@@ -293,20 +320,18 @@ async fn after_a_reload_that_changes_who_callers_are_programs_are_asked_again() 
 #[tokio::test]
 async fn lists_and_probes_of_the_gateways_own_carry_its_own_token_and_never_a_callers() -> Result<()> {
     for era in Era::BOTH {
-        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::new("b", era)).await?);
-        let gateway = gateway(&idp, &[&fixture], &json!({ "b": exchanged::service(&idp, "b") }))?;
-        let ann = user(&idp, "ann")?;
-        call(&gateway, &ann, "b", &json!({})).await?;
-        let tools = gateway.direct(ann).list(ListKind::Tools).await?;
+        let scene = Scene::with(Spec::new("b", era), |idp| json!({ "b": exchanged::service(idp, "b") })).await?;
+        scene.call("b", json!({})).await?;
+        let tools = scene.gateway.direct(scene.ann.clone()).list(ListKind::Tools).await?;
         assert!(tools.get().contains("\"b_echo\""), "{tools}");
-        gateway.shutdown().await;
+        scene.gateway.shutdown().await;
         let mut subjects = BTreeSet::new();
-        for request in fixture.requests() {
+        for request in scene.fixture.requests() {
             let claims = Claims::of(&request)?.with_context(|| format!("{era:?}: a request without a token: {request:?}"))?;
             subjects.insert(claims.subject);
         }
         assert_eq!(subjects, BTreeSet::from(["vmcp".to_owned()]), "{era:?}");
-        assert_eq!(idp.hits(Endpoint::Token), 1, "{era:?}: all of them one token");
+        assert_eq!(scene.idp.hits(Endpoint::Token), 1, "{era:?}: all of them one token");
     }
     Ok(())
 }

@@ -33,8 +33,7 @@ fn assert_shape(era: Era, result: &Value, cacheable: bool) {
 async fn list_call_read_and_get_work_in_all_four_pairings() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
         for spec in [Spec::new("one", backend), Spec::new("one", backend).sse().paged(30, 7)] {
-            let fixture = Fixture::start(spec).await?;
-            let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+            let (fixture, vmcp) = Vmcp::with_backend(spec).await?;
             let mut client = vmcp.client(caller).await?;
             for method in LISTS {
                 let page =
@@ -121,8 +120,7 @@ async fn nobody_misses_a_tool_while_the_gateway_learns_which_era_a_backend_speak
     // Many young gateways: what is looked for happens in the first milliseconds, and not every time.
     for round in 0..20 {
         for (first, backend) in Era::PAIRINGS {
-            let fixture = Fixture::start(Spec::new("b", backend)).await?;
-            let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+            let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
             for era in [first, if first == Era::Legacy { Era::Modern } else { Era::Legacy }] {
                 let mut clients = Vec::new();
                 for _ in 0..6 {

@@ -33,8 +33,7 @@ fn members(raw: &str) -> Result<HashMap<String, Box<RawValue>>> {
 
 async fn pair(backend: Era, sse: bool) -> Result<(Fixture, Vmcp)> {
     let spec = Spec::new("b", backend);
-    let fixture = Fixture::start(if sse { spec.sse() } else { spec }).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let (fixture, vmcp) = Vmcp::with_backend(if sse { spec.sse() } else { spec }).await?;
     Ok((fixture, vmcp))
 }
 
@@ -244,8 +243,7 @@ fn renamed(item: &str) -> String {
 #[tokio::test]
 async fn twelve_hundred_tools_over_pages_are_listed_once_each_and_byte_for_byte() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let fixture = Fixture::start(Spec::new("b", backend).paged(1200, 37)).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend).paged(1200, 37)).await?;
         let mut client = vmcp.client(caller).await?;
         let (mut raw, mut names, mut cursor) = (String::new(), Vec::new(), None::<String>);
         loop {

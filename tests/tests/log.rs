@@ -7,7 +7,7 @@ use vmcp_tests::{
     client::Rpc,
     eventually,
     fixture::{Fixture, Spec},
-    process::Vmcp,
+    process::{Vmcp, run},
 };
 
 fn lines(vmcp: &Vmcp, message: &str) -> Vec<Value> {
@@ -42,6 +42,24 @@ async fn each_request_is_a_line_at_debug_and_none_at_info() -> Result<()> {
         for text in [r#""backend":"b""#, r#""outcome":"result""#, r#""outcome":"error""#, r#""code":-32602"#, r#""milliseconds":"#] {
             assert!(of("tools/call").iter().any(|line| line.to_string().contains(text)), "{text} in {requests:?}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_from_the_command_line_is_a_line_that_says_what_came_of_it() -> Result<()> {
+    let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+    let config = json!({ "backends": [fixture.entry(json!({}))] });
+    std::fs::write(folder.path().join("vmcp.json"), config.to_string())?;
+    for (tool, outcome, backend) in [("b_echo", "result", json!("b")), ("b_nothing", "error", Value::Null)] {
+        let log = ["--log-level", "debug", "--log-format", "json"];
+        let command = [&["tools", "call", tool, r#"{"secret":"argument-value"}"#, "--config", "vmcp.json"][..], &log].concat();
+        let said = String::from_utf8(run(folder.path(), &command).await?.stderr)?;
+        let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let calls: Vec<_> = lines.filter(|line| line["message"] == "request" && line["method"] == "tools/call").collect();
+        assert_eq!(calls.len(), 1, "{tool}:\n{said}");
+        assert_eq!((&calls[0]["outcome"], &calls[0]["backend"]), (&json!(outcome), &backend), "{tool}:\n{said}");
+        assert!(!said.contains("argument-value"), "{said}");
     }
     Ok(())
 }

@@ -11,8 +11,7 @@ use vmcp_tests::{
 };
 
 async fn scene() -> Result<(Fixture, Vmcp, Client, Stream)> {
-    let fixture = Fixture::start(Spec::legacy("b").interactive()).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b").interactive()).await?;
     let mut client = vmcp.client_of(Era::Legacy).capabilities(r#"{"roots":{}}"#).connect().await?;
     client.call("b_echo", "{}").await?.result()?;
     let stream = client.listen().await?;
@@ -91,8 +90,7 @@ async fn what_is_said_while_a_client_is_away_is_there_when_it_comes_back() -> Re
 
 #[tokio::test]
 async fn a_modern_backend_is_told_the_level_with_each_call_and_info_where_the_session_has_none() -> Result<()> {
-    let fixture = Fixture::start(Spec::modern("b")).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let (fixture, vmcp) = Vmcp::with_backend(Spec::modern("b")).await?;
     let mut client = vmcp.client(Era::Legacy).await?;
     client.call("b_echo", "{}").await?.result()?;
     set(&mut client, r#""error""#).await?.result()?;

@@ -19,15 +19,6 @@ async fn scene() -> Result<(Fixture, Vmcp)> {
     Ok((fixture, vmcp))
 }
 
-/// Whether the gateway still serves, and never panicked.
-async fn unharmed(vmcp: &Vmcp) -> Result<()> {
-    for era in Era::BOTH {
-        vmcp.client(era).await?.call("b_echo", "{}").await?.result()?;
-    }
-    assert!(!vmcp.log().contains("panicked"), "{}", vmcp.log());
-    Ok(())
-}
-
 #[tokio::test]
 async fn a_body_that_is_no_request_gets_the_error_for_it() -> Result<()> {
     let (fixture, vmcp) = scene().await?;
@@ -88,7 +79,7 @@ async fn a_body_that_is_no_request_gets_the_error_for_it() -> Result<()> {
     let named = Rpc::new("tools/call", r#""name":"b_echo","arguments":{},"name":"b_headers""#);
     assert_eq!(client.sibling().await?.send(&named).await?.status(), 400, "two names: one could be checked and the other called");
     assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -118,7 +109,7 @@ async fn parameters_of_the_wrong_type_are_invalid() -> Result<()> {
         }
     }
     assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -145,7 +136,7 @@ async fn wrong_sessions_and_headers_get_the_specified_status() -> Result<()> {
         let lenient = status == 404 && response.status() == 400 && what.contains("session of odd");
         assert!(response.status() == status || lenient, "{what}: {} instead of {status}: {}", response.status(), response.text());
     }
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -187,7 +178,7 @@ async fn a_protocol_header_that_says_two_things_is_refused() -> Result<()> {
     for client in [&mut one, &mut two] {
         client.call("b_echo", "{}").await?.result().context("both sessions live on")?;
     }
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -222,7 +213,7 @@ async fn broken_http_is_refused_without_harm() -> Result<()> {
         assert_eq!(answered.map(|head| head.status), Some(status), "{what}");
     }
     assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -237,7 +228,7 @@ async fn length_and_chunks_at_once_smuggle_nothing() -> Result<()> {
     let first = conn.response().await?;
     assert!((400..500).contains(&first.status()), "{}", first.status());
     assert!(fixture.requests().iter().all(|request| !request.headers_contain("smuggled")));
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -268,5 +259,5 @@ async fn what_is_too_big_is_refused_by_its_size() -> Result<()> {
     assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&lines(300)).await?.status(), 431, "a head of 300 lines");
     assert_eq!(fixture.calls().len(), 0);
     assert_eq!(Conn::open(vmcp.addr()).await?.exchange(&lines(80)).await?.status(), 200, "a head of 80 lines");
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }

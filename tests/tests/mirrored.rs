@@ -2,18 +2,12 @@
 
 use anyhow::Result;
 use serde_json::json;
-use vmcp_tests::{
-    Era,
-    client::Rpc,
-    fixture::{Fixture, Spec},
-    process::Vmcp,
-};
+use vmcp_tests::{Era, client::Rpc, fixture::Spec, process::Vmcp};
 
 #[tokio::test]
 async fn an_argument_that_a_header_repeats_cannot_stand_twice_whoever_sends_it_to_whom() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let fixture = Fixture::start(Spec::new("b", backend)).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(caller).await?;
         client.tools().await?;
         for arguments in [r#"{"region":"eu","region":"us"}"#, r#"{"region":"us","deep":{"level":7},"deep":{"level":8}}"#] {
@@ -35,8 +29,7 @@ async fn an_argument_that_a_header_repeats_cannot_stand_twice_whoever_sends_it_t
 #[tokio::test]
 async fn headers_are_held_against_the_body_and_written_anew_whatever_the_backend_speaks() -> Result<()> {
     for backend in Era::BOTH {
-        let fixture = Fixture::start(Spec::new("b", backend)).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(Era::Modern).await?;
         let call = |region: &str| Rpc::tool("b_regional", &json!({ "region": region }).to_string());
         let good = [
@@ -82,8 +75,7 @@ async fn headers_are_held_against_the_body_and_written_anew_whatever_the_backend
 
 #[tokio::test]
 async fn integers_that_a_float_cannot_tell_apart_are_a_mismatch() -> Result<()> {
-    let fixture = Fixture::start(Spec::legacy("b")).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     let mut client = vmcp.client(Era::Modern).await?;
     let rpc = Rpc::tool("b_regional", r#"{"deep":{"level":9007199254740993}}"#);
     for (header, same) in

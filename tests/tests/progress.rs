@@ -5,20 +5,14 @@ use serde_json::json;
 use vmcp_tests::{
     Era,
     client::{Client, Reply, Rpc},
-    fixture::{Fixture, Spec},
+    fixture::Spec,
     process::Vmcp,
 };
-
-async fn scene(backend: Era) -> Result<(Fixture, Vmcp)> {
-    let fixture = Fixture::start(Spec::new("b", backend)).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
-    Ok((fixture, vmcp))
-}
 
 #[tokio::test]
 async fn progress_arrives_before_the_result_under_the_callers_token() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let (_fixture, vmcp) = scene(backend).await?;
+        let (_fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(caller).await?;
         for token in [r#""my token""#, "7"] {
             let rpc = Rpc::tool("b_progress", r#"{"steps":5}"#).meta(&format!(r#""progressToken":{token}"#));
@@ -39,7 +33,7 @@ async fn progress_arrives_before_the_result_under_the_callers_token() -> Result<
 #[tokio::test]
 async fn a_step_arrives_while_the_call_is_still_running() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(caller).await?;
         let rpc = Rpc::tool("b_progress", r#"{"steps":2,"hold":true}"#).meta(r#""progressToken":"t""#);
         client.start(&rpc).await?;
@@ -59,7 +53,7 @@ async fn a_step_arrives_while_the_call_is_still_running() -> Result<()> {
 #[tokio::test]
 async fn callers_with_the_same_token_get_their_own_steps() -> Result<()> {
     for backend in Era::BOTH {
-        let (fixture, vmcp) = scene(backend).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let rpc = |steps: usize| Rpc::tool("b_progress", &format!(r#"{{"steps":{steps},"hold":true}}"#)).meta(r#""progressToken":1"#);
         let mut clients: Vec<Client> = Vec::new();
         for (index, era) in [Era::Legacy, Era::Modern, Era::Legacy].into_iter().enumerate() {
@@ -81,7 +75,7 @@ async fn callers_with_the_same_token_get_their_own_steps() -> Result<()> {
 #[tokio::test]
 async fn without_a_token_there_is_no_progress() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let (_fixture, vmcp) = scene(backend).await?;
+        let (_fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let reply = vmcp.client(caller).await?.call("b_progress", r#"{"steps":3}"#).await?;
         reply.result()?;
         assert_eq!(reply.notes, Vec::<serde_json::Value>::new(), "{caller:?} {backend:?}");

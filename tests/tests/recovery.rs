@@ -23,8 +23,7 @@ use vmcp_tests::{
 #[tokio::test]
 async fn a_forgotten_backend_session_is_opened_anew_and_the_call_runs_once() -> Result<()> {
     for caller in Era::BOTH {
-        let fixture = Fixture::start(Spec::legacy("b")).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
         let mut client = vmcp.client(caller).await?;
         client.call("b_counter", "{}").await?.result()?;
         fixture.forget_sessions();
@@ -36,8 +35,7 @@ async fn a_forgotten_backend_session_is_opened_anew_and_the_call_runs_once() -> 
 
 #[tokio::test]
 async fn many_calls_that_find_the_session_gone_open_one_new_session_together() -> Result<()> {
-    let fixture = Fixture::start(Spec::legacy("b")).await?;
-    let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     let mut client = vmcp.client(Era::Legacy).await?;
     client.call("b_echo", "{}").await?.result()?;
     fixture.forget_sessions();

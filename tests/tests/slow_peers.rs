@@ -23,15 +23,6 @@ async fn scene() -> Result<(Fixture, Vmcp)> {
     Ok((fixture, vmcp))
 }
 
-/// Whether the gateway still serves, and never panicked.
-async fn unharmed(vmcp: &Vmcp) -> Result<()> {
-    for era in Era::BOTH {
-        vmcp.client(era).await?.call("b_echo", "{}").await?.result()?;
-    }
-    assert!(!vmcp.log().contains("panicked"), "{}", vmcp.log());
-    Ok(())
-}
-
 #[tokio::test]
 async fn slow_senders_are_cut_off() -> Result<()> {
     let (fixture, vmcp) = scene().await?;
@@ -60,7 +51,7 @@ async fn slow_senders_are_cut_off() -> Result<()> {
     let answered = conn.head_or_end().await.context("half a body and a half-close")?;
     assert!(answered.as_ref().is_none_or(|head| head.status == 400), "half a body and a half-close: {answered:?}");
     assert_eq!(fixture.calls().len(), 0);
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -87,7 +78,7 @@ async fn slow_readers_are_cut_off_and_hold_up_nobody() -> Result<()> {
             assert!(reader.conn.body().await.is_err(), "a cut body does not look like a whole one");
         }
     }
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]
@@ -116,7 +107,7 @@ async fn slow_readers_of_a_stream_are_cut_off_at_the_write_timeout() -> Result<(
         let steps = body.matches("notifications/progress").count();
         assert_eq!(steps, STEPS, "{era:?}");
     }
-    unharmed(&vmcp).await
+    vmcp.unharmed().await
 }
 
 #[tokio::test]

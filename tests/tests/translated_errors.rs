@@ -2,18 +2,12 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use vmcp_tests::{
-    Era,
-    client::Rpc,
-    fixture::{Fixture, Spec},
-    process::Vmcp,
-};
+use vmcp_tests::{Era, client::Rpc, fixture::Spec, process::Vmcp};
 
 #[tokio::test]
 async fn a_missing_resource_has_the_code_of_the_callers_era_whoever_misses_it() -> Result<()> {
     for (caller, backend) in Era::PAIRINGS {
-        let fixture = Fixture::start(Spec::new("b", backend)).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
         let mut client = vmcp.client(caller).await?;
         client.list("resources/list").await?;
         for (uri, asked) in [("fixture://b/nope", 1), ("nobody://has/this", 0)] {
@@ -31,8 +25,7 @@ async fn a_missing_resource_has_the_code_of_the_callers_era_whoever_misses_it() 
 #[tokio::test]
 async fn what_a_modern_backend_says_of_vmcps_own_request_is_not_the_callers_fault() -> Result<()> {
     for caller in Era::BOTH {
-        let fixture = Fixture::start(Spec::modern("b")).await?;
-        let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))] })).await?;
+        let (fixture, vmcp) = Vmcp::with_backend(Spec::modern("b")).await?;
         let mut client = vmcp.client(caller).await?;
         for code in [-32020, -32022] {
             let reply = client.call("b_fail", &json!({ "code": code, "message": "your headers" }).to_string()).await?;

@@ -1,11 +1,12 @@
 //! HTTP+SSE backends: a stream of events, and an address to post to.
 
-use crate::{CallerSessions, Event, HttpTransport, testing::*};
+use crate::{Call, CallerSessions, Event, Exchange, HttpTransport, testing::*};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::mpsc::UnboundedSender, time::timeout};
+use vmcp_auth::Identity;
 use vmcp_core::{CapabilitySet, Era, config::ProtocolEra, frame::Message};
 
 type Streams = Arc<Mutex<Vec<UnboundedSender<String>>>>;
@@ -76,6 +77,30 @@ impl Scene {
     }
 }
 
+/// What a caller of the older era calls, in a session of its own.
+struct Calling {
+    caller: Identity,
+    sessions: Arc<CallerSessions>,
+}
+
+impl Calling {
+    fn over(under: &Under) -> Self {
+        Self { caller: under.caller("ann", &[]), sessions: no_sessions() }
+    }
+
+    fn call<'a>(&'a self, method: &'a str) -> Call<'a> {
+        Call { method, caller_era: Era::Legacy, sessions: Some(&self.sessions), progress: true, ..plain_call(&self.caller) }
+    }
+}
+
+impl Scene {
+    /// A call that waits for its answer, and the id that it has at the server.
+    async fn waiting(&mut self, calling: &Calling) -> (Exchange, String) {
+        let call = self.under.backend.call(calling.call("prompts/get")).await.unwrap();
+        (call, self.server.wait_for("prompts/get").await.id())
+    }
+}
+
 fn result(event: Event) -> String {
     text(Ok(event))
 }
@@ -85,7 +110,7 @@ async fn calls_are_posted_to_the_address_and_answered_on_the_stream() {
     let Scene { server, under, .. } = Scene::new(Setup::new().keyed()).await;
     let sessions = no_sessions();
     let first = under.caller("ann", &[("x-key", "k")]);
-    let call = |caller| crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(caller) };
+    let call = |caller| Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(caller) };
     assert!(result(under.backend.call(call(&first)).await.unwrap().next().await.unwrap()).contains(r#""key":"k""#));
     assert!(result(under.backend.call(call(&first)).await.unwrap().next().await.unwrap()).contains(r#""key":"k""#));
     assert_eq!(server.count("GET"), 1);
@@ -130,7 +155,7 @@ async fn a_call_that_does_not_keep_up_fails_and_the_pipe_and_the_other_calls_ove
         let Scene { streams, mut server, under } = Scene::new(setup).await;
         let (caller, capabilities) = (under.caller("ann", &[]), CapabilitySet::SAMPLING);
         let sessions = CallerSessions::new(capabilities, None);
-        let call = |method| crate::Call { method, caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
+        let call = |method| Call { method, caller_era: Era::Legacy, capabilities, sessions: Some(&sessions), ..plain_call(&caller) };
         let mut slow = under.backend.call(call("prompts/get")).await.unwrap();
         server.wait_for("prompts/get").await;
         let pad = "x".repeat(bytes);
@@ -149,7 +174,7 @@ async fn a_call_that_does_not_keep_up_fails_and_the_pipe_and_the_other_calls_ove
 }
 
 /// How many questions a call was asked before it failed, and why it did.
-async fn asked_until_it_failed(call: &mut crate::Exchange) -> (usize, String) {
+async fn asked_until_it_failed(call: &mut Exchange) -> (usize, String) {
     let mut asked = 0;
     loop {
         match call.next().await {
@@ -161,45 +186,39 @@ async fn asked_until_it_failed(call: &mut crate::Exchange) -> (usize, String) {
 
 #[tokio::test]
 async fn a_stream_that_ends_fails_the_calls_in_flight_and_the_next_one_opens_another() {
-    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
-    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
-    let call = |method| crate::Call { method, caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
-    let mut lost = under.backend.call(call("prompts/get")).await.unwrap();
-    server.wait_for("prompts/get").await;
-    streams.lock().unwrap().clear();
+    let mut scene = Scene::new(Setup::new()).await;
+    let calling = Calling::over(&scene.under);
+    let (mut lost, _) = scene.waiting(&calling).await;
+    scene.streams.lock().unwrap().clear();
     assert!(lost.next().await.unwrap_err().to_string().contains("event stream ended"));
-    assert!(result(under.backend.call(call("tools/call")).await.unwrap().next().await.unwrap()).contains("content"));
-    assert_eq!(server.count("GET"), 2);
+    assert!(result(scene.under.backend.call(calling.call("tools/call")).await.unwrap().next().await.unwrap()).contains("content"));
+    assert_eq!(scene.server.count("GET"), 2);
 }
 
 #[tokio::test]
 async fn calls_over_one_stream_get_their_own_answers_and_progress() {
-    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
-    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
-    let call =
-        || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), progress: true, ..plain_call(&caller) };
-    let mut first = under.backend.call(call()).await.unwrap();
-    let one = server.wait_for("prompts/get").await.id();
-    let mut second = under.backend.call(call()).await.unwrap();
-    let two = server.wait_for("prompts/get").await.id();
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{one},"progress":1}}}}"#));
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":1}}}}"#));
+    let mut scene = Scene::new(Setup::new()).await;
+    let calling = Calling::over(&scene.under);
+    let (mut first, one) = scene.waiting(&calling).await;
+    let (mut second, two) = scene.waiting(&calling).await;
+    say(
+        &scene.streams,
+        &format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{one},"progress":1}}}}"#),
+    );
+    say(&scene.streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
+    say(&scene.streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":1}}}}"#));
     assert_eq!(result(second.next().await.unwrap()), r#"{"of":2}"#);
     assert!(matches!(first.next().await.unwrap(), Event::Notification { .. }));
     assert_eq!(result(first.next().await.unwrap()), r#"{"of":1}"#);
-    let third = under.backend.call(call()).await.unwrap();
-    server.wait_for("prompts/get").await;
-    drop(third);
-    server.wait_for("notifications/cancelled").await;
+    drop(scene.waiting(&calling).await);
+    scene.server.wait_for("notifications/cancelled").await;
 }
 
 #[tokio::test]
 async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_it_ends() {
     let Scene { streams, server: _server, under } = Scene::new(Setup::new()).await;
-    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
-    let call = crate::Call { caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
-    under.backend.call(call).await.unwrap().next().await.unwrap();
+    let calling = Calling::over(&under);
+    under.backend.call(calling.call("tools/call")).await.unwrap().next().await.unwrap();
     let used = async |wanted: fn(usize) -> bool| {
         let wait = async {
             while !wanted(under.shared.budget.used()) {
@@ -217,38 +236,31 @@ async fn what_a_stream_has_said_in_part_counts_among_the_buffered_answers_until_
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_fails_its_call_at_once_and_no_other() {
-    let Scene { streams, mut server, under } = Scene::new(Setup::new()).await;
-    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
-    let call = || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), ..plain_call(&caller) };
-    let mut first = under.backend.call(call()).await.unwrap();
-    let one = server.wait_for("prompts/get").await.id();
-    let mut second = under.backend.call(call()).await.unwrap();
-    let two = server.wait_for("prompts/get").await.id();
-    say(&streams, &format!(r#"{{"id":{two},"said":"beside the protocol",}}"#));
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"method":"ping",}}"#));
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":NaN}}}}"#));
+    let mut scene = Scene::new(Setup::new()).await;
+    let calling = Calling::over(&scene.under);
+    let (mut first, one) = scene.waiting(&calling).await;
+    let (mut second, two) = scene.waiting(&calling).await;
+    say(&scene.streams, &format!(r#"{{"id":{two},"said":"beside the protocol",}}"#));
+    say(&scene.streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"method":"ping",}}"#));
+    say(&scene.streams, &format!(r#"{{"jsonrpc":"2.0","id":{one},"result":{{"of":NaN}}}}"#));
     let why = first.next().await.unwrap_err().to_string();
     assert!(why.contains("malformed"), "{why}");
-    say(&streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
+    say(&scene.streams, &format!(r#"{{"jsonrpc":"2.0","id":{two},"result":{{"of":2}}}}"#));
     assert_eq!(result(second.next().await.unwrap()), r#"{"of":2}"#);
 }
 
 #[tokio::test]
 async fn each_part_of_a_batch_is_told_once_whatever_else_is_in_it() {
-    let Scene { streams, mut server, under } = Scene::of("2025-03-26", Setup::new(), ADDRESS).await;
-    let (caller, sessions) = (under.caller("ann", &[]), no_sessions());
-    let call =
-        || crate::Call { method: "prompts/get", caller_era: Era::Legacy, sessions: Some(&sessions), progress: true, ..plain_call(&caller) };
-    let mut first = under.backend.call(call()).await.unwrap();
-    let one = server.wait_for("prompts/get").await.id();
-    let mut second = under.backend.call(call()).await.unwrap();
-    let two = server.wait_for("prompts/get").await.id();
+    let mut scene = Scene::of("2025-03-26", Setup::new(), ADDRESS).await;
+    let calling = Calling::over(&scene.under);
+    let (mut first, one) = scene.waiting(&calling).await;
+    let (mut second, two) = scene.waiting(&calling).await;
     let step = |of: &str, step: u32| {
         format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{of},"progress":{step}}}}}"#)
     };
     let answer = |of: &str| format!(r#"{{"jsonrpc":"2.0","id":{of},"result":{{"of":{of}}}}}"#);
-    say(&streams, &format!("[{},{},{},{}]", step(&one, 1), step(&two, 1), step(&one, 2), step(&two, 2)));
-    say(&streams, &format!("[{},{},{},{}]", step(&one, 3), answer(&two), answer(&one), step(&two, 3)));
+    say(&scene.streams, &format!("[{},{},{},{}]", step(&one, 1), step(&two, 1), step(&one, 2), step(&two, 2)));
+    say(&scene.streams, &format!("[{},{},{},{}]", step(&one, 3), answer(&two), answer(&one), step(&two, 3)));
     for (call, id, steps) in [(&mut first, &one, vec![1, 2, 3]), (&mut second, &two, vec![1, 2])] {
         for step in steps {
             let event = call.next().await.unwrap();

@@ -157,4 +157,25 @@ mod tests {
         });
         assert!(lines.is_empty());
     }
+
+    #[tokio::test]
+    async fn a_call_without_http_is_a_line_and_one_whose_parameters_are_none_is_not() {
+        use serde_json::value::RawValue;
+        use vmcp_core::config::{Backend, Config};
+
+        // Nothing listens there.
+        let backend = Backend::new("git", "http://127.0.0.1:9/mcp".parse().unwrap());
+        let gateway = crate::Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
+        let (lines, direct) = (Arc::default(), gateway.direct(vmcp_auth::Identity::anonymous()));
+        let _listening = tracing::subscriber::set_default(Listener(Level::DEBUG, Arc::clone(&lines)));
+        for (arguments, expected) in
+            [("[]", None), ("{}", Some(r#"message=request method="tools/call" backend="git" outcome="error" code="#))]
+        {
+            assert!(direct.call_tool("git_log", &RawValue::from_string(arguments.to_owned()).unwrap()).await.is_err());
+            let lines = std::mem::take(&mut *lines.lock().unwrap());
+            let requests: Vec<_> = lines.iter().filter(|line| line.starts_with("message=request ")).collect();
+            assert_eq!(requests.len(), usize::from(expected.is_some()), "{requests:?}");
+            assert!(expected.is_none_or(|expected| requests[0].starts_with(expected)), "{requests:?}");
+        }
+    }
 }
