@@ -75,7 +75,7 @@ async fn headers_are_held_against_the_body_and_written_anew_whatever_the_backend
 
 #[tokio::test]
 async fn integers_that_a_float_cannot_tell_apart_are_a_mismatch() -> Result<()> {
-    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     let mut client = vmcp.client(Era::Modern).await?;
     let rpc = Rpc::tool("b_regional", r#"{"deep":{"level":9007199254740993}}"#);
     for (header, same) in

@@ -25,7 +25,7 @@ async fn a_missing_resource_has_the_code_of_the_callers_era_whoever_misses_it() 
 #[tokio::test]
 async fn what_a_modern_backend_says_of_vmcps_own_request_is_not_the_callers_fault() -> Result<()> {
     for caller in Era::BOTH {
-        let (fixture, vmcp) = Vmcp::with_backend(Spec::modern("b")).await?;
+        let (_fixture, vmcp) = Vmcp::with_backend(Spec::modern("b")).await?;
         let mut client = vmcp.client(caller).await?;
         for code in [-32020, -32022] {
             let reply = client.call("b_fail", &json!({ "code": code, "message": "your headers" }).to_string()).await?;
