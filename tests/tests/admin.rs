@@ -15,7 +15,7 @@ async fn get(vmcp: &Vmcp, path: &str) -> Result<Response> {
 
 #[tokio::test]
 async fn health_and_readiness_have_the_originals_shapes() -> Result<()> {
-    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     for path in ["/health", "/ping"] {
         let response = get(&vmcp, path).await?;
         assert_eq!((response.status(), response.json()?), (200, json!({ "status": "ok" })), "{path}");
@@ -76,7 +76,7 @@ async fn the_status_shows_what_lost_a_collision() -> Result<()> {
 
 #[tokio::test]
 async fn without_authentication_well_known_paths_are_plain_not_found() -> Result<()> {
-    let (fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::legacy("b")).await?;
     for path in [
         "/.well-known/oauth-protected-resource",
         "/.well-known/oauth-protected-resource/mcp",

@@ -48,7 +48,7 @@ async fn a_backend_that_completes_nothing_has_no_completions_and_what_nobody_own
     for (caller, backend) in Era::PAIRINGS {
         let mut spec = Spec::new("b", backend);
         spec.completions = false;
-        let (fixture, vmcp) = Vmcp::with_backend(spec).await?;
+        let (_fixture, vmcp) = Vmcp::with_backend(spec).await?;
         let mut client = vmcp.client(caller).await?;
         client.list("prompts/list").await?;
         let reply = client.send(&complete(&json!({"type": "ref/prompt", "name": "b_greet"}))).await?;
@@ -69,7 +69,7 @@ async fn a_backend_that_completes_nothing_has_no_completions_and_what_nobody_own
 
 #[tokio::test]
 async fn completions_logging_and_subscriptions_are_offered_in_both_eras() -> Result<()> {
-    let (fixture, vmcp) = Vmcp::with_backend(Spec::both("b")).await?;
+    let (_fixture, vmcp) = Vmcp::with_backend(Spec::both("b")).await?;
     let legacy = vmcp.client(Era::Legacy).await?.opened["capabilities"].clone();
     let modern = vmcp.client(Era::Modern).await?.send(&Rpc::new("server/discover", "")).await?.result()?["capabilities"].clone();
     for offered in [&legacy, &modern] {

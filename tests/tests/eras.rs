@@ -120,7 +120,7 @@ async fn nobody_misses_a_tool_while_the_gateway_learns_which_era_a_backend_speak
     // Many young gateways: what is looked for happens in the first milliseconds, and not every time.
     for round in 0..20 {
         for (first, backend) in Era::PAIRINGS {
-            let (fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
+            let (_fixture, vmcp) = Vmcp::with_backend(Spec::new("b", backend)).await?;
             for era in [first, if first == Era::Legacy { Era::Modern } else { Era::Legacy }] {
                 let mut clients = Vec::new();
                 for _ in 0..6 {
