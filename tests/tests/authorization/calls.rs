@@ -121,6 +121,30 @@ async fn arguments_decide_where_policies_read_them_and_are_those_that_are_sent()
 }
 
 #[tokio::test]
+async fn a_number_is_what_it_is_however_its_caller_writes_it() -> Result<()> {
+    let policies = r#"
+        permit(principal, action, resource);
+        forbid(principal, action, resource) when { context has arg_account && context.arg_account == 100 };
+        forbid(principal, action, resource) when { resource has arg_amount && resource.arg_amount.greaterThan(decimal("9.5")) };"#;
+    let scene = Scene::with(Spec::new("a", Era::Legacy), Spec::new("b", Era::Legacy), policies, json!({})).await?;
+    let mut bob = scene.client(Era::Legacy, "bob").await?;
+    for number in ["100", "100.0", "100.000", "1e2", "1E+2", "1000e-1", "0.1e3"] {
+        alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"account":{number}}}"#)), "a_echo", "a_ecco").await?;
+        alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"amount":{number}}}"#)), "a_echo", "a_ecco").await?;
+    }
+    // What cannot be compared, and what servers read as different numbers, is nobody's to send where a policy compares it.
+    for number in ["100.00001", "1e30", "1e400", "-1e400", "9007199254740993"] {
+        alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"account":{number}}}"#)), "a_echo", "a_ecco").await?;
+        bob.call("a_echo", &format!(r#"{{"other":{number}}}"#)).await?.raw_result()?;
+    }
+    for arguments in [r#"{"account":101.0,"amount":9}"#, r#"{"amount":9.0}"#, r#"{"amount":95e-1}"#, r#"{"account":100.5}"#] {
+        assert!(bob.call("a_echo", arguments).await?.raw_result()?.contains(arguments), "{arguments}");
+    }
+    assert_eq!(scene.a.calls().len(), 9);
+    Ok(())
+}
+
+#[tokio::test]
 async fn decisions_follow_the_token_of_each_request() -> Result<()> {
     let policies = r#"permit(principal, action, resource) when { context.claim_level >= 3 };"#;
     for era in [Era::Legacy, Era::Modern] {

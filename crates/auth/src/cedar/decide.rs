@@ -7,9 +7,10 @@ use super::{
     literals::World,
     policies::{Policies, Reader},
     principal::{Naming, groups},
-    value,
+    value::{self, Arguments},
 };
 use cedar_policy::{AuthorizationError, Authorizer as Engine, Context, Entities, EntityTypeName, PolicyId, Request, RestrictedExpression};
+use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_core::plugin::{Action, Authorizer, AuthorizerFactory, Decision, Deps, Misplaced, Question, StrategyError};
 
@@ -108,6 +109,20 @@ impl Cedar {
         Err(StrategyError::Settings(reader.wrong))
     }
 
+    /// What policies know of a call's arguments. `Err` where one looks at a number that Cedar has no value for: to a `has` it would not be
+    /// there, so that a `forbid` would not meet it.
+    fn arguments(&self, arguments: Option<&Map<String, Value>>) -> Result<Vec<(String, RestrictedExpression)>, Cow<'static, str>> {
+        let Some(arguments) = arguments else { return Ok(Vec::new()) };
+        let Arguments { known, unknown } = Arguments::new(arguments, &self.policies.numbers);
+        match unknown.iter().find(|name| self.policies.reads.includes(name)) {
+            None => Ok(known),
+            Some(name) => Err(format!(
+                "`{name}` is a number that no policy can compare (whole numbers have up to 15 digits, others up to four behind the point), and a policy asks for it"
+            )
+            .into()),
+        }
+    }
+
     /// The request and its entities. `Err` says why nothing can be asked.
     fn ask(&self, question: &Question<'_>) -> Result<(Request, Entities), Cow<'static, str>> {
         let issuer = &*question.principal.issuer;
@@ -115,7 +130,7 @@ impl Cedar {
         let client = uid(&self.types.client, &client.ok_or_else(|| self.naming.refusal())?);
         let group_names = groups(question.groups, question.claims, self.group_claim.as_deref(), self.role_claim.as_deref());
         let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group)?)));
-        let claims: Vec<(String, RestrictedExpression)> = value::claims(question.claims).collect();
+        let claims = value::claims(question.claims, &self.policies.numbers);
         let about_client = [("issuer", issuer), ("subject", &*question.principal.subject)].map(|(name, value)| text(name, value));
         let principal = self.added.entity(client.clone(), claims.iter().cloned().chain(about_client), above);
 
@@ -127,7 +142,7 @@ impl Cedar {
         let action_uid = uid(&self.types.action, word);
         let action = self.added.entity(action_uid.clone(), [text("operation", word)], []);
 
-        let arguments = question.arguments.map(value::arguments).unwrap_or_default();
+        let arguments = self.arguments(question.arguments)?;
         let mut about: HashMap<String, RestrictedExpression> = arguments.iter().cloned().collect();
         for hint in HINTS {
             let said = question.annotations.and_then(|annotations| annotations.get(hint)?.as_bool());
@@ -167,7 +182,7 @@ fn text(name: &str, value: &str) -> (String, RestrictedExpression) {
 
 impl Authorizer for Cedar {
     fn reads_arguments(&self) -> bool {
-        self.policies.reads_arguments
+        self.policies.reads.any()
     }
 
     fn decide(&self, question: &Question<'_>) -> Decision {

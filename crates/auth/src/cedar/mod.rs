@@ -16,6 +16,7 @@ mod decide;
 mod entities;
 mod errors;
 mod literals;
+mod numbers;
 mod policies;
 mod position;
 mod principal;

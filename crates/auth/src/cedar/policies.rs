@@ -1,6 +1,6 @@
 //! Policies from a configuration and its files: read, parsed, named.
 
-use super::{literals::World, position, reads};
+use super::{literals::World, numbers::Numbers, position, reads::Reads};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 use std::{
     collections::HashMap,
@@ -16,8 +16,9 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// All policies, and what is known of them.
 pub(super) struct Policies {
     pub(super) set: PolicySet,
-    /// Whether any decision can depend on arguments.
-    pub(super) reads_arguments: bool,
+    /// The arguments that decisions can depend on.
+    pub(super) reads: Reads,
+    pub(super) numbers: Numbers,
 }
 
 /// A text with policies: where it stands, and how those without a name are called.
@@ -68,12 +69,20 @@ impl Reader {
 
     /// Parses all that was read. What is wrong is in `wrong` then.
     pub(super) fn parse(&mut self, world: &World<'_>) -> Policies {
-        let mut all = Policies { set: PolicySet::new(), reads_arguments: false };
+        let mut all = Policies { set: PolicySet::new(), reads: Reads::default(), numbers: Numbers::default() };
         let mut places: HashMap<PolicyId, String> = HashMap::new();
         for (key, source) in std::mem::take(&mut self.sources) {
             for message in source.add_to(&key, &mut all, &mut places, world) {
                 self.wrong.push(Misplaced::new(key.clone(), message));
             }
+        }
+        match Numbers::of(&all.set) {
+            Ok(numbers) => all.numbers = numbers,
+            Err(wrong) => self.wrong.extend(
+                wrong
+                    .into_iter()
+                    .map(|(id, message)| Misplaced::new(places.get(&id).cloned().unwrap_or_default(), format!("policy `{id}`: {message}"))),
+            ),
         }
         all
     }
@@ -122,7 +131,7 @@ impl Source {
                 continue;
             }
             wrong.extend(world.complaints(&named).into_iter().map(|complaint| told(format!("policy `{id}`: {complaint}"))));
-            all.reads_arguments |= reads::arguments(&named);
+            all.reads.add(&named);
             if let Err(error) = all.set.add(named) {
                 wrong.push(told(format!("policy `{id}`: {error}")));
             }

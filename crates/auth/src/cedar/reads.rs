@@ -1,29 +1,59 @@
-//! Whether a policy looks at a call's arguments.
+//! Which of a call's arguments policies look at.
 
 use cedar_policy::Policy;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-/// Whether any decision of this policy can depend on arguments. Where that is not sure, it is said that it can.
-pub(super) fn arguments(policy: &Policy) -> bool {
-    // The JSON form of a policy (Cedar's EST) names every attribute that is asked for.
-    policy.to_json().map_or(true, |json| looks(&json))
+/// The arguments that decisions can depend on.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// As policies know them: `arg_<name>`.
+    names: BTreeSet<String>,
+    /// Any may count: a policy takes the context as a whole, or it is not sure what it looks at.
+    all: bool,
 }
 
-fn looks(json: &Value) -> bool {
-    match json {
-        Value::Object(members) => members.iter().any(|(key, value)| match (key.as_str(), value) {
-            // An attribute of the context: only its name counts.
-            ("." | "has", Value::Object(access)) => {
-                let attribute = access.get("attr").and_then(Value::as_str);
-                let of_context = access.get("left").is_some_and(is_context);
-                attribute.is_none_or(|name| name.starts_with("arg_")) || (!of_context && access.get("left").is_some_and(looks))
-            }
-            // The context as a whole, to compare it with something.
-            ("Var", Value::String(name)) => name == "context",
-            (_, value) => looks(value),
-        }),
-        Value::Array(items) => items.iter().any(looks),
-        _ => false,
+impl Reads {
+    /// Adds what a policy looks at.
+    pub(super) fn add(&mut self, policy: &Policy) {
+        // The JSON form of a policy (Cedar's EST) names every attribute that is asked for.
+        match policy.to_json() {
+            Ok(json) => self.look(&json),
+            Err(_) => self.all = true,
+        }
+    }
+
+    /// Whether any decision depends on any argument.
+    pub(super) fn any(&self) -> bool {
+        self.all || !self.names.is_empty()
+    }
+
+    /// Whether a decision can depend on this one, given as `arg_<name>`.
+    pub(super) fn includes(&self, name: &str) -> bool {
+        self.all || self.names.contains(name)
+    }
+
+    fn look(&mut self, json: &Value) {
+        match json {
+            Value::Object(members) => members.iter().for_each(|(key, value)| match (key.as_str(), value) {
+                // An attribute of the context: only its name counts.
+                ("." | "has", Value::Object(access)) => {
+                    match access.get("attr").and_then(Value::as_str) {
+                        Some(name) if name.starts_with("arg_") => drop(self.names.insert(name.to_owned())),
+                        Some(_) => {}
+                        None => self.all = true,
+                    }
+                    if let Some(left) = access.get("left").filter(|left| !is_context(left)) {
+                        self.look(left);
+                    }
+                }
+                // The context as a whole, to compare it with something.
+                ("Var", Value::String(name)) => self.all |= name == "context",
+                (_, value) => self.look(value),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| self.look(item)),
+            _ => {}
+        }
     }
 }
 
@@ -36,7 +66,9 @@ mod tests {
     use super::*;
 
     fn reads(condition: &str) -> bool {
-        arguments(&Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap())
+        let mut reads = Reads::default();
+        reads.add(&Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap());
+        reads.any()
     }
 
     #[test]

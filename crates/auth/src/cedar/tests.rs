@@ -155,6 +155,29 @@ fn arguments_are_at_the_resource_and_in_the_context() {
 }
 
 #[test]
+fn a_number_that_nothing_can_be_said_of_is_denied_where_a_policy_asks_for_it() {
+    let forbid = r#"forbid(principal, action, resource) when { context has arg_n && context.arg_n == 100 };"#;
+    let cedar = build(&config(&[ALL, forbid]));
+    let ask = |arguments: Value| Asked { arguments: Some(arguments), ..Asked::default() }.of(&cedar);
+    assert!(ask(json!({"n": 99, "m": 1e300})).is_allowed);
+    let denied = ask(json!({"n": 100.000_01}));
+    assert!(!denied.is_allowed && denied.errors[0].starts_with("`arg_n` is a number that no policy can compare"), "{denied:?}");
+    let whole = build(&config(&[ALL, "forbid(principal, action, resource) when { context == {} };"]));
+    assert!(!Asked { arguments: Some(json!({"m": 1e300})), ..Asked::default() }.of(&whole).is_allowed);
+}
+
+#[test]
+fn numbers_of_both_kinds_under_one_name_are_told_with_their_policies() {
+    let policies = [
+        "permit(principal, action, resource) when { context.arg_n == 1 };",
+        "@id(\"b\") forbid(principal, action, resource) when { context.arg_n == decimal(\"2.0\") };",
+    ];
+    let wrong = built(&config(&policies), Naming::Qualified).err().unwrap();
+    let message = "policy `b`: compares `arg_n` with decimals, and policy `policy0` with whole numbers, which no decimal is equal to; write decimals in all places: 100 is decimal(\"100.0\")";
+    assert_eq!(wrong, [("policies[1]".to_owned(), message.to_owned())]);
+}
+
+#[test]
 fn a_thing_is_in_its_server_and_its_backend_and_has_the_hints_of_its_annotations() {
     for policy in [
         r#"permit(principal, action, resource in MCP::"corp");"#,

@@ -129,7 +129,7 @@ impl Admission {
 }
 
 /// A call's arguments. `None` where a key stands twice: whoever decides could see another value than whoever acts. A number beyond all that
-/// can be computed with is null, and what has one in it is empty.
+/// can be computed with is the greatest or smallest that can, and what has one in it is empty.
 fn unambiguous(text: Option<&str>) -> Option<Map<String, Value>> {
     let Some(text) = text else { return Some(Map::new()) };
     let object = RawObject::parse(text).ok()?;
@@ -137,7 +137,8 @@ fn unambiguous(text: Option<&str>) -> Option<Map<String, Value>> {
         (Ok(value), _) => value,
         (Err(_), Some(b'{')) => Value::Object(Map::new()),
         (Err(_), Some(b'[')) => Value::Array(Vec::new()),
-        (Err(_), _) => Value::Null,
+        (Err(_), Some(b'-')) => Value::from(f64::MIN),
+        (Err(_), _) => Value::from(f64::MAX),
     };
     Some(object.members().iter().map(|member| (member.key().to_owned(), read(member.value()))).collect())
 }
@@ -151,8 +152,8 @@ mod tests {
     fn arguments_are_read_as_they_are_sent_and_only_if_they_say_one_thing() {
         let read = |text: &str| unambiguous(Some(text)).map(Value::Object);
         assert_eq!(
-            read(r#"{"a":1,"b":{"a":[1]},"c":1e400,"d":{"x":1e400},"e":[1e400]}"#),
-            Some(json!({"a": 1, "b": {"a": [1]}, "c": null, "d": {}, "e": []}))
+            read(r#"{"a":1,"b":{"a":[1]},"c":1e400,"f":-1e400,"d":{"x":1e400},"e":[1e400]}"#),
+            Some(json!({"a": 1, "b": {"a": [1]}, "c": f64::MAX, "f": f64::MIN, "d": {}, "e": []}))
         );
         assert_eq!(unambiguous(None), Some(Map::new()));
         assert_eq!(read(r#"{"a":1,"\u0061":2}"#), None);
