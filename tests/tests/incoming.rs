@@ -271,16 +271,33 @@ async fn where_nobody_is_told_how_to_log_in_nothing_is_well_known() -> Result<()
 fn attempts(owner: &Caller, token: &str) -> Vec<(&'static str, Request)> {
     let mut stranger = owner.clone();
     stranger.set("authorization", format!("Bearer {token}"));
-    vec![
-        ("a call", stranger.request(&Rpc::tool("b_echo", "{}"), "1")),
-        ("a list", stranger.request(&Rpc::list("tools/list", None), "2")),
-        ("a ping", stranger.request(&Rpc::new("ping", ""), "3")),
+    let uri = r#""uri":"fixture://b/text""#;
+    let complete = r#""ref":{"type":"ref/prompt","name":"b_greet"},"argument":{"name":"name","value":"a"}"#;
+    let methods = [
+        ("tools/call", r#""name":"b_echo","arguments":{}"#),
+        ("tools/list", ""),
+        ("resources/list", ""),
+        ("resources/templates/list", ""),
+        ("resources/read", uri),
+        ("resources/subscribe", uri),
+        ("resources/unsubscribe", uri),
+        ("prompts/list", ""),
+        ("prompts/get", r#""name":"b_greet","arguments":{"name":"a"}"#),
+        ("completion/complete", complete),
+        ("logging/setLevel", r#""level":"debug""#),
+        ("tasks/list", ""),
+        ("ping", ""),
+        ("a/method of nobody", ""),
+    ];
+    let requests = methods.map(|(method, params)| (method, stranger.request(&Rpc::new(method, params), "1")));
+    let others = [
         ("a notification", stranger.notification(&Rpc::new("notifications/cancelled", r#""requestId":1"#))),
         ("an answer", stranger.answer(&json!(1), r#""result":{}"#)),
         ("a stream", stranger.get()),
         ("a stream that goes on", stranger.get().header("last-event-id", "0-0-0")),
         ("an end", stranger.delete()),
-    ]
+    ];
+    requests.into_iter().chain(others).collect()
 }
 
 #[tokio::test]

@@ -414,7 +414,14 @@ async fn two_issuers_users_of_one_name_are_two_users() -> Result<()> {
     let mut client = scene.vmcp.client_of(Era::Legacy).header("authorization", &ours).connect().await?;
     client.call("b_echo", "{}").await?.result()?;
     client.caller.set("authorization", &theirs);
-    assert_eq!(client.call("b_echo", "{}").await?.response.status(), 404, "the session is somebody else's");
+    for (method, params) in [
+        ("tools/call", r#""name":"b_echo","arguments":{}"#),
+        ("tools/list", ""),
+        ("resources/subscribe", r#""uri":"fixture://b/text""#),
+        ("logging/setLevel", r#""level":"debug""#),
+    ] {
+        assert_eq!(client.send(&Rpc::new(method, params)).await?.response.status(), 404, "the session is somebody else's: {method}");
+    }
     client.caller.set("authorization", &ours);
     client.call("b_echo", "{}").await?.result()?;
     Ok(())
