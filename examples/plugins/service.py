@@ -4,7 +4,7 @@
     service.py 9000               at http://127.0.0.1:9000/
     service.py /run/creds.sock    at a Unix socket
 
-Gives everybody a key of their own, for a quarter of an hour, and nobody whose name is "mallory".
+Gives everybody a key of their own, for a quarter of an hour, and nothing to whom its issuer calls "mallory".
 """
 
 import hashlib
@@ -30,6 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if told["subject"] is None:
             # A request of the gateway's own: nobody calls.
             return self.answer(200, {"headers": {}})
+        # A subject is unique at its issuer alone.
         key = hashlib.sha256(SALT + json.dumps([told["backend"], told["issuer"], told["subject"]]).encode()).hexdigest()
         self.answer(200, {"headers": {"authorization": f"Bearer {key}"}, "expiresAt": int(time.time()) + LIFE})
 

@@ -1,6 +1,7 @@
-//! Credentials from programs and services of the operator's, and callers' headers by strategy: over the real gateway, with the plugins in
-//! `examples/plugins`.
+//! Credentials from programs and services of the operator's, and callers' headers by strategy: over the real gateway.
 
+#[path = "strategies/examples.rs"]
+mod examples;
 mod exchanged;
 
 use anyhow::{Context, Result};
@@ -10,11 +11,6 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::Stdio,
-};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
 };
 use vmcp_auth::Identity;
 use vmcp_core::plugin::{Authenticated, Principal};
@@ -54,87 +50,6 @@ fn named(name: &str) -> Identity {
 /// What each call was sent as `authorization`.
 fn sent(fixture: &Fixture) -> Vec<String> {
     fixture.calls().iter().map(|call| call.value("authorization").unwrap_or("none").to_owned()).collect()
-}
-
-/// Lets ann call twice and bob once: each gets something of its own, and keeps it.
-async fn gives_each_their_own(strategy: &Value) -> Result<Vec<String>> {
-    let fixture = Fixture::start(Spec::modern("b")).await?;
-    let gateway = gateway(&fixture, strategy)?;
-    for who in ["ann", "ann", "bob"] {
-        call(&gateway, &named(who), "b", &json!({})).await?;
-    }
-    gateway.shutdown().await;
-    let sent = sent(&fixture);
-    assert!(sent.iter().all(|value| value.starts_with("Bearer ")), "{sent:?}");
-    assert!(sent[0] == sent[1] && sent[0] != sent[2], "{sent:?}");
-    for own in fixture.requests().iter().filter(|request| request.method.as_deref() != Some("tools/call")) {
-        assert!(own.value("authorization").is_none_or(|value| sent.iter().any(|sent| sent == value)), "{own:?}");
-    }
-    Ok(sent)
-}
-
-#[tokio::test]
-async fn the_credential_command_in_shell_gives_each_caller_a_key() -> Result<()> {
-    gives_each_their_own(&json!({ "type": "exec", "exec": { "command": plugin("credentials.sh") } })).await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_credential_command_in_python_gives_each_caller_a_token_that_says_who_it_is() -> Result<()> {
-    let strategy = json!({ "type": "exec", "exec": { "command": plugin("credentials.py"), "env": { "MCP_SHARED_SECRET": "hunter2" } } });
-    let sent = gives_each_their_own(&strategy).await?;
-    let payload = sent[2].split('.').nth(1).context("no token")?;
-    let claims: Value = serde_json::from_slice(&base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload)?)?;
-    assert_eq!((&claims["sub"], &claims["aud"], &claims["groups"]), (&json!("bob"), &json!("b"), &json!(["dev"])));
-
-    let fixture = Fixture::start(Spec::modern("b")).await?;
-    let without = gateway(&fixture, &json!({ "type": "exec", "exec": { "command": plugin("credentials.py") } }))?;
-    let why = call(&without, &named("ann"), "b", &json!({})).await.err().context("no error")?.to_string();
-    let command = plugin("credentials.py");
-    assert_eq!(why, format!("backend `b`: credentials failed: the command `{}` ended with exit status: 1", command.display()));
-    without.shutdown().await;
-    Ok(())
-}
-
-/// The service in Python. It ends with this value.
-struct Service(Child);
-
-impl Service {
-    async fn start(place: &str) -> Result<(Self, String)> {
-        let mut child = Command::new(plugin("service.py")).arg(place).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        let said = tokio::time::timeout(vmcp_tests::PATIENCE, lines.next_line()).await??.context("it said nothing")?;
-        Ok((Self(child), said))
-    }
-}
-
-#[tokio::test]
-async fn the_credential_service_is_asked_over_http_and_says_no_to_whom_it_likes() -> Result<()> {
-    let (mut service, url) = Service::start("0").await?;
-    let strategy = json!({ "type": "external", "external": { "url": url } });
-    gives_each_their_own(&strategy).await?;
-    let fixture = Fixture::start(Spec::modern("b")).await?;
-    let gateway = gateway(&fixture, &strategy)?;
-    let why = call(&gateway, &named("mallory"), "b", &json!({})).await.err().context("no error")?.to_string();
-    let host = url.trim_start_matches("http://").trim_end_matches('/');
-    assert_eq!(why, format!("backend `b`: credentials failed: the credential service at {host} has none for this caller"));
-    call(&gateway, &named("ann"), "b", &json!({})).await?;
-    // What is kept outlives the service.
-    service.0.kill().await?;
-    call(&gateway, &named("ann"), "b", &json!({})).await?;
-    assert!(call(&gateway, &named("bob"), "b", &json!({})).await.is_err());
-    gateway.shutdown().await;
-    Ok(())
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn the_credential_service_is_asked_at_a_unix_socket() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let socket = folder.path().join("creds.sock");
-    let (_service, _) = Service::start(&socket.display().to_string()).await?;
-    gives_each_their_own(&json!({ "type": "external", "external": { "url": "http://creds/", "socket": socket } })).await?;
-    Ok(())
 }
 
 #[tokio::test]
