@@ -142,6 +142,47 @@ fn a_policy_that_cannot_be_is_said_to_be_wrong_where_it_is() {
     }
 }
 
+const OIDC: &str = r#"
+incomingAuth: { type: oidc, oidc: { issuer: https://id.example.com, audience: vmcp } }
+backends: [{ name: github, url: https://github.example.com/mcp }]
+"#;
+
+#[test]
+fn a_header_that_the_gateway_itself_reads_is_opened_by_nothing() {
+    let folder = Folder::new(&[("vmcp.yaml", OIDC)]);
+    let explain = |more: &[&str]| folder.vmcp(&[&["headers", "explain"], more].concat());
+    let text = explain(&[]).stdout;
+    let last: Vec<&str> = text.lines().rev().take(4).collect();
+    let [own_names, own, open_names, open] = last[..] else { panic!("{text}") };
+    assert_eq!(
+        (own, own_names),
+        ("never: incoming authentication reads this header, so it stays at the gateway", "  authorization"),
+        "{text}"
+    );
+    assert!(open.starts_with("only with `allowCredentialHeaderPassthrough: true`: "), "{text}");
+    assert_eq!(open_names, "  cookie");
+    let policy = explain(&["--json"]).json();
+    assert_eq!(policy["consumed"], json!(["authorization"]));
+    assert_eq!(policy["closed"][4]["names"], json!(["cookie"]));
+
+    let given = ["-H", "Authorization: Bearer hunter2", "-H", "cookie: a"];
+    let text = explain(&given).stdout;
+    for row in [
+        "authorization (value of 14 bytes) github cannot be listed",
+        "cookie (value of 1 byte) github not listed; would need `allowCredentialHeaderPassthrough: true`",
+        "`authorization`: incoming authentication reads this header, so it stays at the gateway.",
+    ] {
+        assert!(text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") == row), "{row}\n\n{text}");
+    }
+    let played = explain(&[&given[..], &["--json"]].concat()).json();
+    let reason = "incoming authentication reads this header, so it stays at the gateway";
+    assert_eq!(played["headers"][0]["backends"][0], json!({ "backend": "github", "outcome": "consumed", "reason": reason }));
+    // And so says who is asked whether it is right.
+    let listed = OIDC.replace("/mcp }", "/mcp, passthroughHeaders: [authorization], allowCredentialHeaderPassthrough: true }");
+    let refused = Folder::new(&[("vmcp.yaml", &listed)]).vmcp(&["validate"]);
+    assert!(refused.code == 1 && refused.stderr.contains(reason), "{}", refused.stderr);
+}
+
 const REFUSED: &str = r#"
 passthroughHeaders: [x-request-id, x-forwarded-for]
 backends:

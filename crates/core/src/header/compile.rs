@@ -56,7 +56,7 @@ impl HeaderPolicy {
         let listed = drafts.iter().flat_map(|draft| draft.entries.iter().map(|entry| entry.key.clone()));
         let table = Arc::new(Table::new(listed));
         let backends = drafts.into_iter().map(|draft| Arc::new(draft.finish(&table))).collect();
-        (Self::new(table, backends, warnings.into_list()), problems)
+        (Self::new(table, backends, warnings.into_list(), consumed), problems)
     }
 }
 

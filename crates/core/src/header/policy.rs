@@ -14,6 +14,8 @@ pub struct HeaderPolicy {
     pub(super) overhead: usize,
     pub(super) backends: Vec<Arc<BackendPolicy>>,
     warnings: Vec<PolicyWarning>,
+    /// Normalised.
+    consumed: Vec<HeaderName>,
 }
 
 /// What the backends that list a header demand of its values, with the first backend that does.
@@ -28,7 +30,12 @@ pub(super) struct Demand {
 }
 
 impl HeaderPolicy {
-    pub(super) fn new(table: Arc<Table>, backends: Vec<Arc<BackendPolicy>>, warnings: Vec<PolicyWarning>) -> Self {
+    pub(super) fn new(
+        table: Arc<Table>,
+        backends: Vec<Arc<BackendPolicy>>,
+        warnings: Vec<PolicyWarning>,
+        consumed: Vec<HeaderName>,
+    ) -> Self {
         let mut demands: Vec<Demand> = table.names().iter().map(|_| Demand::default()).collect();
         for backend in &backends {
             for rule in &backend.rules {
@@ -43,7 +50,7 @@ impl HeaderPolicy {
             }
         }
         let overhead = backends.iter().map(|backend| backend.format_overhead()).max().unwrap_or(0);
-        Self { table, demands: demands.into(), overhead, backends, warnings }
+        Self { table, demands: demands.into(), overhead, backends, warnings, consumed }
     }
 
     /// The part of one backend, by its place in the configuration.
@@ -64,6 +71,12 @@ impl HeaderPolicy {
     #[must_use]
     pub fn warnings(&self) -> &[PolicyWarning] {
         &self.warnings
+    }
+
+    /// The headers that incoming authentication reads, normalised. No configuration lets a caller's pass.
+    #[must_use]
+    pub fn consumed(&self) -> &[HeaderName] {
+        &self.consumed
     }
 
     /// The inbound headers that some backend lists, normalised.

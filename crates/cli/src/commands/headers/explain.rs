@@ -15,7 +15,7 @@ pub(super) fn run(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>
     }
     table(config, policy, refused).print()?;
     terminal::print("\nEverything else that a caller sends stays at vmcp. Some names cannot be listed:\n")?;
-    terminal::print(closed())
+    terminal::print(closed(policy))
 }
 
 fn table(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Table {
@@ -55,13 +55,19 @@ fn refusal(backend: &str, refused: &Refused<'_>) -> [String; 7] {
 }
 
 /// The closed names, a paragraph for each reason.
-fn closed() -> String {
+fn closed(policy: &HeaderPolicy) -> String {
     let paragraph = |group: ClosedGroup| {
+        let names = words::patterns(group, policy);
+        if names.is_empty() {
+            return None;
+        }
         let key = words::opened_by(group).map_or_else(|| "never".to_owned(), |key| format!("only with `{key}: true`"));
-        format!("{key}: {}\n  {}", words::reason(group), group.patterns().join(", "))
+        Some(format!("{key}: {}\n  {}", words::reason(group), names.join(", ")))
     };
+    let own: Vec<&str> = policy.consumed().iter().map(http::HeaderName::as_str).collect();
+    let own = (!own.is_empty()).then(|| format!("never: {}\n  {}", words::consumed(), own.join(", ")));
     let groups = ClosedGroup::ALL.into_iter().filter(|group| group.closes(Side::Inbound));
-    groups.map(paragraph).collect::<Vec<_>>().join("\n")
+    groups.filter_map(paragraph).chain(own).collect::<Vec<_>>().join("\n")
 }
 
 fn object(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Value {
@@ -85,15 +91,17 @@ fn object(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Va
     let closed = ClosedGroup::ALL.into_iter().filter(|group| group.closes(Side::Inbound)).map(|group| {
         json!({
             "group": words::group(group),
-            "names": group.patterns(),
+            "names": words::patterns(group, policy),
             "openedBy": words::opened_by(group),
             "reason": words::reason(group),
         })
     });
     let refused = refused.iter().map(Refused::object);
+    let consumed: Vec<&str> = policy.consumed().iter().map(http::HeaderName::as_str).collect();
     json!({
         "backends": backends.collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
         "closed": closed.collect::<Vec<_>>(),
+        "consumed": consumed,
     })
 }

@@ -24,6 +24,8 @@ enum Fate<'a> {
     Barred(&'a Refused<'a>),
     /// The backend does not list it.
     Unlisted,
+    /// Incoming authentication reads it, so nobody can list it.
+    Consumed,
     /// It could only be listed with a key, or not at all.
     Closed(ClosedGroup),
 }
@@ -65,7 +67,12 @@ impl<'a> Played<'a> {
         let key = normalise(name);
         let Some(row) = backend.outgoing().find(|row| row.inbound.is_some_and(|inbound| normalise(inbound) == key)) else {
             let refused = self.refused.iter().find(|refused| refused.bars(name, backend.name()));
-            return refused.map_or_else(|| closed(name, Side::Inbound).map_or(Fate::Unlisted, Fate::Closed), Fate::Barred);
+            let unlisted = || match closed(name, Side::Inbound) {
+                _ if self.policy.consumed().contains(&key) => Fate::Consumed,
+                Some(group) => Fate::Closed(group),
+                None => Fate::Unlisted,
+            };
+            return refused.map_or_else(unlisted, Fate::Barred);
         };
         match &self.captured {
             Err(_) => Fate::Refused,
@@ -90,6 +97,7 @@ impl<'a> Played<'a> {
                     Fate::Refused => "not sent: the request is refused".to_owned(),
                     Fate::Barred(refused) => format!("refused: {}", refused.reason()),
                     Fate::Unlisted => "not listed".to_owned(),
+                    Fate::Consumed => "cannot be listed".to_owned(),
                     Fate::Closed(group) => match words::opened_by(group) {
                         None => "cannot be listed".to_owned(),
                         Some(key) => format!("not listed; would need `{key}: true`"),
@@ -113,11 +121,12 @@ impl<'a> Played<'a> {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         for name in self.headers.keys() {
-            let group = self.backends().find_map(|(_, policy)| match self.fate(name, policy) {
-                Fate::Closed(group) => Some(group),
+            let why = self.backends().find_map(|(_, policy)| match self.fate(name, policy) {
+                Fate::Closed(group) => Some(words::advice(group)),
+                Fate::Consumed => Some(words::consumed()),
                 _ => None,
             });
-            remarks.extend(group.map(|group| format!("`{name}`: {}.", words::advice(group))));
+            remarks.extend(why.map(|why| format!("`{name}`: {why}.")));
         }
         for (backend, policy) in self.backends() {
             if let Ok(forwarded) = &self.captured
@@ -143,6 +152,7 @@ impl<'a> Played<'a> {
                 Fate::Refused => json!({ "backend": backend, "outcome": "refused" }),
                 Fate::Barred(refused) => json!({ "backend": backend, "outcome": "entryRefused", "reason": refused.reason() }),
                 Fate::Unlisted => json!({ "backend": backend, "outcome": "notListed" }),
+                Fate::Consumed => json!({ "backend": backend, "outcome": "consumed", "reason": words::consumed() }),
                 Fate::Closed(group) => {
                     json!({ "backend": backend, "outcome": "closed", "group": words::group(group), "reason": words::reason(group) })
                 }

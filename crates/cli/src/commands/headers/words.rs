@@ -1,7 +1,7 @@
 //! Words for what the policy knows.
 
 use crate::table::count;
-use vmcp_core::header::{ClosedGroup, HeaderOrigin, Refusal, Side};
+use vmcp_core::header::{ClosedGroup, HeaderOrigin, HeaderPolicy, Refusal, Side};
 
 /// Who makes an outgoing header, as `--json` spells it.
 pub(super) fn origin(origin: HeaderOrigin) -> &'static str {
@@ -52,6 +52,18 @@ pub(super) fn reason(group: ClosedGroup) -> String {
 /// The same, with what to do where something can be done.
 pub(super) fn advice(group: ClosedGroup) -> String {
     if opened_by(group).is_some() { refusal(group) } else { reason(group) }
+}
+
+/// Why a caller's header does not travel that incoming authentication reads.
+pub(super) fn consumed() -> String {
+    let refusal = Refusal::Consumed.to_string();
+    refusal.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// The names of a group, less those that incoming authentication reads: these are opened by nothing.
+pub(super) fn patterns(group: ClosedGroup, policy: &HeaderPolicy) -> Vec<&'static str> {
+    let is_read = |pattern: &&str| policy.consumed().iter().any(|name| name.as_str() == *pattern);
+    group.patterns().iter().copied().filter(|pattern| !is_read(pattern)).collect()
 }
 
 fn refusal(group: ClosedGroup) -> String {
