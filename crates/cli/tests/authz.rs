@@ -109,6 +109,10 @@ fn validate_says_where_in_which_policy_something_is_wrong() {
     assert!(ended.stderr.contains("team.cedar, line 2, column 10: "), "{}", ended.stderr);
     let folder = Folder::new(&[("vmcp.yaml", CONFIG), ("team.cedar", POLICIES)]);
     assert_eq!(folder.vmcp(&["validate"]).code, 0);
+    let switched_off = CONFIG.replace("type: cedar", "type: none");
+    let ended = Folder::new(&[("vmcp.yaml", switched_off.as_str()), ("team.cedar", POLICIES)]).vmcp(&["validate"]);
+    let words = "incomingAuth.authz.policies: belongs to `type: cedar` and does nothing here; remove it, or change `type`";
+    assert!(ended.code == 1 && ended.stderr.contains(words), "{}", ended.stderr);
     let upstream = CONFIG.replace("type: cedar", "type: cedar\n    primaryUpstreamProvider: github");
     let ended = Folder::new(&[("vmcp.yaml", upstream.as_str()), ("team.cedar", POLICIES)]).vmcp(&["validate"]);
     assert!(ended.code == 1 && ended.stderr.contains("not available in this version of vmcp"), "{}", ended.stderr);

@@ -260,3 +260,39 @@ fn a_client_id_that_nothing_uses_is_a_warning_at_its_line() {
         assert!(code == Some(0) && !told.contains("no effect"), "{used}{told}");
     }
 }
+
+#[cfg(feature = "cedar")]
+#[test]
+fn an_empty_text_is_nothing_where_it_is_the_default_of_the_original_and_a_mistake_elsewhere() {
+    let config = "\
+incomingAuth:
+  type: oidc
+  oidc: { issuer: https://id.example.com, audience: vmcp, clientId: '', clientSecretEnv: '', resource: '', jwksUrl: '', introspectionUrl: '',
+    caBundlePath: '', scopes: [openid] }
+  authz: { type: cedar, policies: ['permit(principal, action, resource);'], entitiesJson: '[]', primaryUpstreamProvider: '', groupClaimName: '',
+    roleClaimName: '', groupEntityType: '' }
+backends: [{ name: a, url: 'https://a.example.com/mcp' }]
+outgoingAuth:
+  default: &exchange
+    type: token_exchange
+    tokenExchange: { tokenUrl: 'https://id.example.com/token', clientId: '', clientSecretEnv: '', audience: '', scopes: [],
+      subjectTokenType: '', subjectProviderName: '' }
+  backends: { a: *exchange }
+endpoints: [{ path: /team, backends: [a], outgoingAuth: { default: *exchange } }]
+";
+    let validated = |config: &str| {
+        let output = Folder::new(&[("vmcp.yaml", config)]).vmcp(&["validate"], &[]);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    assert_eq!(validated(config), (Some(0), String::new()));
+    for (from, to, place) in [
+        ("https://id.example.com,", "'',", "incomingAuth.oidc.issuer: "),
+        ("audience: vmcp", "audience: ''", "incomingAuth.oidc.audience: "),
+        ("'https://a.example.com/mcp'", "''", "backends[0].url: "),
+        ("'https://id.example.com/token'", "''", "outgoingAuth.default.tokenExchange.tokenUrl: "),
+        ("primaryUpstreamProvider: ''", "primaryUpstreamProvider: github", "incomingAuth.authz.primaryUpstreamProvider: not available"),
+    ] {
+        let (code, told) = validated(&config.replacen(from, to, 1));
+        assert!(code == Some(1) && told.contains(place), "{place}\n{told}");
+    }
+}

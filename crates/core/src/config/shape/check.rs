@@ -14,7 +14,7 @@ pub(super) fn check(shape: &Shape, value: &Value, hidden: &dyn Fn(&str) -> bool)
 /// Everything in `value` that does not fit this one schema; for comparing alternatives.
 pub(super) fn check_against(shape: &Shape, schema: &Value, value: &Value) -> Vec<Problem> {
     let mut walk = Walk { shape, hidden: &|_| true, problems: Vec::new() };
-    walk.concrete(schema, value, &Place::default());
+    walk.concrete(schema, value, &[], &Place::default());
     walk.problems
 }
 
@@ -45,7 +45,7 @@ impl Walk<'_> {
         if let (Value::Object(members), false) = (value, sources.is_empty()) {
             self.source(&sources, members, place);
         } else if let Some(chosen) = self.shape.pick(&alternatives, value) {
-            self.concrete(chosen, value, place);
+            self.concrete(chosen, value, &alternatives, place);
         } else if value.is_object() && alternatives.iter().any(|schema| kind_of(schema).is_some()) {
             self.wrong_kind(&alternatives, value, place);
         } else {
@@ -53,10 +53,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Checks against a schema that takes the value's type.
-    fn concrete(&mut self, schema: &Value, value: &Value, place: &Place) {
+    /// Checks against a schema that takes the value's type, one of these alternatives.
+    fn concrete(&mut self, schema: &Value, value: &Value, alternatives: &[&Value], place: &Place) {
         match value {
-            Value::Object(members) => self.map(schema, members, place),
+            Value::Object(members) => self.map(schema, members, alternatives, place),
             Value::Array(items) => {
                 let Some(item_schema) = schema.get("items") else { return };
                 for (index, item) in items.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Walk<'_> {
         }
     }
 
-    fn map(&mut self, schema: &Value, members: &Map<String, Value>, place: &Place) {
+    fn map(&mut self, schema: &Value, members: &Map<String, Value>, alternatives: &[&Value], place: &Place) {
         let properties = schema.get("properties").and_then(Value::as_object);
         let free = schema.get("additionalProperties");
         let mut meant = Vec::new();
@@ -98,7 +98,7 @@ impl Walk<'_> {
                     }
                 }
                 (None, Some(Value::Bool(false))) => {
-                    meant.extend(self.unknown_key(key, properties, place));
+                    meant.extend(self.unknown_key(key, properties, alternatives, place));
                     self.misspelt(properties, members, key, place);
                 }
                 (None, Some(free)) => self.value(free, value, &place.free_key(key)),
@@ -137,7 +137,7 @@ impl Walk<'_> {
                 Some(_) => {}
                 None => {
                     unknown = true;
-                    self.unknown_key(key, Some(&properties), place);
+                    self.unknown_key(key, Some(&properties), &[], place);
                 }
             }
         }
@@ -169,11 +169,25 @@ impl Walk<'_> {
         self.problems.push(problem);
     }
 
-    /// Reports an unknown key; gives the key that was probably meant.
-    fn unknown_key<'s>(&mut self, key: &str, properties: Option<&'s Map<String, Value>>, place: &Place) -> Option<&'s str> {
+    /// Reports a key that is unknown, or belongs to another kind among the alternatives; gives the key that was probably meant.
+    fn unknown_key<'s>(
+        &mut self,
+        key: &str,
+        properties: Option<&'s Map<String, Value>>,
+        alternatives: &[&Value],
+        place: &Place,
+    ) -> Option<&'s str> {
         let at = place.key(key);
         if let Some(hint) = unavailable::unavailable_key(&at.pattern) {
             self.problems.push(Problem::error(at.path, NOT_AVAILABLE).with_hint(hint));
+            return None;
+        }
+        let has_key = |schema: &&Value| schema.get("properties").is_some_and(|properties| properties.get(key).is_some());
+        let others = alternatives.iter().copied().filter(has_key).filter_map(kind_of);
+        let others: Vec<String> = others.map(|kind| format!("`type: {kind}`")).collect();
+        if !others.is_empty() {
+            let message = format!("belongs to {} and does nothing here", others.join(" and "));
+            self.problems.push(Problem::error(at.path, message).with_hint("remove it, or change `type`"));
             return None;
         }
         let known: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).filter(|key| *key != "$schema").collect();

@@ -4,6 +4,7 @@
 //! missing key is found in one pass, each with its path. Afterwards `serde` has nothing left to refuse.
 
 mod check;
+mod defaults;
 mod edit;
 mod format;
 mod mend;
@@ -41,7 +42,8 @@ impl Shape {
         &self.schema
     }
 
-    /// Reads a configuration. A key without a value (`aggregation:`) counts as left out.
+    /// Reads a configuration. A key without a value (`aggregation:`) counts as left out, and so does an empty text under a key of the
+    /// original's of which it is the default.
     ///
     /// `hidden` says of a path whether the value there must not be quoted in a message, because it came from the environment.
     ///
@@ -61,6 +63,7 @@ impl Shape {
         if let Value::Object(members) = &mut value {
             members.shift_remove("$schema");
         }
+        defaults::drop(&mut value);
         let mut reading = Reading { problems: check::check(self, &value, hidden), ..Reading::default() };
         if !reading.problems.is_empty() {
             let mended = mend::mend(self, &mut value);

@@ -274,7 +274,7 @@ fn a_strategy_takes_the_settings_of_its_kind_alone() {
             "outgoingAuth.backends.a.headerInjection.headerName: expected text, found a number; put it in quotes",
             "outgoingAuth.backends.a.headerInjection.headerVal: unknown key; did you mean `headerValue`?",
             "outgoingAuth.backends.b: the key `headerInjection` is missing",
-            "outgoingAuth.backends.c.headerInjection: unknown key; known here: type",
+            "outgoingAuth.backends.c.headerInjection: belongs to `type: header_injection` and does nothing here; remove it, or change `type`",
             "outgoingAuth.backends.d.type: `header_injecton` is not one of `header_injection`, `unauthenticated`; \
              did you mean `header_injection`?",
             "outgoingAuth.backends.e: the key `type` is missing; known kinds: header_injection, unauthenticated",
