@@ -47,6 +47,7 @@ impl Endpoints {
         });
         let common = Common {
             authenticator,
+            callers: plan.callers,
             authorizer: plan.authorizer,
             interceptors: plan.interceptors.into(),
             sessions,
@@ -121,6 +122,11 @@ impl Endpoints {
             return Some(&self.main);
         }
         self.others.values().find(|other| other.endpoint == *endpoint)
+    }
+
+    /// Whether those who have event streams under `old` keep them.
+    pub(super) fn keep_pipes_of(&self, old: &Self) -> bool {
+        old.main.callers.stay(self.main.callers) && old.main.config.sse_path == self.main.config.sse_path
     }
 
     /// Closes what a session has at the backends of its endpoint, with the gateway's own credentials.

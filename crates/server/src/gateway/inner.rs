@@ -8,13 +8,12 @@ use super::{
 };
 use crate::{
     edge::{self, Bodies, GatewayService, Listener, Peer, Pipes, Workers},
-    gateway::BuildError,
     session::{ClientSession, EndpointId, SessionTable},
 };
 use arc_swap::ArcSwap;
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -33,16 +32,18 @@ pub struct Gateway {
 }
 
 pub(crate) struct Inner {
-    endpoints: ArcSwap<Endpoints>,
+    pub(super) endpoints: ArcSwap<Endpoints>,
+    /// Those of configurations that are over, for as long as requests work with them.
+    pub(super) draining: Mutex<Vec<Weak<Endpoints>>>,
     pub(crate) sessions: Arc<SessionTable>,
-    parts: Parts,
+    pub(super) parts: Parts,
     /// Requests that outlive their connection, connections, and the janitor.
     pub(crate) tracker: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     in_flight: AtomicUsize,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) pipes: Pipes,
-    generation: AtomicU64,
+    pub(super) generation: AtomicU64,
     pub(crate) started: Instant,
 }
 
@@ -125,54 +126,6 @@ impl Gateway {
         edge::serve(Arc::clone(&self.inner), listener.into(), Some(workers)).await
     }
 
-    /// Replaces the configuration. Requests in flight end under the old one, client sessions go on under the new one. On an error
-    /// nothing has changed. Credentials that were kept stay where nothing of what decides them has changed. `listen`, `sessions` and
-    /// `limits.maxConnections` need a restart.
-    ///
-    /// # Errors
-    /// All that is wrong with the new configuration.
-    pub fn reload(&self, config: Config) -> Result<(), BuildError> {
-        let inner = &self.inner;
-        let plan = inner.parts.plan(&config)?;
-        let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
-        let new = Arc::new(Endpoints::new(config, plan, Arc::clone(&inner.sessions), generation, inner.endpoints().credentials())?);
-        new.start();
-        let old = inner.endpoints.swap(Arc::clone(&new));
-        let sessions = Arc::clone(&inner.sessions);
-        inner.tracker.spawn(async move {
-            // Who listens under the old configuration has to listen again to hear of changes under the new one: the headers that its
-            // request brought were read by the old policy, and only a new request brings those that the new one lists.
-            old.end_listening();
-            // What ended before has its sessions at the old backends.
-            for session in sessions.take_expired() {
-                old.end(&session);
-            }
-            for session in sessions.all() {
-                session.close_streams();
-                // An endpoint that is gone takes its sessions with it.
-                if new.of(&session.endpoint).is_none() {
-                    sessions.remove(&session.id);
-                    session.cancel_all();
-                    old.end(&session);
-                }
-            }
-            drop(new);
-            // Requests in flight hold the old snapshots; their background work ends when they have.
-            while Arc::strong_count(&old) > 1 || !old.are_idle() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            old.end_listening();
-            // Client sessions go on, but not with what they had at the old backends.
-            for session in sessions.all() {
-                if let Some(endpoint) = old.of(&session.endpoint) {
-                    session.backends.close(&endpoint.backends);
-                }
-            }
-            old.stop().await;
-        });
-        Ok(())
-    }
-
     /// All that `/status` can say, as JSON. A caller is told there of what it may see alone.
     #[must_use]
     pub fn status(&self) -> serde_json::Value {
@@ -210,6 +163,7 @@ impl Inner {
     pub(super) fn new(parts: Parts, endpoints: Endpoints, sessions: Arc<SessionTable>) -> Self {
         Self {
             endpoints: ArcSwap::from_pointee(endpoints),
+            draining: Mutex::default(),
             tracker: sessions.common().tracker.clone(),
             shutdown: sessions.common().shutdown.clone(),
             sessions,
@@ -253,6 +207,7 @@ impl Inner {
     /// Closes what a session has at the backends, with the gateway's own credentials: the caller's values are not kept for it.
     pub(crate) fn end(&self, session: &ClientSession) {
         self.endpoints.load().end(session);
+        self.end_at_old(session);
     }
 
     /// Closes what a session has at the backends because its caller asks for it, with the headers that this request brings where they
@@ -261,6 +216,7 @@ impl Inner {
         if let Some(endpoint) = self.endpoints.load().of(&session.endpoint) {
             session.backends.end_as(&endpoint.backends, caller);
         }
+        self.end_at_old(session);
     }
 
     async fn end_idle_sessions(self: Arc<Self>) {

@@ -1,12 +1,15 @@
 //! The gateway as a value.
 
+mod backend_options;
 mod builder;
+mod callers;
 mod direct;
 mod endpoints;
 mod inner;
 mod kept;
 mod origins;
 mod plan;
+mod reload;
 mod snapshot;
 mod status;
 mod told;
@@ -17,6 +20,7 @@ pub use inner::Gateway;
 pub use origins::{Absent, Origins};
 pub use plan::{Authorizing, Checker};
 
+pub(crate) use callers::Callers;
 pub(crate) use endpoints::Found;
 pub(crate) use inner::{InFlight, Inner};
 pub(crate) use snapshot::Snapshot;

@@ -8,6 +8,7 @@ mod policy;
 mod sources;
 
 use super::{
+    callers::Callers,
     kept::Fingerprint,
     told::{at_strategies, of_rule},
 };
@@ -89,6 +90,8 @@ pub(super) struct Plan {
     /// For each of the `endpoints`, with its own configuration.
     pub(super) endpoints: Vec<(Config, EndpointPlan)>,
     pub(super) authenticator: Arc<dyn Authenticator>,
+    /// Whom that lets in.
+    pub(super) callers: Callers,
     /// What callers may do; everything when there is none.
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
     /// In the order in which they see calls.
@@ -144,7 +147,8 @@ pub(super) fn plan(config: &Config, checker: &Checker<'_>, deps: &Deps) -> Resul
     }
     match (main, authenticator) {
         (Some(main), Some(authenticator)) if !has_errors(&problems) => {
-            Ok(Plan { main, endpoints, authenticator, authorizer, interceptors, session_keys, watchdog: None, findings: problems })
+            let callers = Callers::new(incoming);
+            Ok(Plan { main, endpoints, authenticator, callers, authorizer, interceptors, session_keys, watchdog: None, findings: problems })
         }
         _ => Err(problems),
     }

@@ -1,8 +1,10 @@
 //! One endpoint of a configuration, built: what a request works with from its beginning to its end.
 
 use super::{
+    backend_options::{self, max_duration, or},
+    callers::Callers,
     kept::{Fingerprint, Kept},
-    plan::{EndpointPlan, Strategy},
+    plan::EndpointPlan,
 };
 use crate::{
     admission::Admission,
@@ -12,13 +14,12 @@ use crate::{
     session::{EndpointId, SessionTable},
     views::{ListObserver, Viewer, ViewerKey, Views, ViewsSettings},
 };
-use secrecy::SecretString;
 use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_auth::CredentialCache;
-use vmcp_backend::{Backend, BackendOptions, HttpTransport, Place, Program, Shared, SharedOptions, Watchdog};
+use vmcp_backend::{Backend, Shared, SharedOptions, Watchdog};
 use vmcp_core::{
-    config::{Backend as BackendConfig, Config, Span, Transport},
+    config::Config,
     header::HeaderPolicy,
     plugin::{Authenticator, Authorizer, Interceptor},
 };
@@ -28,16 +29,6 @@ const LIST_WAIT: Duration = Duration::from_secs(2);
 /// How long one waits for a process that starts; launchers may have to fetch its program first.
 const START_WAIT: Duration = Duration::from_secs(30);
 const LIST_TTL: Duration = Duration::from_secs(30);
-
-/// How patient the gateway is with a backend that says nothing about it.
-const SILENCE: Duration = Duration::from_secs(120);
-const MAX_DURATION: Duration = Duration::from_secs(3600);
-const CONNECT: Duration = Duration::from_secs(5);
-const MAX_CONCURRENT: u32 = 256;
-
-/// How many processes one backend has, and how many of them one caller.
-const MAX_PROCESSES: u32 = 64;
-const MAX_PROCESSES_PER_PRINCIPAL: u32 = 16;
 
 /// The bounds that every request meets.
 pub(crate) struct Bounds {
@@ -70,6 +61,8 @@ pub(crate) struct Built {
     pub(crate) views: Arc<Views>,
     pub(crate) policy: HeaderPolicy,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// Whom that lets in.
+    pub(crate) callers: Callers,
     /// What callers may see and do; everything when there is none.
     pub(crate) admission: Option<Arc<Admission>>,
     /// In the order in which they see calls.
@@ -93,6 +86,7 @@ impl Deref for Snapshot {
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) authenticator: Arc<dyn Authenticator>,
+    pub(super) callers: Callers,
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
     pub(super) interceptors: Arc<[Arc<dyn Interceptor>]>,
     pub(super) sessions: Arc<SessionTable>,
@@ -152,7 +146,7 @@ impl Snapshot {
 
 impl Built {
     fn new(config: Config, plan: EndpointPlan, endpoint: &EndpointId, common: Common, main: Option<&Shared>) -> Result<Self, BuildError> {
-        let Common { authenticator, authorizer, interceptors, sessions, shares, parking, generation, watchdog, kept } = common;
+        let Common { authenticator, callers, authorizer, interceptors, sessions, shares, parking, generation, watchdog, kept } = common;
         let seals = Seals::new(sessions.secrets());
         let is_local = config.is_local();
         let observer = Arc::new(ListObserver::default());
@@ -175,7 +169,7 @@ impl Built {
             let fingerprint = strategy.fingerprint.map(|fingerprint| fingerprint.of_part(&[&endpoint.seal(), &backend.name]));
             let cache = kept.of(fingerprint);
             credentials.extend(fingerprint.map(|fingerprint| (fingerprint, Arc::clone(&cache))));
-            let options = options(index, backend, &config, &plan.policy, strategy, cache, env)?;
+            let options = backend_options::of(index, backend, &config, &plan.policy, strategy, cache, env)?;
             backends.push(Backend::new(options, &shared).map_err(BuildError::Backend)?);
         }
         let admission = authorizer.map(|authorizer| {
@@ -183,9 +177,9 @@ impl Built {
             Admission::new(authorizer, &config.name, names.collect())
         });
         let settings = ViewsSettings {
-            wait: duration(config.aggregation.list_wait, LIST_WAIT),
-            start_wait: duration(config.aggregation.list_wait, START_WAIT),
-            ttl: duration(config.aggregation.list_ttl, LIST_TTL),
+            wait: or(config.aggregation.list_wait, LIST_WAIT),
+            start_wait: or(config.aggregation.list_wait, START_WAIT),
+            ttl: or(config.aggregation.list_ttl, LIST_TTL),
             state_dir: config.state_dir.clone(),
             endpoint: endpoint.clone(),
             admission: admission.clone(),
@@ -213,6 +207,7 @@ impl Built {
             views,
             policy: plan.policy,
             authenticator,
+            callers,
             admission,
             interceptors,
         })
@@ -220,7 +215,7 @@ impl Built {
 
     /// How long a call of one backend may take in all.
     pub(crate) fn max_duration(&self, backend: usize) -> Duration {
-        duration(self.config.backends.get(backend).and_then(|backend| backend.max_duration), MAX_DURATION)
+        max_duration(self.config.backends.get(backend))
     }
 
     /// Where calls go on that no request waits for, and what ends them.
@@ -243,68 +238,5 @@ impl Built {
         }
         self.shared.tracker().close();
         self.shared.tracker().wait().await;
-    }
-}
-
-fn duration(span: Option<Span>, default: Duration) -> Duration {
-    span.map_or(default, |span| span.0)
-}
-
-fn options(
-    index: usize,
-    backend: &BackendConfig,
-    config: &Config,
-    policy: &HeaderPolicy,
-    strategy: &Strategy,
-    credentials: Arc<CredentialCache>,
-    env: Vec<(String, SecretString)>,
-) -> Result<BackendOptions, BuildError> {
-    let timeouts = &config.operational.timeouts;
-    let silence = backend.timeout.or_else(|| timeouts.per_workload.get(&backend.name).copied()).or(timeouts.default);
-    let ca_bundle = backend
-        .ca_bundle_path
-        .as_ref()
-        .map(|path| std::fs::read(path).map_err(|error| BuildError::CaBundle { backend: backend.name.clone(), path: path.clone(), error }));
-    Ok(BackendOptions {
-        index,
-        name: backend.name.clone(),
-        place: place(backend, env),
-        policy: Arc::clone(policy.backend(index)),
-        strategy: Arc::clone(&strategy.strategy),
-        on_error: strategy.on_error,
-        credentials,
-        timeout: duration(silence, SILENCE),
-        max_duration: duration(backend.max_duration, MAX_DURATION),
-        connect_timeout: duration(backend.connect_timeout, CONNECT),
-        max_concurrent: backend.max_concurrent.unwrap_or(MAX_CONCURRENT),
-        protocol_era: backend.protocol_era,
-        ca_bundle: ca_bundle.transpose()?,
-        http2: backend.http2,
-        list_scope: backend.list_scope,
-    })
-}
-
-/// Without a word on it, what an old server turns out to speak.
-fn http_transport(backend: &BackendConfig) -> HttpTransport {
-    match backend.transport {
-        None => HttpTransport::Detect,
-        Some(Transport::Sse) => HttpTransport::Sse,
-        Some(_) => HttpTransport::Streamable,
-    }
-}
-
-fn place(backend: &BackendConfig, env: Vec<(String, SecretString)>) -> Place {
-    match (&backend.url, &backend.command) {
-        (Some(url), _) => Place::Url { url: url.clone(), transport: http_transport(backend) },
-        (None, command) => Place::Program(Program {
-            command: command.clone().unwrap_or_default(),
-            args: backend.args.clone(),
-            env,
-            env_passthrough: backend.env_passthrough.clone(),
-            cwd: backend.cwd.clone(),
-            scope: backend.process,
-            max: backend.max_processes.unwrap_or(MAX_PROCESSES),
-            max_per_principal: backend.max_processes_per_principal.unwrap_or(MAX_PROCESSES_PER_PRINCIPAL),
-        }),
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A GET opens the stream, whose first event says where to POST: the same path, with an id that nobody can guess. Only who opened a stream
 //! finds it by its id. The headers of each POST are those of its message; the stream's end is the session's.
+//!
+//! A stream outlives a reload of the configuration unless that changes who is let in, or where the streams are: then it ends in order. Its
+//! client cannot come back for its session, so it does not end for less, as the streams of GETs do whose sessions stay.
 
 use super::{Opener, Peer};
 use crate::{
@@ -56,7 +59,12 @@ impl Pipes {
     }
 
     fn find(&self, id: Id) -> Option<Arc<Peer>> {
-        self.open().get(&id)?.peer.upgrade()
+        self.open().get(&id)?.peer.upgrade().filter(|peer| !peer.is_silent())
+    }
+
+    /// Ends every stream in order: who may have one, or where they are, has changed.
+    pub(crate) fn dismiss(&self) {
+        self.open().values().filter_map(|listed| listed.peer.upgrade()).for_each(|peer| peer.dismiss());
     }
 }
 
@@ -107,24 +115,30 @@ pub(crate) fn open(mut incoming: Incoming) -> Result<Response<Body>, Failure> {
     let open = Open::new(Arc::clone(&peer), incoming.counted_peer, &config.sessions)?;
     let path = config.sse_path.as_deref().unwrap_or_default();
     let opening = format!("event: endpoint\ndata: {path}?{PARAMETER}{:032x}\n\n", open.id);
+    let now = incoming.inner.snapshot();
+    if !peer.opener.stays(&now) || now.config.sse_path != config.sse_path {
+        // The configuration changed just now. What ended the other streams may have come too early for this one.
+        peer.dismiss();
+    }
     let all_said = CancellationToken::new();
     let ended = Box::pin(all_said.clone().cancelled_owned());
-    incoming.inner.tracker.spawn(end_at_shutdown(peer, all_said));
+    incoming.inner.tracker.spawn(end_in_order(peer, all_said));
     tracing::debug!("an old client opened its event stream");
     Ok(sse::response(Events { opening: Some(opening.into()), messages, ended: Some(ended) }, until, open))
 }
 
-/// Waits for the stream's end, or ends it in order when the gateway stops.
-async fn end_at_shutdown(peer: Arc<Peer>, all_said: CancellationToken) {
+/// Waits for the stream's end, or ends it in order when the gateway stops, or when its client may not be here any more. Requests in flight
+/// get the same time in both cases (`limits.shutdownTimeout`).
+async fn end_in_order(peer: Arc<Peer>, all_said: CancellationToken) {
     tokio::select! {
-        () = peer.silent() => {}
-        () = peer.inner.shutdown.cancelled() => {
-            let time = peer.inner.snapshot().config.limits.shutdown_timeout.0;
-            // What is left of the time is for the last answers and for the sessions at the backends.
-            peer.end(Instant::now() + time - time * 2 / 5).await;
-            all_said.cancel();
-        }
+        () = peer.silent() => return,
+        () = peer.inner.shutdown.cancelled() => {}
+        () = peer.dismissed() => {}
     }
+    let time = peer.inner.snapshot().config.limits.shutdown_timeout.0;
+    // What is left of the time is for the last answers and for the sessions at the backends.
+    peer.end(Instant::now() + time - time * 2 / 5).await;
+    all_said.cancel();
 }
 
 /// The events of one stream: where to POST, then messages, until all was said.
@@ -172,9 +186,10 @@ where
     let text = read_body(body, limits.max_request_bytes, limits.read_timeout, &mut room).await?;
     let sender = Arc::new(Opener::of(&mut incoming));
     tokio::select! {
-        taken = peer.receive(text, incoming, &sender) => taken?,
+        biased;
         // Nobody reads what would be said.
         () = peer.silent() => return Err(gone()),
+        taken = peer.receive(text, incoming, &sender) => taken?,
     }
     Ok(status(StatusCode::ACCEPTED))
 }

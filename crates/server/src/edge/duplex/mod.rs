@@ -4,6 +4,8 @@
 //! each other and are answered in any order, `notifications/cancelled` cancels in both eras, and everything goes through one queue. Whoever
 //! has more to say than a slow client reads waits: a call, and with it its backend.
 
+mod answering;
+mod ending;
 mod events;
 mod opener;
 mod peer;

@@ -6,10 +6,10 @@ use crate::{
         noted::Noted,
         post::{Carrier, Incoming},
     },
-    failure::Failure,
-    gateway::Inner,
+    failure::{Failure, code},
+    gateway::{Callers, Inner, Snapshot},
 };
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use std::{net::IpAddr, sync::Arc};
 use vmcp_auth::Identity;
 use vmcp_core::plugin::Principal;
@@ -19,11 +19,14 @@ pub(crate) struct Opener {
     identity: Identity,
     headers: HeaderMap,
     counted_peer: Option<IpAddr>,
+    /// By whom it was let in. `None` where that was no part of a configuration, which then changes nothing of it: whoever started the
+    /// process at the other end of standard input and output, or an embedder's client.
+    let_in: Option<Callers>,
 }
 
 impl Opener {
     pub(crate) fn new(identity: Identity, headers: HeaderMap) -> Self {
-        Self { identity, headers, counted_peer: None }
+        Self { identity, headers, counted_peer: None, let_in: None }
     }
 
     /// Whoever sent this request over HTTP. The request has no headers of its own any more: what they say of a message is said.
@@ -31,7 +34,13 @@ impl Opener {
         let headers = std::mem::take(&mut incoming.headers);
         incoming.noted = Noted::default();
         incoming.carrier = Carrier::Pipe;
-        Self { identity: incoming.identity.clone(), headers, counted_peer: incoming.counted_peer }
+        let let_in = Some(incoming.snapshot.callers);
+        Self { identity: incoming.identity.clone(), headers, counted_peer: incoming.counted_peer, let_in }
+    }
+
+    /// Whether whoever this is is let in under this configuration too.
+    pub(super) fn stays(&self, now: &Snapshot) -> bool {
+        self.let_in.is_none_or(|then| then.stay(now.callers))
     }
 
     pub(super) fn principal(&self) -> &Principal {
@@ -41,9 +50,13 @@ impl Opener {
     /// A message that comes now, read under the configuration of now.
     ///
     /// # Errors
-    /// When the headers cannot be forwarded under this configuration.
+    /// When this configuration may not let the sender in, or its headers cannot be forwarded under it.
     pub(crate) fn incoming(&self, inner: &Arc<Inner>) -> Result<Incoming, Failure> {
         let snapshot = inner.snapshot();
+        if !self.stays(&snapshot) {
+            let message = "who is let in has changed since this event stream was opened; open one again";
+            return Err(Failure::http(StatusCode::UNAUTHORIZED, code::INVALID_REQUEST, message));
+        }
         let identity = self.identity.with_forwarded(captured(&snapshot, &self.headers)?);
         let (carrier, counted_peer) = (Carrier::Pipe, self.counted_peer);
         Ok(Incoming {

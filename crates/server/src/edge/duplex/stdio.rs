@@ -24,6 +24,8 @@ impl Gateway {
     /// Serves one client over a pipe of lines, as a process serves its parent over standard input and output. `caller` is who the client is,
     /// `headers` are what its requests would bring over HTTP: the listed ones of them go to the backends that list them.
     ///
+    /// Who the caller is was decided by whoever calls this, so a reload does not change that, and does not end it.
+    ///
     /// Ends when the reader does, when the client does not read any more, or at [`Gateway::shutdown`]. Requests in flight may end within
     /// `limits.shutdownTimeout`; then what the client has at the backends is closed.
     ///
