@@ -190,4 +190,16 @@ mod tests {
         assert_eq!(shown[1], ("Legacy, 32 connections: at least 3.5 × mcp-proxy", false, false));
         assert_eq!(shown.iter().filter(|(_, measured, _)| *measured).count(), 2, "the ratio and the errors: {shown:?}");
     }
+
+    #[test]
+    fn authentication_may_cost_a_fifth_and_no_more() {
+        let bar = "Modern, 32 connections: with authentication at least 0.8 × without";
+        for (with, told, is_met) in [(80.0, "0.80 ×", true), (79.4, "0.79 ×", false)] {
+            let cell = |at| Cell { era: 1, connections: 32, at };
+            let samples = BTreeMap::from([(cell(0), sample(100.0)), (cell(1), sample(with))]);
+            let bars = bars(&["vmcp", "vmcp-auth"], &samples, None);
+            let found = bars.iter().find(|one| one.bar == bar).unwrap();
+            assert_eq!((found.measured.as_ref().map(|(text, _)| text.as_str()), found.is_met()), (Some(told), is_met));
+        }
+    }
 }
