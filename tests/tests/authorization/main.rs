@@ -12,6 +12,7 @@ mod lists;
 mod streams;
 mod tasks;
 mod tokens;
+mod two_tokens;
 mod unheard;
 
 use anyhow::Result;

@@ -160,6 +160,7 @@ async fn a_token_that_may_see_it_is_heard_with_when_the_next_stream_opens() -> R
     assert_eq!(next(&mut stream).await?["params"]["logger"], "a");
     ann.caller.set("x-claims", r#"{"all":1}"#);
     let mut stream = ann.listen().await?;
+    assert_eq!(next(&mut stream).await?["method"], "notifications/tools/list_changed", "it shows more than she saw");
     scene.b.say(MESSAGE, &told("b"));
     assert_eq!(next(&mut stream).await?["params"]["logger"], "b");
     Ok(())

@@ -92,7 +92,7 @@ impl Admission {
         Hearer { admission: Arc::clone(self), grant: self.grant(caller), backend }
     }
 
-    pub(super) fn may_hear(&self, grant: &Grant, backend: usize, uri: &str) -> bool {
+    pub(crate) fn may_hear(&self, grant: &Grant, backend: usize, uri: &str) -> bool {
         let who = Who { principal: &grant.principal, claims: &grant.claims, groups: &grant.groups };
         self.decide(who, (Action::ReadResource, backend, uri), None, None, false)
     }

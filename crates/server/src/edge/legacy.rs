@@ -7,7 +7,7 @@ mod stream;
 
 pub(crate) use batch::serve_batch;
 pub(crate) use requester::ask;
-pub(crate) use stream::{hears, stream};
+pub(crate) use stream::{listening, stream};
 
 use super::{
     Body, Reply,
@@ -123,9 +123,7 @@ pub(crate) fn find(incoming: &Incoming) -> Result<Use, Failure> {
     };
     let id = id.to_str().map_err(|_| no_session(NoSession::NotFound))?;
     let (sessions, endpoint) = (&incoming.inner.sessions, &incoming.snapshot.endpoint);
-    let session = sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)?;
-    session.gate(incoming.snapshot.admission.is_some());
-    Ok(session)
+    sessions.find(id, endpoint, incoming.identity.principal(), incoming.counted_peer).map_err(no_session)
 }
 
 pub(super) fn no_session(error: NoSession) -> Failure {
@@ -168,9 +166,13 @@ fn caller(incoming: &Incoming, session: &Use) -> Caller {
 
 /// Which streams a request may go on with. Where not everybody may do everything, a stream's rest is for credentials that allow the same.
 pub(super) fn binding(incoming: &Incoming) -> Binding {
-    let (snapshot, identity) = (&incoming.snapshot, &incoming.identity);
-    let rights = snapshot.admission.as_ref().map(|_| rights(identity));
+    let (snapshot, identity, rights) = (&incoming.snapshot, &incoming.identity, rights_of(incoming));
     Binding::of(snapshot.backends.iter().map(|backend| (backend.session_key(identity), rights)))
+}
+
+/// What a request's credentials allow. `None` where everybody may see everything.
+fn rights_of(incoming: &Incoming) -> Option<[u8; 16]> {
+    incoming.snapshot.admission.as_ref().map(|_| rights(&incoming.identity))
 }
 
 pub(super) async fn result(

@@ -5,7 +5,7 @@ use super::{
     Caller, Given, Requester, Unanswered,
     question::{for_legacy, mode},
     running::Running,
-    way::{Way, ahead},
+    way::Way,
 };
 use crate::{
     failure::{Failure, code},
@@ -45,7 +45,7 @@ impl Way<'_> {
                     }
                     Event::Withdrawn { id } => running.stop(&id),
                     Event::Notification { method, params } => {
-                        if let Some(message) = ahead(&method, &params, self.caller, (self.backend, exchange.era()), self.token) {
+                        if let Some(message) = self.ahead(&method, &params, exchange.era()) {
                             requester.notified(message).await;
                         }
                     }

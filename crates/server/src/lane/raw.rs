@@ -5,7 +5,7 @@ use super::{
     asking::Ask,
     input::{Brought, RESPONSES},
     unambiguous::check_unambiguous,
-    way::{Route, Way, ahead},
+    way::{Route, Way},
 };
 use crate::{
     failure::{Failure, code},
@@ -98,7 +98,7 @@ impl Snapshot {
                     Event::Withdrawn { .. } => {}
                     Event::Notification { method, params } => {
                         tracing::trace!(backend = &**backend.name(), "a notification ahead of the answer");
-                        if let Some(message) = ahead(&method, &params, caller, (backend, exchange.era()), token) {
+                        if let Some(message) = way.ahead(&method, &params, exchange.era()) {
                             requester.notified(message).await;
                         }
                     }

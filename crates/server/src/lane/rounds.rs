@@ -5,7 +5,7 @@ use super::{
     Caller, Requester, Unanswered,
     input::{RESPONSES, Required, STATE},
     question::{for_legacy, mode},
-    way::{Route, Way, ahead},
+    way::{Route, Way},
 };
 use crate::{
     failure::{Failure, code},
@@ -74,7 +74,7 @@ impl Way<'_> {
                     }
                     Event::Error { code, object } => return self.error(code, object, exchange.era()),
                     Event::Notification { method, params } => {
-                        if let Some(message) = ahead(&method, &params, self.caller, (self.backend, exchange.era()), self.token) {
+                        if let Some(message) = self.ahead(&method, &params, exchange.era()) {
                             requester.notified(message).await;
                         }
                     }

@@ -2,11 +2,13 @@
 
 use super::{Caller, carried::Subject, way::Route};
 use crate::{
-    admission::{Asks, Denied, Item},
+    admission::{Admission, Asks, Denied, Item},
     failure::Failure,
     gateway::Snapshot,
     views::{Merged, ViewerKey},
 };
+use std::sync::Arc;
+use vmcp_backend::Backend;
 use vmcp_core::{Era, catalogue::Unlisted};
 
 /// What a request is about, and for whom it is looked for.
@@ -25,6 +27,16 @@ pub(super) struct Sought<'a> {
 pub(super) struct Ground {
     here: Merged,
     among_all: Option<Merged>,
+    admission: Arc<Admission>,
+}
+
+impl Ground {
+    /// Whether a caller that was let through may be told of a backend's `notifications/resources/updated`: of what its session follows, and
+    /// what it may read of that.
+    pub(super) fn tells(&self, caller: &Caller, backend: &Backend, params: &str) -> bool {
+        let ours = caller.session().and_then(|session| session.followed(backend, params));
+        ours.is_some_and(|ours| self.admission.hearer(&caller.identity, backend.index()).may_hear_of(&ours))
+    }
 }
 
 impl Snapshot {
@@ -39,7 +51,7 @@ impl Snapshot {
     /// what decisions read of the item is something else by now, that is another question, and is asked.
     pub(super) async fn route_again(&self, sought: &Sought<'_>, before: &Route) -> Result<Route, Failure> {
         let mut route = self.find(sought).await?;
-        let now = self.admission.as_ref().map(|_| self.ground(sought));
+        let now = self.admission.as_ref().map(|admission| self.ground(sought, admission));
         let holds = match (&before.ground, &now) {
             (Some(then), Some(now)) => before.backend == route.backend && self.is_same(then, now, sought, route.backend),
             _ => false,
@@ -48,9 +60,9 @@ impl Snapshot {
         Ok(route)
     }
 
-    fn ground(&self, &Sought { caller, key, .. }: &Sought<'_>) -> Ground {
+    fn ground(&self, &Sought { caller, key, .. }: &Sought<'_>, admission: &Arc<Admission>) -> Ground {
         let among_all = self.lens.map(|_| self.views.whole(&caller.viewer().key(&self.backends, None)));
-        Ground { here: self.views.whole(key), among_all }
+        Ground { here: self.views.whole(key), among_all, admission: Arc::clone(admission) }
     }
 
     /// Whether decisions about this item read the same on both grounds.
@@ -69,7 +81,7 @@ impl Snapshot {
     pub(super) fn admit(&self, sought: &Sought<'_>, backend: usize) -> Result<Option<Ground>, Failure> {
         let Some(admission) = &self.admission else { return Ok(None) };
         let Sought { caller, subject, name, asks, .. } = *sought;
-        let ground = self.ground(sought);
+        let ground = self.ground(sought, admission);
         let action = subject.action();
         let known = self.views.policy_name(&ground.here, ground.among_all.as_ref(), action, backend, name);
         let item = Item { action, backend, name: &known, called: name, here: &ground.here };

@@ -93,7 +93,7 @@ impl Snapshot {
                 },
                 Event::Error { code, object } => return Err(Failure::passed(code, object, Era::Modern, Era::Modern, None)),
                 Event::Notification { method, params } => {
-                    if let Some(message) = ahead(&method, &params, caller, (backend, Era::Modern), token) {
+                    if let Some(message) = ahead(&method, &params, caller, (backend, Era::Modern), token, None) {
                         requester.notified(message).await;
                     }
                 }

@@ -123,6 +123,11 @@ impl Way<'_> {
         }
         Err(Failure::passed(code, object, self.caller.era, backend, uri))
     }
+
+    /// What the backend says ahead of its answer, as its caller is told it. `None`: it is not for this caller.
+    pub(super) fn ahead(&self, method: &str, params: &Bytes, era: Era) -> Option<Bytes> {
+        ahead(method, params, self.caller, (self.backend, era), self.token, self.route.ground.as_ref())
+    }
 }
 
 /// The capability that a question needs, as JSON text.
@@ -155,7 +160,15 @@ fn urls(object: &Bytes) -> Option<Bytes> {
 
 /// What the backend says ahead of its answer, as its caller is told it: progress under the caller's own token, log messages that are as
 /// severe as the caller wants, and between legacy peers whatever else the caller's revision has. `None`: it is not for this caller.
-pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, (backend, era): (&Backend, Era), token: Option<&str>) -> Option<Bytes> {
+/// `ground` is on what it was let through, where somebody decides that.
+pub(super) fn ahead(
+    method: &str,
+    params: &Bytes,
+    caller: &Caller,
+    (backend, era): (&Backend, Era),
+    token: Option<&str>,
+    ground: Option<&Ground>,
+) -> Option<Bytes> {
     let text = std::str::from_utf8(params).ok()?;
     match method {
         "notifications/progress" => {
@@ -168,7 +181,7 @@ pub(super) fn ahead(method: &str, params: &Bytes, caller: &Caller, (backend, era
             let level = RawObject::parse(text).ok()?.get_str("level").and_then(|level| LoggingLevel::parse(&level));
             is_wanted(caller, level).then(|| notification(method, Some(text)).into())
         }
-        "notifications/resources/updated" if caller.session().is_some_and(|session| !session.may_hear_of_update(backend, text)) => None,
+        "notifications/resources/updated" if ground.is_some_and(|ground| !ground.tells(caller, backend, text)) => None,
         _ if caller.era == Era::Legacy && era == Era::Legacy && caller.revision().has_notification(method) => {
             Some(notification(method, Some(text)).into())
         }

@@ -1,11 +1,13 @@
 //! The questions that a client has been asked and has not answered: sampling, elicitation, roots (2025-11-25, client/*).
 
-use super::{client::ClientSession, locked, stream::EventStream};
+use super::{client::ClientSession, locked, stream::EventStream, streams::ForQuestions};
 use crate::lane::{Given, Unanswered};
 use bytes::Bytes;
+use futures_util::future::select_all;
 use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::{Notify, oneshot};
 use vmcp_auth::Identity;
+use vmcp_backend::Backend;
 use vmcp_core::frame::{Edit, RawObject, notification, request_text};
 
 /// How many questions one client may have before it.
@@ -123,17 +125,26 @@ impl ClientSession {
         }
     }
 
-    /// Waits for a stream that can carry a question which belongs to no call.
-    pub(crate) async fn wait_for_stream(&self) -> Arc<EventStream> {
+    /// Waits for a stream that can carry a question of this backend which belongs to no call. `None` where all that are read belong to
+    /// somebody who may see nothing of the backend.
+    pub(crate) async fn stream_to_ask(&self, backend: &Backend) -> Option<Arc<EventStream>> {
         let opened = Arc::clone(locked(&self.asks).get_or_insert_default().opened.get_or_insert_default());
         loop {
             let mut next = std::pin::pin!(opened.notified());
             // Listening from before the look, so that no stream opens unheard in between.
             next.as_mut().enable();
-            if let Some(stream) = self.stream_for_questions() {
-                return stream;
+            match self.stream_for_questions(backend) {
+                ForQuestions::Stream(stream) => return Some(stream),
+                ForQuestions::Denied => return None,
+                ForQuestions::Nobody => next.await,
+                ForQuestions::Unsettled(audiences) => {
+                    let settled = audiences.iter().map(|audience| Box::pin(audience.settled(backend)));
+                    tokio::select! {
+                        () = next => {}
+                        _ = select_all(settled) => {}
+                    }
+                }
             }
-            next.await;
         }
     }
 }

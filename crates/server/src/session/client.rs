@@ -1,8 +1,6 @@
 //! One client session: what the gateway keeps for a legacy client between its requests.
 
-use super::{EndpointId, asks::Asks, common::Common, followed::Followed, locked, streams::Streams};
-use crate::views::{Audience, KindHashes, ViewerKey};
-use arc_swap::ArcSwapOption;
+use super::{EndpointId, asks::Asks, common::Common, followed::Followed, locked, streams::Streams, viewed::Viewed};
 use smallvec::SmallVec;
 use std::{
     net::IpAddr,
@@ -13,7 +11,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use vmcp_backend::{CallerSessions, Ear};
-use vmcp_core::{CapabilitySet, LoggingLevel, Revision, catalogue::ListKind, plugin::Principal};
+use vmcp_core::{CapabilitySet, LoggingLevel, Revision, plugin::Principal};
 
 /// What the gateway keeps for a legacy client between its requests. Small: sessions are many and mostly idle.
 pub(crate) struct ClientSession {
@@ -49,11 +47,7 @@ pub(crate) struct ClientSession {
     /// The id of the next question.
     pub(super) next_question: AtomicU64,
     pub(super) followed: Mutex<Option<Box<Followed>>>,
-    /// Whether callers may not read everything.
-    pub(super) gated: AtomicBool,
-    /// Who listens, where not everybody may see everything.
-    pub(super) audience: ArcSwapOption<Audience>,
-    viewed: Mutex<Viewed>,
+    pub(super) viewed: Mutex<Viewed>,
 }
 
 /// What is in a session's id, and what follows from it.
@@ -86,16 +80,6 @@ impl ActiveCall {
     }
 }
 
-/// What the client was last shown, so that it hears of changes to that and of nothing else.
-#[derive(Default)]
-struct Viewed {
-    viewer: Option<ViewerKey>,
-    seen: KindHashes,
-}
-
-/// A kind of list whose change the client has to be told, and the hash of what it saw before.
-pub(crate) type Change = (ListKind, [u8; 16]);
-
 impl ClientSession {
     pub(super) fn new(made: Made, principal: Principal, peer: Option<IpAddr>, common: &Arc<Common>, now: u64) -> Arc<Self> {
         Arc::new_cyclic(|me: &Weak<Self>| Self {
@@ -120,8 +104,6 @@ impl ClientSession {
             asks: Mutex::default(),
             next_question: AtomicU64::new(made.first_question),
             followed: Mutex::default(),
-            gated: AtomicBool::new(false),
-            audience: ArcSwapOption::empty(),
             viewed: Mutex::default(),
         })
     }
@@ -150,7 +132,7 @@ impl ClientSession {
     }
 
     /// Marks the session as in use until the guard is dropped.
-    pub(super) fn start_use(self: &Arc<Self>, clock: &Arc<super::table::Clock>) -> Use {
+    pub(super) fn start_use(self: &Arc<Self>, clock: &Arc<super::clock::Clock>) -> Use {
         self.busy.fetch_add(1, Ordering::AcqRel);
         self.used.store(true, Ordering::Release);
         Use { session: Arc::clone(self), clock: Arc::clone(clock) }
@@ -175,34 +157,6 @@ impl ClientSession {
         for call in locked(&self.calls).iter() {
             call.0.cancelled.notify_one();
         }
-    }
-
-    /// Notes what the client has just been shown of one kind.
-    pub(crate) fn saw(&self, viewer: ViewerKey, kind: ListKind, hash: [u8; 16]) {
-        let mut viewed = locked(&self.viewed);
-        viewed.viewer = Some(viewer);
-        viewed.seen.set(kind, hash);
-    }
-
-    /// The view that this session looked through last; `None` before its first list.
-    pub(crate) fn viewer(&self) -> Option<ViewerKey> {
-        locked(&self.viewed).viewer.clone()
-    }
-
-    /// The kinds that differ from what the client saw. They count as told from now on.
-    pub(crate) fn take_changed(&self, now: &KindHashes) -> Vec<Change> {
-        locked(&self.viewed).seen.take_changed(now)
-    }
-
-    /// The kinds that the client saw and that are out of date now, all those of one notification together. They are not told of again
-    /// until the client has seen them anew.
-    pub(crate) fn outdate(&self, kind: Option<ListKind>) -> Vec<Change> {
-        locked(&self.viewed).seen.outdate(kind)
-    }
-
-    /// Undoes [`Self::take_changed`] or [`Self::outdate`] for a change that could not be told.
-    pub(crate) fn untold(&self, (kind, seen): Change) {
-        locked(&self.viewed).seen.set(kind, seen);
     }
 }
 
@@ -234,7 +188,7 @@ impl Drop for CallGuard {
 /// A session in use: it does not expire meanwhile.
 pub(crate) struct Use {
     session: Arc<ClientSession>,
-    clock: Arc<super::table::Clock>,
+    clock: Arc<super::clock::Clock>,
 }
 
 impl std::ops::Deref for Use {

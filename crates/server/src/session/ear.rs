@@ -1,7 +1,7 @@
 //! What backends say to a client outside of its calls, and ask it.
 
-use super::{client::ClientSession, common::Common};
-use crate::lane::Unanswered;
+use super::{client::ClientSession, common::Common, followed::updated};
+use crate::{lane::Unanswered, views::Audience};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use vmcp_core::{
     frame::{RawObject, notification},
 };
 
-/// How long a question waits for a stream to be asked on.
+/// How long a question waits for a stream to be asked on, and for the lists that say whether its client may know of who asks.
 const STREAM_WAIT: Duration = Duration::from_secs(30);
 /// How long a client may take over an answer: it may be a person's.
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
@@ -20,18 +20,17 @@ const ANSWER_WAIT: Duration = Duration::from_secs(600);
 impl Ear for ClientSession {
     fn notified(&self, backend: &Backend, method: &str, params: Bytes) {
         let Ok(text) = std::str::from_utf8(&params) else { return };
-        let is_for_client = match method {
+        match method {
             // These belong to requests.
-            "notifications/progress" | "notifications/cancelled" => false,
-            "notifications/resources/updated" => self.may_hear_of_update(backend, text),
-            _ if !self.may_hear_from(backend) => false,
-            "notifications/message" => self.wants(text),
-            _ => self.revision.has_notification(method),
-        };
-        if is_for_client {
-            let renamed = (method == "notifications/resources/updated").then(|| self.updated(backend, text)).flatten();
-            self.leave(&notification(method, Some(renamed.as_deref().unwrap_or(text))).into());
+            "notifications/progress" | "notifications/cancelled" => return,
+            "notifications/resources/updated" => return self.updated(backend, text),
+            "notifications/message" if !self.wants(text) => return,
+            "notifications/message" => {}
+            _ if !self.revision.has_notification(method) => return,
+            _ => {}
         }
+        let is_for = |audience: Option<&Audience>| audience.is_none_or(|audience| audience.hears(backend));
+        self.leave(&notification(method, Some(text)).into(), &is_for);
     }
 
     fn asked(&self, asked: Asked) {
@@ -43,6 +42,15 @@ impl Ear for ClientSession {
 }
 
 impl ClientSession {
+    /// Tells of a resource: where not everybody may read everything, of what this client follows alone, and whoever may read it.
+    fn updated(&self, backend: &Backend, params: &str) {
+        let ours = self.followed(backend, params);
+        let renamed = updated(params, ours.as_deref());
+        let may_read = |audience: &Audience| ours.as_ref().is_some_and(|ours| audience.hears_of(backend, ours));
+        let message = notification("notifications/resources/updated", Some(renamed.as_deref().unwrap_or(params)));
+        self.leave(&message.into(), &|audience| audience.is_none_or(may_read));
+    }
+
     /// Whether a log message is as severe as this client wants. One that never said gets them all (2025-11-25, server/utilities/logging).
     fn wants(&self, params: &str) -> bool {
         let Some(wanted) = self.log_level() else { return true };
@@ -65,10 +73,7 @@ async fn relay(session: Arc<ClientSession>, common: Arc<Common>, asked: Asked) {
 }
 
 async fn ask(session: &Arc<ClientSession>, asked: &Asked) -> Option<(Answer, Option<Identity>)> {
-    let stream = timeout(STREAM_WAIT, session.wait_for_stream()).await.ok()?;
-    if !session.may_hear_from(asked.backend()) {
-        return None;
-    }
+    let stream = timeout(STREAM_WAIT, session.stream_to_ask(asked.backend())).await.ok()??;
     let progress = asked.progress();
     let on_progress = Box::new(move |params, identity: &Identity| progress.tell(identity, params));
     let mut question = session.ask(asked.method(), asked.params(), Some(on_progress))?;

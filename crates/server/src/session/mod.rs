@@ -2,18 +2,22 @@
 
 mod asks;
 mod client;
+mod clock;
 mod common;
 mod ear;
 mod endpoint;
+mod eviction;
 mod expiry;
 mod followed;
 mod hash;
+mod log;
 mod reader;
 mod replay;
 mod seal;
 mod stream;
 mod streams;
 mod table;
+mod viewed;
 
 pub(crate) use asks::OnProgress;
 pub(crate) use client::{ClientSession, Use};
@@ -23,6 +27,7 @@ pub(crate) use replay::Binding;
 pub(crate) use seal::random;
 pub(crate) use stream::{EventStream, LONG, Purpose};
 pub(crate) use table::{NoSession, SessionTable, Settings, principal_hash};
+pub(crate) use viewed::Viewers;
 
 pub use seal::KeyError;
 

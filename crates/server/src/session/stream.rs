@@ -5,17 +5,18 @@
 
 use super::{
     locked,
+    log::{Log, Place},
     reader::Reader,
     replay::{Binding, Replay, SESSION_BYTES, STREAM_BYTES, STREAM_EVENTS},
     streams::Streams,
 };
-use crate::edge::sse;
+use crate::{edge::sse, views::Audience};
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use std::{
-    collections::VecDeque,
     pin::pin,
     sync::{Arc, Mutex, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -55,6 +56,8 @@ pub(crate) struct EventStream {
     pub(super) number: u64,
     pub(super) purpose: Purpose,
     pub(super) binding: Binding,
+    /// Who listens, known before anything is said. `None` where everybody may see everything.
+    audience: ArcSwapOption<Audience>,
     style: Style,
     home: Weak<Streams>,
     replay: Arc<Replay>,
@@ -63,62 +66,21 @@ pub(crate) struct EventStream {
     room: Notify,
 }
 
-#[derive(Default)]
-struct Log {
-    events: VecDeque<Bytes>,
-    /// How many events were dropped in front: the place of the first kept one is one more.
-    dropped: u64,
-    bytes: usize,
-    reader: Option<Place>,
-    /// How many readers there have been: the number of the present one.
-    turn: u64,
-    /// Nothing more comes.
-    ended: bool,
-    /// Since when nobody reads it.
-    alone: Option<Instant>,
-    /// The place of the last event that any reader was given.
-    given: u64,
-}
-
-/// Where a reader is.
-struct Place {
-    /// The place of the last event that it was given.
-    after: u64,
-    waker: Option<Waker>,
-}
-
-impl Log {
-    /// The place of the newest event.
-    fn last(&self) -> u64 {
-        self.dropped + self.events.len() as u64
-    }
-
-    fn unread(&self) -> u64 {
-        self.reader.as_ref().map_or(0, |reader| self.last() - reader.after)
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.reader.as_mut().and_then(|reader| reader.waker.take()) {
-            waker.wake();
-        }
-    }
-
-    fn leave(&mut self) {
-        self.wake();
-        if let Some(reader) = self.reader.take() {
-            self.given = self.given.max(reader.after);
-        }
-        self.alone = Some(Instant::now());
-    }
-}
-
 impl EventStream {
     /// A new stream and its first reader.
-    pub(super) fn open(home: &Arc<Streams>, replay: &Arc<Replay>, purpose: Purpose, style: Style, binding: Binding) -> (Arc<Self>, Reader) {
+    pub(super) fn open(
+        home: &Arc<Streams>,
+        replay: &Arc<Replay>,
+        purpose: Purpose,
+        style: Style,
+        binding: Binding,
+        audience: Option<Audience>,
+    ) -> (Arc<Self>, Reader) {
         let stream = Arc::new(Self {
             number: replay.next_stream(),
             purpose,
             binding,
+            audience: ArcSwapOption::new(audience.map(Arc::new)),
             style,
             home: Arc::downgrade(home),
             replay: Arc::clone(replay),
@@ -131,9 +93,13 @@ impl EventStream {
 
     /// A reader behind this place: 0 is the beginning. An earlier reader is ended. What is not kept any more is left out. `None` for a place
     /// that the stream never had.
-    pub(super) fn read_after(self: &Arc<Self>, place: u64) -> Option<Reader> {
+    pub(super) fn read_after(self: &Arc<Self>, place: u64, audience: Option<Audience>) -> Option<Reader> {
         let mut log = locked(&self.log);
-        (place <= log.last()).then(|| self.read(&mut log, place))
+        if place > log.last() {
+            return None;
+        }
+        self.audience.store(audience.map(Arc::new));
+        Some(self.read(&mut log, place))
     }
 
     /// A reader behind what was given, for a pipe whose reader was ended because it did not keep up. `None` when nothing more comes.
@@ -246,6 +212,11 @@ impl EventStream {
         log.leave();
         drop(log);
         self.room.notify_waiters();
+    }
+
+    /// Who listens. `None` where everybody may see everything.
+    pub(super) fn audience(&self) -> Option<Arc<Audience>> {
+        self.audience.load_full()
     }
 
     pub(crate) fn purpose(&self) -> Purpose {

@@ -3,6 +3,7 @@
 use super::{
     EndpointId,
     client::{ClientSession, Made, Use},
+    clock::Clock,
     common::Common,
     hash::IdHash,
     seal::{KeyError, MAX_ID_LEN, Sealer, Ticket, random},
@@ -11,10 +12,10 @@ use dashmap::DashMap;
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use vmcp_core::{CapabilitySet, Revision, plugin::Principal};
 
@@ -26,27 +27,6 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Duration,
     pub(crate) unused_timeout: Duration,
     pub(crate) max_age: Duration,
-}
-
-/// Milliseconds since the table was made; `tokio`'s clock is not used so that tests can move this one.
-pub(crate) struct Clock {
-    start: Instant,
-    skipped: AtomicU64,
-}
-
-impl Clock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { start: Instant::now(), skipped: AtomicU64::new(0) })
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX) + self.skipped.load(Ordering::Relaxed)
-    }
-
-    #[cfg(test)]
-    pub(super) fn skip(&self, time: Duration) {
-        self.skipped.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
-    }
 }
 
 /// Why a request has no session.
@@ -83,13 +63,10 @@ pub(crate) struct SessionTable {
     /// Ended sessions whose ids another process issued: their own ids end by not being in the table.
     tombstones: moka::sync::Cache<[u8; 16], ()>,
     /// The least recently used idle sessions that the last look found, oldest last.
-    victims: Mutex<Vec<(u64, Box<str>)>>,
+    pub(super) victims: Mutex<Vec<(u64, Box<str>)>>,
     /// Sessions that had to make room or were asked for too late: what they have at the backends is closed with that of the expired ones.
-    evicted: Mutex<Vec<Arc<ClientSession>>>,
+    pub(super) evicted: Mutex<Vec<Arc<ClientSession>>>,
 }
-
-/// How many sessions one look at the table picks as victims.
-const VICTIMS: usize = 1024;
 
 impl SessionTable {
     pub(crate) fn new(settings: Settings, keys: &[Vec<u8>]) -> Result<Self, KeyError> {
@@ -243,42 +220,6 @@ impl SessionTable {
             }
             self.peers.remove_if(&peer, |_, open| *open == 0);
         }
-    }
-
-    /// Makes room for one session by ending the least recently used idle one.
-    fn evict(&self) -> bool {
-        for _ in 0..2 {
-            loop {
-                let victim = self.victims.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let Some((since, id)) = victim else { break };
-                if let Some(session) = self.remove_if(&id, |session| session.idle_since() == Some(since)) {
-                    self.keep_evicted(session);
-                    return true;
-                }
-            }
-            self.find_victims();
-        }
-        false
-    }
-
-    /// Keeps a session that has just ended until somebody closes what it has at the backends.
-    pub(super) fn keep_evicted(&self, session: Arc<ClientSession>) {
-        if !session.backends.is_empty() {
-            self.evicted.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-        }
-    }
-
-    /// The sessions that ended on the way since the last time.
-    pub(super) fn take_evicted(&self) -> Vec<Arc<ClientSession>> {
-        std::mem::take(&mut *self.evicted.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn find_victims(&self) {
-        let mut idle: Vec<(u64, Box<str>)> =
-            self.sessions.iter().filter_map(|entry| Some((entry.idle_since()?, entry.id.clone()))).collect();
-        idle.sort_unstable_by_key(|(since, _)| std::cmp::Reverse(*since));
-        let keep = idle.len().saturating_sub(VICTIMS);
-        *self.victims.lock().unwrap_or_else(PoisonError::into_inner) = idle.split_off(keep);
     }
 
     /// Every session at this moment.

@@ -1,7 +1,11 @@
-//! Which backends a client on a stream may hear: those of which it is shown something.
+//! Who listens on a stream, where not everybody may see everything: which backends it may hear, and of which resources.
 
-use super::{current::Views, keys::ViewerKey};
+use super::{
+    current::Views,
+    keys::{ListKey, ViewerKey},
+};
 use std::sync::{Arc, Weak};
+use tokio::sync::watch;
 use vmcp_backend::Backend;
 use vmcp_core::catalogue::ListKind;
 
@@ -12,11 +16,39 @@ pub(crate) struct Audience {
 }
 
 impl Audience {
-    /// Whether it may know that this backend says something. After a reload nobody is heard until the client listens again, and then
-    /// the new backends alone: what ended may still be there for requests in flight.
+    /// The lists that decide about a backend. After a reload nobody is heard until the client listens again, and then the new backends
+    /// alone: what ended may still be there for requests in flight.
+    fn views(&self, backend: &Backend) -> Option<Arc<Views>> {
+        self.views.upgrade().filter(|views| !views.listeners.have_ended() && views.has(backend))
+    }
+
+    /// Whom catalogues are shown to that are shown to this.
+    pub(crate) fn key(&self) -> &ViewerKey {
+        &self.key
+    }
+
+    /// Whether it may know that this backend says something.
     pub(crate) fn hears(&self, backend: &Backend) -> bool {
-        let may = |views: Arc<Views>| !views.listeners.have_ended() && views.has(backend) && views.sees(&self.key, backend.index());
-        self.views.upgrade().is_some_and(may)
+        self.views(backend).is_some_and(|views| views.sees(&self.key, backend.index()))
+    }
+
+    /// Whether it may be told of a backend's resource, by the URI by which callers know it.
+    pub(crate) fn hears_of(&self, backend: &Backend, uri: &str) -> bool {
+        self.views(backend).is_some_and(|views| views.may_be_told(&self.key, backend.index(), uri))
+    }
+
+    /// Whether it is known which it is that [`Self::hears`] says.
+    pub(crate) fn is_settled(&self, backend: &Backend) -> bool {
+        self.views(backend).is_none_or(|views| views.unsettled(&self.key, backend.index()).is_none())
+    }
+
+    /// Waits until [`Self::is_settled`], as long as that takes.
+    pub(crate) async fn settled(&self, backend: &Backend) {
+        while let Some(mut listed) = self.views(backend).and_then(|views| views.unsettled(&self.key, backend.index())) {
+            if listed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -44,5 +76,23 @@ impl Views {
     /// Whether it is known that a viewer may see nothing of a backend.
     pub(crate) fn hides(&self, key: &ViewerKey, backend: usize) -> bool {
         key.is_granted() && self.listed(key, &ListKind::ALL).get(backend).copied().unwrap_or(false) && !self.sees(key, backend)
+    }
+
+    fn may_be_told(&self, key: &ViewerKey, backend: usize, uri: &str) -> bool {
+        match (&key.granted, &self.settings.admission) {
+            (Some(granted), Some(admission)) => admission.may_hear(&granted.grant, backend, uri),
+            _ => false,
+        }
+    }
+
+    /// Wakes when a list of this backend has been asked for, as long as its lists are missing that say whether a viewer may see something
+    /// of it. `None` where that is known. A backend that is left out for this viewer has none to wait for.
+    fn unsettled(&self, key: &ViewerKey, backend: usize) -> Option<watch::Receiver<u64>> {
+        let list: ListKey = key.list(self.backends.get(backend)?)?;
+        let slot = self.lists.slot(list);
+        // Listening from before the look, so that no list arrives unheard in between.
+        let finished = slot.subscribe();
+        let is_known = ListKind::ALL.into_iter().all(|kind| slot.knows(kind)) || self.sees(key, backend);
+        (!is_known).then_some(finished)
     }
 }

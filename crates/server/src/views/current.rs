@@ -7,7 +7,7 @@ use super::{
     keys::{ListKey, Viewer, ViewerKey},
     listeners::Listeners,
     lists::Lists,
-    slot::{Freshness, Slot},
+    slot::Slot,
 };
 use crate::{
     admission::Admission,
@@ -21,7 +21,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vmcp_backend::{Backend, ViewScope};
@@ -169,7 +169,7 @@ impl Views {
         self.backends.iter().map(|backend| self.known_list(key, backend)).collect()
     }
 
-    fn known_list(&self, key: &ViewerKey, backend: &Backend) -> Option<Arc<BackendList>> {
+    pub(super) fn known_list(&self, key: &ViewerKey, backend: &Backend) -> Option<Arc<BackendList>> {
         let own = key.list(backend)?;
         let list = |key: &ListKey| self.lists.known(key)?.list();
         // Until its own is there, a list of the other era shows what the backend has.
@@ -190,39 +190,8 @@ impl Views {
         Shown { catalogue, key, ttl, private }
     }
 
-    /// Gets the lists of the chosen backends where they are missing or known to have changed.
-    pub(crate) async fn gather(self: &Arc<Self>, viewer: &Viewer<'_>, key: &ViewerKey, wanted: impl Fn(usize) -> bool) {
-        let mut waiting: Vec<(Instant, tokio::sync::watch::Receiver<u64>)> = Vec::new();
-        for backend in &self.backends {
-            let Some(list) = key.list(backend).filter(|list| wanted(list.backend)) else { continue };
-            let slot = self.lists.slot(list);
-            let freshness = slot.freshness(self.ttl_of(&slot));
-            if freshness == Freshness::Fresh {
-                continue;
-            }
-            let finished = slot.subscribe();
-            self.refresh(list, &slot, Some(viewer));
-            if freshness != Freshness::Old
-                && let Some(until) = slot.wait_until(self.wait_for(key, backend))
-            {
-                waiting.push((until, finished));
-            }
-        }
-        for (until, mut finished) in waiting {
-            // Every attempt under way goes on after the wait; its outcome is there for the next caller.
-            let _ = tokio::time::timeout_at(until.into(), finished.changed()).await;
-        }
-    }
-
-    /// How long a list waits for this backend. Many clients read the lists once, just after they opened their session, and some of them
-    /// just after they started this gateway: what is starting too would never be there for them.
-    fn wait_for(&self, key: &ViewerKey, backend: &Backend) -> Duration {
-        let is_starting = backend.is_started() && self.known_list(key, backend).is_none();
-        if is_starting { self.settings.start_wait } else { self.settings.wait }
-    }
-
     /// How old a list may be: what its backend said, if that is shorter than the setting.
-    fn ttl_of(&self, slot: &Slot) -> Duration {
+    pub(super) fn ttl_of(&self, slot: &Slot) -> Duration {
         let own =
             slot.list().and_then(|list| ListKind::ALL.into_iter().filter_map(|kind| list.hints(kind)).map(|hints| hints.ttl_ms).min());
         own.filter(|ttl| *ttl > 0).map_or(self.settings.ttl, |ttl| Duration::from_millis(ttl).min(self.settings.ttl))

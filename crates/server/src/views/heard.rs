@@ -99,7 +99,7 @@ impl Names {
 }
 
 /// Whether something may be told of. Where everybody may read everything, there is no hearer.
-pub(crate) fn may_hear(hearer: Option<&Hearer>, uri: &str) -> bool {
+fn may_hear(hearer: Option<&Hearer>, uri: &str) -> bool {
     hearer.is_none_or(|hearer| hearer.may_hear_of(uri))
 }
 

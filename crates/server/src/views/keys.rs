@@ -78,8 +78,13 @@ impl ViewerKey {
     }
 
     /// The whole of it, whoever looks.
-    pub(super) fn whole(&self) -> Self {
+    pub(crate) fn whole(&self) -> Self {
         Self { granted: None, ..self.clone() }
+    }
+
+    /// What whoever it is shown to may do: equal for credentials that allow the same. `None` where everybody may see everything.
+    pub(crate) fn rights(&self) -> Option<[u8; 16]> {
+        self.granted.as_ref().map(|granted| granted.grant.rights())
     }
 
     /// Whether it is not the same for everybody who looks through these scopes.

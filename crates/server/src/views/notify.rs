@@ -1,7 +1,7 @@
 //! Telling clients that their view changed: those whose view it is, and nobody else.
 
 use super::{current::Views, hashes::KindHashes, keys::ViewerKey, listeners::Listener};
-use crate::session::ClientSession;
+use crate::session::{ClientSession, Viewers};
 use bytes::Bytes;
 use std::{
     collections::HashSet,
@@ -22,8 +22,8 @@ impl Views {
             self.report();
         }
         for session in self.own_sessions() {
-            if session.has_stream() && session.viewer().is_some_and(|viewer| viewer.looks_through(backend, scope)) {
-                self.tell(&session);
+            for viewer in viewers(&session).iter().filter(|viewer| viewer.looks_through(backend, scope)) {
+                self.tell_viewer(&session, viewer);
             }
         }
         for listener in self.listeners.all() {
@@ -45,17 +45,23 @@ impl Views {
 
     /// Tells a session what differs from what it saw. Also called when it opens a stream, for what happened meanwhile.
     pub(crate) fn tell(&self, session: &Arc<ClientSession>) {
-        let Some(viewer) = session.viewer() else { return };
-        let now = KindHashes::of(&self.current(&viewer));
+        for viewer in &session.viewers() {
+            self.tell_viewer(session, viewer);
+        }
+    }
+
+    /// The same for one of those as whom it looks: on a stream of one that may see the same.
+    fn tell_viewer(&self, session: &Arc<ClientSession>, viewer: &ViewerKey) {
+        let now = KindHashes::of(&self.current(viewer));
         let mut told_resources = false;
-        for change in session.take_changed(&now) {
+        for change in session.take_changed(viewer, &now) {
             let resources = matches!(change.0, ListKind::Resources | ListKind::ResourceTemplates);
             if resources && std::mem::replace(&mut told_resources, true) {
                 // One notification stands for resources and templates.
                 continue;
             }
-            if !session.send(&list_changed_message(change.0)) {
-                session.untold(change);
+            if !session.send_to(viewer, &list_changed_message(change.0)) {
+                session.untold(viewer, change);
             }
         }
     }
@@ -92,8 +98,8 @@ impl Views {
         let looks = |viewer: &ViewerKey| viewer.scopes.get(backend).copied().flatten().is_some_and(|scope| news.contains(&scope));
         // Nobody knows yet whether it is a change of what its callers may see. Those who see nothing of the backend do not hear of it.
         for session in self.own_sessions() {
-            if session.has_stream() && session.viewer().is_some_and(|viewer| looks(&viewer) && self.sees(&viewer, backend)) {
-                tell_ahead(&session, kind);
+            for viewer in viewers(&session).iter().filter(|viewer| looks(viewer) && self.sees(viewer, backend)) {
+                tell_ahead(&session, viewer, kind);
             }
         }
         for listener in self.listeners.all() {
@@ -104,18 +110,23 @@ impl Views {
     }
 }
 
+/// As whom a session looks that can be told of it.
+fn viewers(session: &ClientSession) -> Viewers {
+    if session.has_stream() { session.viewers() } else { Viewers::new() }
+}
+
 /// Tells a session that what it saw of this kind, or of every kind, is out of date.
-fn tell_ahead(session: &Arc<ClientSession>, kind: Option<ListKind>) {
+fn tell_ahead(session: &Arc<ClientSession>, viewer: &ViewerKey, kind: Option<ListKind>) {
     let mut sent = Vec::new();
-    for change in session.outdate(kind) {
+    for change in session.outdate(viewer, kind) {
         let method = change.0.changed_notification();
         if sent.contains(&method) {
             continue;
         }
-        if session.send(&list_changed_message(change.0)) {
+        if session.send_to(viewer, &list_changed_message(change.0)) {
             sent.push(method);
         } else {
-            session.untold(change);
+            session.untold(viewer, change);
         }
     }
 }

@@ -46,9 +46,7 @@ impl Peer {
 
     /// Opens the stream of what belongs to no request, and of questions.
     fn open_stream(&self, session: &Use, incoming: &Incoming) -> (Arc<EventStream>, Reader) {
-        // First, so that nothing is said on the stream that is not for whoever opens it.
-        legacy::hears(incoming, session);
-        let opened = session.open_pipe(legacy::binding(incoming));
+        let opened = session.open_pipe(legacy::binding(incoming), legacy::listening(incoming, session));
         *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&opened.0));
         opened
     }

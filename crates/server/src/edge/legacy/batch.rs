@@ -12,14 +12,15 @@ use http::{HeaderValue, Response, header};
 use smallvec::SmallVec;
 use vmcp_core::{Era, frame::Message};
 
-/// A batch is answered as one array, so there is nobody to notify, and questions go on the session's own stream.
-struct Unheard<'a>(&'a Use);
+/// A batch is answered as one array, so there is nobody to notify, and questions go on the session's own stream: one that was opened with
+/// credentials which allow the same.
+struct Unheard<'a>(&'a Use, &'a Incoming);
 
 impl Requester for Unheard<'_> {
     async fn notified(&self, _message: Bytes) {}
 
     async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
-        super::requester::ask(self.0, None, method, params, on_progress).await
+        super::requester::ask(self.0, self.0.session_stream(super::rights_of(self.1)), method, params, on_progress).await
     }
 }
 
@@ -35,7 +36,7 @@ pub(crate) async fn serve_batch(incoming: &Incoming, session: &Use, messages: Sm
             (message, call)
         })
         .collect();
-    let unheard = Unheard(session);
+    let unheard = Unheard(session, incoming);
     let (mut array, mut is_full) = (vec![b'['], false);
     for (message, call) in calls {
         let (Message::Request(request), Some(call)) = (&message, &call) else {

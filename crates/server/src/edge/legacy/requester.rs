@@ -1,6 +1,6 @@
 //! A legacy caller: what it is told and asked goes on its call's stream, which it can come back for.
 
-use super::binding;
+use super::{binding, rights_of, stream::audience};
 use crate::{
     edge::{Reply, post::Incoming, sse::KEEP_ALIVE},
     lane::{Given, Requester, Unanswered},
@@ -21,7 +21,7 @@ pub(super) struct Asker<'a> {
 impl Asker<'_> {
     /// The call's stream, opened now where it was not before. `None` where the client reads no streams.
     pub(super) fn open_stream(&self) -> Option<Arc<EventStream>> {
-        self.reply.open_kept(|| self.session.open_call_stream(binding(self.incoming)))
+        self.reply.open_kept(|| self.session.open_call_stream(binding(self.incoming), audience(self.incoming, self.session)))
     }
 
     /// Never ends: opens the stream once the answer takes so long that something between might take the connection for dead.
@@ -42,11 +42,12 @@ impl Requester for Asker<'_> {
     }
 
     async fn ask(&self, method: &str, params: &[u8], on_progress: Option<OnProgress>) -> Result<Given, Unanswered> {
-        ask(self.session, self.open_stream(), method, params, on_progress).await
+        let stream = self.open_stream().or_else(|| self.session.session_stream(rights_of(self.incoming)));
+        ask(self.session, stream, method, params, on_progress).await
     }
 }
 
-/// Asks on this stream, or on the session's own where the call has none.
+/// Asks on this stream.
 pub(crate) async fn ask(
     session: &Use,
     stream: Option<Arc<EventStream>>,
@@ -54,7 +55,7 @@ pub(crate) async fn ask(
     params: &[u8],
     on_progress: Option<OnProgress>,
 ) -> Result<Given, Unanswered> {
-    let stream = stream.or_else(|| session.session_stream()).ok_or(Unanswered::CannotBeAsked)?;
+    let stream = stream.ok_or(Unanswered::CannotBeAsked)?;
     let mut question = session.ask(method, params, on_progress).ok_or(Unanswered::CannotBeAsked)?;
     question.send_on(&stream).await;
     question.answer().await

@@ -5,7 +5,7 @@ use crate::{
     edge::{Body, negotiate, post::Incoming, sse},
     failure::{Failure, code},
     session::{Binding, ClientSession, EventStream, Purpose, Reader, Use},
-    views::Viewer,
+    views::{Audience, Viewer},
 };
 use http::{HeaderName, Response, StatusCode};
 use std::sync::Arc;
@@ -41,9 +41,8 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         }
         resumed => resumed,
     };
-    // First, so that nothing is said on the stream that is not for whoever opens it.
-    hears(incoming, &session);
-    let (stream, reader) = resumed.unwrap_or_else(|| session.open_stream(binding));
+    let audience = listening(incoming, &session);
+    let (stream, reader) = resumed.unwrap_or_else(|| session.open_stream(binding, audience));
     tracing::debug!("a client listens for changes");
     if incoming.snapshot.generation != incoming.inner.snapshot().generation {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
@@ -56,22 +55,19 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
     Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
 }
 
-/// Whoever sent this request is who hears from now on what belongs to no request.
-pub(crate) fn hears(incoming: &Incoming, session: &Arc<ClientSession>) {
+/// Who listens on a stream that belongs to this request. `None` where everybody may see everything.
+pub(super) fn audience(incoming: &Incoming, session: &Arc<ClientSession>) -> Option<Audience> {
     let snapshot = &incoming.snapshot;
-    if snapshot.admission.is_none() {
-        return session.hears(&snapshot.backends, None, None, &incoming.identity);
-    }
-    let key = snapshot.view(&viewer(&incoming.identity, session));
-    let audience = snapshot.views.audience(key.clone());
-    session.hears(&snapshot.backends, snapshot.admission.as_ref(), audience, &incoming.identity);
-    // Whom a client may hear follows from its lists, for which it may not have asked yet.
-    let (snapshot, session, identity) = (Arc::clone(snapshot), Arc::clone(session), incoming.identity.clone());
-    let shutdown = incoming.inner.shutdown.clone();
-    incoming.inner.tracker.spawn(async move {
-        let viewer = viewer(&identity, &session);
-        let _ = shutdown.run_until_cancelled(Box::pin(snapshot.views.gather(&viewer, &key, |_| true))).await;
-    });
+    snapshot.admission.as_ref()?;
+    snapshot.views.audience(snapshot.view(&viewer(&incoming.identity, session)))
+}
+
+/// The same of a stream for what belongs to no request. Whom it may hear follows from its lists, for which its client may not have asked
+/// yet: they are fetched, and nobody waits for them.
+pub(crate) fn listening(incoming: &Incoming, session: &Arc<ClientSession>) -> Option<Audience> {
+    let audience = audience(incoming, session)?;
+    incoming.snapshot.views.begin_to_gather(&viewer(&incoming.identity, session), audience.key(), |_| true);
+    Some(audience)
 }
 
 fn viewer<'v>(caller: &'v Identity, session: &'v Arc<ClientSession>) -> Viewer<'v> {
@@ -81,5 +77,5 @@ fn viewer<'v>(caller: &'v Identity, session: &'v Arc<ClientSession>) -> Viewer<'
 fn resumed(incoming: &Incoming, session: &Use, binding: Binding) -> Option<(Arc<EventStream>, Reader)> {
     let mut ids = incoming.headers.get_all(LAST_EVENT_ID).iter();
     let id = ids.next().filter(|_| ids.next().is_none())?;
-    session.resume(id.to_str().ok()?.trim(), binding)
+    session.resume(id.to_str().ok()?.trim(), binding, audience(incoming, session))
 }

@@ -14,10 +14,11 @@ use http_body_util::Empty;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tower::ServiceExt;
-use vmcp_auth::Identity;
+use vmcp_auth::{Identity, NoSettings};
 use vmcp_core::{
     CapabilitySet, Revision,
     config::{Backend, Config},
+    plugin::{Authorizer, AuthorizerFactory, Decision, Deps, Question, StrategyError},
 };
 
 fn gateway() -> Gateway {
@@ -111,4 +112,49 @@ async fn an_answer_that_is_long_in_coming_is_a_stream_where_that_is_accepted() {
         assert!(timeout(2 * second, &mut waiting).await.is_err());
         assert_eq!(slot.take_early().is_some(), events);
     }
+}
+
+/// Everybody may do everything, and each is asked about.
+struct House;
+
+impl AuthorizerFactory for House {
+    const KIND: &'static str = "house";
+    type Config = NoSettings;
+
+    fn build(&self, _: NoSettings, _: &Deps) -> Result<Arc<dyn Authorizer>, StrategyError> {
+        Ok(Arc::new(Self))
+    }
+}
+
+impl Authorizer for House {
+    fn decide(&self, _: &Question<'_>) -> Decision {
+        Decision::new(true)
+    }
+}
+
+#[tokio::test]
+async fn streams_that_wait_for_lists_cost_no_task_each() {
+    // It takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", silent.local_addr().unwrap());
+    let config = serde_json::json!({
+        "backends": [{ "name": "b", "url": url }],
+        "incomingAuth": { "type": "anonymous", "authz": { "type": "house" } },
+    });
+    let gateway = Gateway::builder(serde_json::from_value(config).unwrap()).authorizer(House).build().unwrap();
+    let id = session(&gateway).await;
+    let get = || async {
+        let request = Request::get("/mcp").header("host", "127.0.0.1").header("mcp-session-id", &id);
+        let response = gateway.service(None).oneshot(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
+    };
+    let first = get().await;
+    let tasks = gateway.inner.tracker.len();
+    let mut more = Vec::new();
+    for _ in 0..20 {
+        more.push(get().await);
+    }
+    assert_eq!(gateway.inner.tracker.len(), tasks);
+    drop((first, more));
 }

@@ -13,7 +13,7 @@ use super::{
     input::{can_answer, required},
     question::answer_for_legacy,
     route::Sought,
-    way::{Way, ahead},
+    way::Way,
 };
 use crate::{
     admission::Asks,
@@ -111,7 +111,7 @@ impl Way<'_> {
         while let Some(said) = said.recv().await {
             match said {
                 Said::Notification { method, params } => {
-                    if let Some(message) = ahead(&method, &params, self.caller, (self.backend, Era::Legacy), self.token) {
+                    if let Some(message) = self.ahead(&method, &params, Era::Legacy) {
                         requester.notified(message).await;
                     }
                 }

@@ -1,10 +1,7 @@
 use super::*;
 use crate::session::{Binding, Reader, SessionTable, Settings};
 use std::{sync::Mutex, time::Duration};
-use vmcp_core::{
-    CapabilitySet, Revision,
-    config::{Backend, Config},
-};
+use vmcp_core::{CapabilitySet, Revision};
 
 fn table() -> SessionTable {
     let hour = Duration::from_secs(3600);
@@ -48,7 +45,7 @@ async fn an_answer_finds_its_question_in_the_session_that_was_asked_and_once() {
 async fn a_question_that_nobody_waits_for_is_taken_back_where_it_was_asked() {
     let table = table();
     let session = session(&table);
-    let (writer, mut reader) = session.open_call_stream(Binding::of([1].iter()));
+    let (writer, mut reader) = session.open_call_stream(Binding::of([1].iter()), None);
     let mut question = session.ask("sampling/createMessage", b"{}", None).unwrap();
     question.send_on(writer.stream()).await;
     assert!(next(&mut reader).contains(r#""method":"sampling/createMessage""#));
@@ -63,21 +60,6 @@ async fn a_question_that_nobody_waits_for_is_taken_back_where_it_was_asked() {
     session.answered("2", Ok("{}"), &Identity::anonymous());
     drop((answered, session.ask("roots/list", b"{}", None)));
     assert_eq!(next(&mut reader), "");
-}
-
-#[tokio::test]
-async fn where_not_everybody_may_see_everything_nobody_is_asked_before_it_is_known_who_listens() {
-    let table = table();
-    let session = session(&table);
-    let config = Config::with_backends(vec![Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap())]);
-    let gateway = crate::Gateway::builder(config).build().unwrap();
-    let snapshot = gateway.inner.snapshot();
-    let [backend] = &*snapshot.backends else { panic!("one backend") };
-    assert!(session.may_hear_from(backend));
-    session.gate(true);
-    assert!(!session.may_hear_from(backend));
-    session.gate(false);
-    assert!(session.may_hear_from(backend));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 use super::*;
 use crate::edge::sse::Source;
-use std::task::Poll::{Pending, Ready};
+use std::task::{
+    Poll::{Pending, Ready},
+    Waker,
+};
 
 fn home(limit: usize) -> (Arc<Streams>, Arc<Replay>) {
     let replay = Arc::new(Replay::with_limit(limit));
@@ -8,7 +11,7 @@ fn home(limit: usize) -> (Arc<Streams>, Arc<Replay>) {
 }
 
 fn open(home: &(Arc<Streams>, Arc<Replay>), purpose: Purpose, style: Style) -> (Arc<EventStream>, Reader) {
-    EventStream::open(&home.0, &home.1, purpose, style, Binding::of([1].iter()))
+    EventStream::open(&home.0, &home.1, purpose, style, Binding::of([1].iter()), None)
 }
 
 fn message(number: usize) -> Bytes {
@@ -50,10 +53,10 @@ fn a_reader_goes_on_behind_the_event_that_it_names() {
     stream.push(message(4));
     stream.end();
     for (after, rest) in [(0, vec![0, 1, 2, 3, 4]), (2, vec![2, 3, 4]), (4, vec![4])] {
-        let (events, ended) = read(&mut stream.read_after(after).unwrap());
+        let (events, ended) = read(&mut stream.read_after(after, None).unwrap());
         assert_eq!((places(&events), ended), (rest, true), "behind {after}");
     }
-    assert!(stream.read_after(5).is_none(), "there was no such event");
+    assert!(stream.read_after(5, None).is_none(), "there was no such event");
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn older_clients_get_ids_and_no_event_without_data() {
 #[test]
 fn the_newest_reader_takes_over() {
     let (stream, mut first) = open(&home(1 << 20), Purpose::Session, Style::Plain);
-    let mut second = stream.read_after(0).unwrap();
+    let mut second = stream.read_after(0, None).unwrap();
     stream.push(message(1));
     assert_eq!(read(&mut first), (vec![], true));
     drop(first);
@@ -146,7 +149,7 @@ fn what_is_kept_is_bounded_by_count_and_by_bytes_and_given_back() {
     for number in 0..STREAM_EVENTS + 10 {
         stream.push(message(number));
     }
-    let (events, _) = read(&mut stream.read_after(0).unwrap());
+    let (events, _) = read(&mut stream.read_after(0, None).unwrap());
     assert!(events.len() <= STREAM_EVENTS && home.1.bytes() <= 10_000, "{} events, {} bytes", events.len(), home.1.bytes());
     assert_eq!(events.last().unwrap().0, STREAM_EVENTS as u64 + 10, "the newest are kept");
     assert_eq!(home.0.bytes(), home.1.bytes());

@@ -207,12 +207,12 @@ fn a_cancel_reaches_the_call_that_it_names() {
 fn a_stream_that_is_not_read_is_ended_instead_of_growing() {
     let table = table(10);
     let session = open(&table, "a");
-    let (_, mut reader) = session.open_stream(crate::session::Binding::of([0].iter()));
+    let (_, mut reader) = session.open_stream(crate::session::Binding::of([0].iter()), None);
     let message = bytes::Bytes::from_static(b"{}");
     for _ in 0..crate::session::stream::STREAM_QUEUE {
-        assert!(session.send(&message));
+        assert!(session.send(&message, &|_| true));
     }
-    assert!(!session.send(&message));
+    assert!(!session.send(&message, &|_| true));
     assert!(!session.has_stream());
     assert!(reader.try_next().is_some_and(|event| event.starts_with(b"id: ")) && reader.try_next().is_none());
 }
