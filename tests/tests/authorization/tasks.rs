@@ -33,6 +33,40 @@ async fn a_task_is_there_for_as_long_as_its_tool_is() -> Result<()> {
 }
 
 #[tokio::test]
+async fn where_arguments_decide_a_task_is_there_for_credentials_that_allow_what_the_one_did_that_began_it() -> Result<()> {
+    let by_arguments =
+        r#"permit(principal, action, resource) when { !(context has arg_level) || context.arg_level <= context.claim_level };"#;
+    for (policies, decides) in [(by_arguments, true), ("permit(principal, action, resource);", false)] {
+        let scene = Scene::with(Spec::modern("a").tasks(), Spec::modern("b"), policies, json!({})).await?;
+        let strong = r#"{"level":3,"jti":"1"}"#;
+        let user = scene.user(Era::Modern, "ann").capabilities(TASKS).header("x-claims", strong).header("x-standing", "strong");
+        let mut ann = user.connect().await?;
+        let created = ann.call("a_job", r#"{"level":3}"#).await?.result()?;
+        let id = created["taskId"].as_str().context("no id")?.to_owned();
+        // A renewed token that allows the same.
+        ann.caller.set("x-claims", r#"{"level":3,"jti":"2"}"#);
+        let told = ann.send(&about("tasks/get")(&id)).await?.result()?;
+        assert_eq!(told["taskId"], id.as_str(), "it is known by one id");
+        // The same principal with a token that does not reach what was asked for.
+        ann.caller.set("x-claims", r#"{"level":1}"#);
+        ann.caller.set("x-standing", "weak");
+        let (first, _) = ann.subscribe(&format!(r#""taskIds":{}"#, json!([id]))).await?;
+        let heard = if decides { json!({}) } else { json!({ "taskIds": [id] }) };
+        assert_eq!(first["params"]["notifications"], heard, "{policies}");
+        scene.a.forget_requests();
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            if decides {
+                alike(&mut ann, about(method), &id, "nothing").await?;
+            } else {
+                ann.send(&about("tasks/get")(&id)).await?.result()?;
+            }
+        }
+        assert_eq!(scene.a.requests_of("tasks/get").is_empty(), decides, "{policies}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_call_that_waits_goes_on_only_for_somebody_who_may_still_make_it() -> Result<()> {
     let policies = "permit(principal, action, resource) when { context.claim_level >= 3 };";
     let scene = Scene::with(Spec::legacy("a").interactive(), Spec::legacy("b"), policies, json!({})).await?;

@@ -11,7 +11,8 @@ use vmcp_core::plugin::{
 };
 
 /// `incomingAuth: {type: named}`: whoever says a name in `x-user` is let in as the subject of that name, for the milliseconds in `x-for`
-/// where they are said, and with the claims in `x-claims`, which is a JSON object.
+/// where they are said, and with the claims in `x-claims`, which is a JSON object. What stands in `x-standing` is
+/// what tells apart the credentials of one subject.
 pub(crate) struct NamedFactory;
 
 struct Named([HeaderName; 1], Arc<str>);
@@ -42,6 +43,7 @@ impl Authenticator for Named {
             let mut authenticated = Authenticated::new(principal);
             let claims = head.headers.get("x-claims").and_then(|claims| claims.to_str().ok());
             authenticated.claims = claims.and_then(|claims| serde_json::from_str(claims).ok()).unwrap_or_default();
+            authenticated.standing = head.headers.get("x-standing").and_then(|standing| standing.to_str().ok()).map(Into::into);
             authenticated.expires_at = time.map(|time| SystemTime::now() + time);
             Arc::new(authenticated)
         });

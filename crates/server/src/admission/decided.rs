@@ -62,6 +62,11 @@ impl Admission {
         })
     }
 
+    /// Whether decisions about calls read their arguments.
+    pub(crate) fn reads_arguments(&self) -> bool {
+        self.authorizer.reads_arguments()
+    }
+
     /// Whom lists of this caller are made for.
     pub(crate) fn grant(&self, caller: &Identity) -> Arc<Grant> {
         let digest = of_identity(caller);
@@ -72,7 +77,7 @@ impl Admission {
     pub(crate) fn check(&self, caller: &Identity, item: &Item<'_>, asks: Asks<'_>) -> Result<(), Denied> {
         let who = Who { principal: caller.principal(), claims: caller.claims(), groups: caller.groups() };
         let told = |is_allowed: bool| if is_allowed { Ok(()) } else { Err(Denied::Unknown) };
-        if let (Asks::Call(text), true) = (asks, self.authorizer.reads_arguments()) {
+        if let (Asks::Call(text), true) = (asks, self.reads_arguments()) {
             let Some(arguments) = unambiguous(text) else {
                 // Nobody learns from it that something exists.
                 let is_visible = self.is_allowed(who, item, None, false);

@@ -2,7 +2,7 @@
 
 use super::{Caller, Onlooker, Requester, carried::Subject, route::Sought, way::ahead};
 use crate::{
-    admission::Asks,
+    admission::{Asks, rights},
     failure::{Failure, code},
     gateway::Snapshot,
     session::principal_hash,
@@ -129,12 +129,12 @@ impl Snapshot {
         }
         // The id last: what is in front of it has no NUL.
         let plain = [backend, &tool.replace('\0', ""), original].join("\0");
-        self.seals.seal_task(&self.bound(caller), plain.as_bytes())
+        self.seals.seal_task(&self.bound_task(caller), plain.as_bytes())
     }
 
     /// The task behind an id that this caller was given, if it may still use the task's tool.
     pub(crate) fn own_task(&self, caller: &Caller, id: &str) -> Option<TaskRoute> {
-        let plain = String::from_utf8(self.seals.open_task(&self.bound(&caller.identity), id)?).ok()?;
+        let plain = String::from_utf8(self.seals.open_task(&self.bound_task(&caller.identity), id)?).ok()?;
         let (name, rest) = plain.split_once('\0')?;
         let (tool, original) = rest.split_once('\0')?;
         let backend = self.shown().find(|backend| &**backend.name() == name)?;
@@ -151,6 +151,16 @@ impl Snapshot {
     pub(super) fn bound(&self, caller: &Identity) -> Vec<u8> {
         let mut bound = principal_hash(caller.principal()).to_vec();
         bound.extend_from_slice(self.endpoint.seal().as_bytes());
+        bound
+    }
+
+    /// Whom and what a task's id is for. Where arguments decide what a caller may do, those of the call that became the task are known no
+    /// more: there the id is good with credentials alone that allow what the one did which began it.
+    fn bound_task(&self, caller: &Identity) -> Vec<u8> {
+        let mut bound = self.bound(caller);
+        if self.admission.as_ref().is_some_and(|admission| admission.reads_arguments()) {
+            bound.extend_from_slice(&rights(caller));
+        }
         bound
     }
 
