@@ -8,7 +8,7 @@ mod served;
 
 use anyhow::{Context, Result};
 use named::NamedFactory;
-use serde_json::json;
+use serde_json::{Value, json};
 use served::serve;
 use vmcp_server::Gateway;
 use vmcp_tests::{
@@ -212,8 +212,11 @@ async fn guests_may_only_read_and_every_call_says_who_makes_it() -> Result<()> {
 async fn a_users_token_that_the_program_has_is_exchanged_in_a_direct_call_and_nobody_calls_over_http() -> Result<()> {
     let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
     let config = |login: &str| {
-        let outgoing = json!({ "default": exchanged::strategy(&idp, "b") });
-        json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": login }, "outgoingAuth": outgoing })
+        let mut exchange = exchanged::strategy(&idp, "b");
+        if login == "program" {
+            exchange["tokenExchange"]["subjectIssuers"] = json!([idp.issuer()]);
+        }
+        json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": login }, "outgoingAuth": { "default": exchange } })
     };
     let refused = Gateway::builder(serde_json::from_value(config("anonymous"))?).build();
     assert!(refused.err().context("it was built")?.to_string().starts_with("outgoingAuth.default.tokenExchange: "));
@@ -227,5 +230,33 @@ async fn a_users_token_that_the_program_has_is_exchanged_in_a_direct_call_and_no
     let (addr, _) = serve(&gateway).await?;
     assert_eq!(Client::connect(Era::Modern, addr).await?.call("b_echo", "{}").await?.status(), 401);
     gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_of_callers_of_nobody_knows_which_issuers_are_shown_to_nobody_before_it_is_said_whose() -> Result<()> {
+    let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let config = |login: &str, strategy: &Value| {
+        let outgoing = json!({ "default": strategy });
+        json!({ "backends": [fixture.entry(json!({}))], "incomingAuth": { "type": login }, "outgoingAuth": outgoing })
+    };
+    let built = |config: Value| {
+        anyhow::Ok(
+            Gateway::builder(serde_json::from_value(config)?).authenticator(NamedFactory).authenticator(program::ProgramFactory).build(),
+        )
+    };
+    let exchange = exchanged::strategy(&idp, "b");
+    let exec = json!({ "type": "exec", "exec": { "command": "x", "sendToken": true } });
+    let external = json!({ "type": "external", "external": { "url": "https://creds.example.com/", "sendToken": true } });
+    for (strategy, key) in [(exchange, "tokenExchange"), (exec, "exec"), (external, "external")] {
+        let refused = built(config("program", &strategy))?.err().context("it was built")?.to_string();
+        let place = format!("outgoingAuth.default.{key}: would show one place the tokens of callers of any issuer");
+        assert!(refused.starts_with(&place) && refused.contains("add `subjectIssuers`"), "{refused}");
+        let mut listed = strategy.clone();
+        listed[key]["subjectIssuers"] = json!([idp.issuer()]);
+        built(config("program", &listed))??.shutdown().await;
+        // Callers of this one have one issuer, as it says.
+        built(config("named", &strategy))??.shutdown().await;
+    }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Authenticators that have their answer at once and know callers without a token.
 
 use http::HeaderName;
+use serde_json::{Map, Value};
 use std::sync::Arc;
-use vmcp_core::plugin::{Authenticated, Authenticator, BoxFuture, CallerTokens, Rejected, RequestHead};
+use vmcp_core::plugin::{Authenticated, Authenticator, BoxFuture, CallerTokens, Principal, Rejected, RequestHead};
 
 /// What such an authenticator is: everything that it is asked is answered by [`Self::caller`].
 pub(crate) trait Knows: Send + Sync + 'static {
@@ -14,6 +15,11 @@ pub(crate) trait Knows: Send + Sync + 'static {
     /// [`Authenticator::issuer`].
     fn issuer(&self) -> Option<&str> {
         None
+    }
+
+    /// [`Authenticator::groups`].
+    fn groups(&self, _principal: &Principal) -> Vec<Arc<str>> {
+        Vec::new()
     }
 
     /// [`Authenticator::is_local`].
@@ -35,6 +41,10 @@ impl<T: Knows> Authenticator for AtOnce<T> {
 
     fn issuer(&self) -> Option<&str> {
         self.0.issuer()
+    }
+
+    fn groups(&self, principal: &Principal, _: &Map<String, Value>) -> Vec<Arc<str>> {
+        self.0.groups(principal)
     }
 
     fn caller_tokens(&self) -> CallerTokens {

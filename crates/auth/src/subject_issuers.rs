@@ -4,7 +4,7 @@
 
 use vmcp_core::{
     config::nearest,
-    plugin::{CallerTokens, Misplaced, Principal, StrategyError},
+    plugin::{CallerTokens, Deps, Misplaced, Principal, StrategyError},
 };
 
 /// The issuers whose callers' tokens are shown.
@@ -15,15 +15,20 @@ pub(crate) struct SubjectIssuers {
 }
 
 impl SubjectIssuers {
-    /// What the settings under `key` say, for callers with these tokens.
+    /// For what shows no token to anybody.
+    pub(crate) fn of_none(key: &'static str) -> Self {
+        Self { key, listed: None }
+    }
+
+    /// What the settings under `key` say, for callers of whom is known what stands in `deps`.
     ///
     /// # Errors
-    /// When nothing is said and there are several issuers, or an issuer is named that is none of theirs.
-    pub(crate) fn new(key: &'static str, listed: Option<Vec<String>>, tokens: &CallerTokens) -> Result<Self, StrategyError> {
+    /// When nothing is said, and there are several issuers or it is not known how many; or an issuer is named that is none of theirs.
+    pub(crate) fn new(key: &'static str, listed: Option<Vec<String>>, deps: &Deps) -> Result<Self, StrategyError> {
         let place = "subjectIssuers".to_owned();
         let wrong = |place: String, message: String| StrategyError::Settings(vec![Misplaced::new(place, message)]);
         let quoted = |issuers: &[std::sync::Arc<str>]| issuers.iter().map(|issuer| format!("`{issuer}`")).collect::<Vec<_>>().join(", ");
-        match (&listed, tokens) {
+        match (&listed, &deps.caller_tokens) {
             (Some(listed), _) if listed.is_empty() => {
                 return Err(wrong(place, "names nobody, so every call would fail; name an issuer, or remove the key".to_owned()));
             }
@@ -53,6 +58,11 @@ impl SubjectIssuers {
                 );
                 return Err(wrong(String::new(), why));
             }
+            (None, CallerTokens::Unknown) if deps.issuer.is_none() => {
+                let why = "would show one place the tokens of callers of any issuer, since this `incomingAuth.type` does not say of which they \
+                           are; add `subjectIssuers` with those that may be seen there";
+                return Err(wrong(String::new(), why.to_owned()));
+            }
             _ => {}
         }
         Ok(Self { key, listed })
@@ -77,6 +87,7 @@ impl SubjectIssuers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     const ONE: &str = "https://one.example.com";
     const TWO: &str = "https://two.example.com";
@@ -85,9 +96,20 @@ mod tests {
         CallerTokens::OfIssuers(vec![ONE.into(), TWO.into()])
     }
 
-    fn refusal(listed: Option<&[&str]>, tokens: &CallerTokens) -> Option<String> {
+    /// What is known of callers with these tokens.
+    fn known(tokens: &CallerTokens, issuer: Option<&str>) -> Deps {
+        let mut deps = testing::deps();
+        (deps.caller_tokens, deps.issuer) = (tokens.clone(), issuer.map(Into::into));
+        deps
+    }
+
+    fn refused(listed: Option<&[&str]>, deps: &Deps) -> Option<String> {
         let listed = listed.map(|listed| listed.iter().map(|&issuer| issuer.to_owned()).collect());
-        SubjectIssuers::new("exec", listed, tokens).err().map(|error| error.to_string())
+        SubjectIssuers::new("exec", listed, deps).err().map(|error| error.to_string())
+    }
+
+    fn refusal(listed: Option<&[&str]>, tokens: &CallerTokens) -> Option<String> {
+        refused(listed, &known(tokens, None))
     }
 
     #[test]
@@ -97,11 +119,20 @@ mod tests {
              seen there"
         );
         assert_eq!(refusal(None, &both()), Some(why));
-        for tokens in [CallerTokens::Unknown, CallerTokens::Absent, CallerTokens::OfIssuers(vec![ONE.into()])] {
+        for tokens in [CallerTokens::Absent, CallerTokens::OfIssuers(vec![ONE.into()])] {
             assert_eq!(refusal(None, &tokens), None);
         }
         assert_eq!(refusal(Some(&[ONE]), &both()), None);
         assert_eq!(refusal(Some(&["https://any.example.com"]), &CallerTokens::Unknown), None);
+    }
+
+    #[test]
+    fn of_callers_of_whom_nothing_is_known_it_has_to_be_said_too() {
+        let unsaid = refusal(None, &CallerTokens::Unknown).unwrap();
+        assert!(unsaid.starts_with("would show one place the tokens of callers of any issuer, since this `incomingAuth.type`"), "{unsaid}");
+        assert!(unsaid.ends_with("; add `subjectIssuers` with those that may be seen there"), "{unsaid}");
+        assert_eq!(refusal(Some(&[ONE]), &CallerTokens::Unknown), None);
+        assert_eq!(refused(None, &known(&CallerTokens::Unknown, Some(ONE))), None, "all are of one issuer, as the authenticator says");
     }
 
     #[test]
@@ -116,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_caller_of_another_issuer_is_refused_as_the_callers_fault() {
-        let issuers = SubjectIssuers::new("exec", Some(vec![ONE.to_owned()]), &both()).unwrap();
+        let issuers = SubjectIssuers::new("exec", Some(vec![ONE.to_owned()]), &known(&both(), None)).unwrap();
         let caller = |issuer: &str| Principal { issuer: issuer.into(), subject: "ann".into() };
         assert!(issuers.admit(&caller(ONE)).is_ok());
         assert!(matches!(issuers.admit(&caller(TWO)), Err(StrategyError::Caller(why)) if why.contains("`exec.subjectIssuers`")));

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use vmcp_core::plugin::{BoxFuture, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets};
+use vmcp_core::plugin::{BoxFuture, CallerTokens, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets};
 
 struct NoNetwork;
 
@@ -24,9 +24,11 @@ impl Fetch for NoNetwork {
     }
 }
 
-/// Dependencies that must not be used.
+/// Dependencies that must not be used, for callers of one issuer.
 pub(crate) fn deps() -> Deps {
-    Deps::new(Arc::new(NoNetwork), Secrets::new(|_| None, |_| Err(io::ErrorKind::NotFound.into())))
+    let mut deps = Deps::new(Arc::new(NoNetwork), Secrets::new(|_| None, |_| Err(io::ErrorKind::NotFound.into())));
+    deps.caller_tokens = CallerTokens::OfIssuers(vec!["https://id.example.com".into()]);
+    deps
 }
 
 /// The members that stand beside `type`.

@@ -82,6 +82,42 @@ fn the_answer_is_an_object_for_programs() {
 }
 
 #[test]
+fn groups_are_those_that_the_authenticator_would_find_in_a_token_with_these_claims() {
+    let policies = r#"permit(principal in THVGroup::"eng", action, resource);"#;
+    let config = |incoming: &str| {
+        format!(
+            "incomingAuth:
+  {incoming}
+  authz:
+    type: cedar
+    policies: ['{policies}']
+backends: [{{name: git, url: 'https://git.example.com/mcp'}}]
+"
+        )
+    };
+    let oidc = |more: &str| config(&format!("type: oidc\n  oidc: {{issuer: https://id.example.com, audience: x{more}}}"));
+    let keys = config("type: apiKey\n  apiKey: {keys: [{subject: ann, key: {fromEnv: NOT_SET}, groups: [eng]}]}");
+    let ann = |more: Value| {
+        let mut claims = json!({"iss": "https://id.example.com", "sub": "ann"});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims
+    };
+    let teams = || ann(json!({"https://x.example/teams": ["eng"]}));
+    for (config, claims, is_allowed) in [
+        (oidc(""), teams(), false),
+        (oidc(", groupsClaim: https://x.example/teams"), teams(), true),
+        (oidc(", rolesClaim: realm_access.roles"), ann(json!({"realm_access": {"roles": ["eng"]}})), true),
+        (oidc(", groupsClaim: https://x.example/teams"), json!({"sub": "ann", "https://x.example/teams": "eng"}), true),
+        (keys.clone(), json!({"sub": "ann"}), true),
+        (keys, json!({"sub": "bob"}), false),
+    ] {
+        let folder = Folder::new(&[("vmcp.yaml", config.as_str()), ("claims.json", &claims.to_string())]);
+        let ended = folder.vmcp(&["authz", "explain", "--as", "claims.json", "git_push"]);
+        assert_eq!(ended.code, i32::from(!is_allowed), "{claims} {config} {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_question_that_cannot_be_asked_ends_with_two() {
     for (claims, more, says) in [
         (json!({}), &["x"][..], "--as: the claims have no `sub`"),

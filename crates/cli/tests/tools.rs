@@ -123,7 +123,7 @@ fn count_adds_up_bytes_and_estimates_tokens() {
 const POLICIES: &str = r#"
 incomingAuth:
   type: oidc
-  oidc: { issuer: "https://id.example.com", audience: vmcp }
+  oidc: { issuer: "https://id.example.com", audience: vmcp, rolesClaim: realm_access.roles }
   authz:
     type: cedar
     policies:
@@ -141,6 +141,7 @@ fn the_tools_are_those_of_somebody_whose_claims_are_given() {
     for (name, claims) in [
         ("ann.json", json!({ "sub": "ann" })),
         ("bob.json", json!({ "iss": "https://id.example.com", "sub": "bob", "groups": ["wiki"] })),
+        ("cat.json", json!({ "sub": "cat", "realm_access": { "roles": ["wiki"] } })),
         ("eve.json", json!({ "sub": "eve" })),
         ("stranger.json", json!({ "iss": "https://elsewhere.example.com", "sub": "ann" })),
         ("nobody.json", json!({ "groups": ["wiki"] })),
@@ -148,9 +149,13 @@ fn the_tools_are_those_of_somebody_whose_claims_are_given() {
         std::fs::write(folder.path(name), claims.to_string()).unwrap();
     }
     let run = |action: &[&str], claims: &str| folder.vmcp(&[&["tools"], action, &["--config", &config, "--as", claims]].concat());
-    for (claims, names) in
-        [("ann.json", &["github_whoami", "wiki_whoami"][..]), ("bob.json", &["wiki_whoami"]), ("eve.json", &[]), ("stranger.json", &[])]
-    {
+    for (claims, names) in [
+        ("ann.json", &["github_whoami", "wiki_whoami"][..]),
+        ("bob.json", &["wiki_whoami"]),
+        ("cat.json", &["wiki_whoami"]),
+        ("eve.json", &[]),
+        ("stranger.json", &[]),
+    ] {
         let listed = run(&["ls", "--json"], claims).json();
         let listed: Vec<&str> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
         assert_eq!(listed, names, "{claims}");

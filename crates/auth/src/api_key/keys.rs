@@ -38,6 +38,8 @@ type Hash = [u8; 32];
 pub(super) struct Keys {
     shelves: HashMap<u64, Vec<(Hash, Arc<Authenticated>)>>,
     numbers: RandomState,
+    /// By subject.
+    groups: HashMap<Arc<str>, Vec<Arc<str>>>,
 }
 
 fn hash(key: &[u8]) -> Hash {
@@ -56,6 +58,8 @@ impl Keys {
         if entry.subject.is_empty() {
             return wrong("subject", "has an empty `subject`; say who brings the key");
         }
+        // Also of one whose key is not at hand. Entries of one subject have the same.
+        self.groups.insert(entry.subject.as_str().into(), entry.groups.iter().map(|group| group.as_str().into()).collect());
         let hash = match (&entry.hash, &entry.key) {
             (Some(text), None) => {
                 let why = "has a `hash` that is not `sha256:` and 64 hexadecimal digits; `vmcp auth new-key` makes one";
@@ -97,6 +101,11 @@ impl Keys {
             return None;
         }
         self.find(&hash(key))
+    }
+
+    /// What the list says of a subject.
+    pub(super) fn groups(&self, of: &Principal) -> Vec<Arc<str>> {
+        self.groups.get(&of.subject).filter(|_| *of.issuer == *ISSUER).cloned().unwrap_or_default()
     }
 
     fn find(&self, hash: &Hash) -> Option<&Arc<Authenticated>> {

@@ -18,7 +18,9 @@ use keys::Keys;
 use std::sync::Arc;
 use vmcp_core::{
     config::index_path,
-    plugin::{Authenticated, Authenticator, AuthenticatorFactory, Challenge, Deps, Misplaced, Rejected, RequestHead, StrategyError},
+    plugin::{
+        Authenticated, Authenticator, AuthenticatorFactory, Challenge, Deps, Misplaced, Principal, Rejected, RequestHead, StrategyError,
+    },
 };
 
 /// `incomingAuth: { type: apiKey }`: callers bring a key in a header. The configuration has the keys' hashes, or says where a key stands.
@@ -98,6 +100,10 @@ impl Knows for ApiKeys {
 
     fn issuer(&self) -> Option<&str> {
         Some(keys::ISSUER)
+    }
+
+    fn groups(&self, principal: &Principal) -> Vec<Arc<str>> {
+        self.keys.groups(principal)
     }
 
     fn caller(&self, head: &RequestHead<'_>) -> Result<Arc<Authenticated>, Rejected> {

@@ -6,7 +6,7 @@ use http::HeaderName;
 use std::time::Duration;
 use vmcp_core::{
     config::{Span, index_path},
-    plugin::{CallerTokens, Deps, StrategyError},
+    plugin::{Deps, StrategyError},
 };
 
 /// The longest time that may be configured: calls wait for it.
@@ -42,7 +42,7 @@ impl HelperSettings {
         }
         let issuers = match (send_token, &subject_issuers) {
             // No token is shown to anybody.
-            (false, None) => SubjectIssuers::new(key, None, &CallerTokens::Unknown)?,
+            (false, None) => SubjectIssuers::of_none(key),
             (false, Some(_)) => {
                 return Err(refused(
                     key,
@@ -50,7 +50,7 @@ impl HelperSettings {
                     "has `subjectIssuers`, which go with `sendToken: true`; remove them, or add it",
                 ));
             }
-            (true, _) => SubjectIssuers::new(key, subject_issuers, &deps.caller_tokens)?,
+            (true, _) => SubjectIssuers::new(key, subject_issuers, deps)?,
         };
         if shared && (send_token || !claims.is_empty()) {
             return Err(refused(

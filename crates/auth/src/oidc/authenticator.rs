@@ -12,11 +12,11 @@ use super::{
 };
 use crate::bearer;
 use http::{HeaderName, header::AUTHORIZATION};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use vmcp_core::plugin::{
-    Authenticated, Authenticator, BoxFuture, CallerTokens, Challenge, Page, PageRequest, ProtectedResource, Rejected, RequestHead,
-    SettingWarning,
+    Authenticated, Authenticator, BoxFuture, CallerTokens, Challenge, Page, PageRequest, Principal, ProtectedResource, Rejected,
+    RequestHead, SettingWarning,
 };
 
 /// What an issuer said of a token that only it can read is believed for so long.
@@ -130,6 +130,10 @@ impl Authenticator for Oidc {
     fn issuer(&self) -> Option<&str> {
         let mut all = self.issuers.keys();
         all.next().filter(|_| all.next().is_none()).map(|only| &**only)
+    }
+
+    fn groups(&self, principal: &Principal, claims: &Map<String, Value>) -> Vec<Arc<str>> {
+        self.issuers.get(&principal.issuer).map(|issuer| issuer.rules.groups(claims)).unwrap_or_default()
     }
 
     fn caller_tokens(&self) -> CallerTokens {

@@ -121,15 +121,18 @@ impl Rules {
         if !self.required_scopes.iter().all(|needed| caller.scopes.iter().any(|given| **given == **needed)) {
             return Err(Denied::Scope);
         }
-        for name in &self.group_claims {
-            caller.groups.extend(found(&claims, name).into_iter().flat_map(texts).map(Arc::from));
-        }
+        caller.groups = self.groups(&claims);
         caller.delegation = self.chain(claims.get("act"))?;
         caller.expires_at = date(&claims, "exp")?;
         caller.leeway = caller.expires_at.map_or(Duration::ZERO, |_| self.leeway);
         caller.standing = Some(standing(&caller, &claims));
         caller.claims = claims;
         Ok(caller)
+    }
+
+    /// The groups and roles that claims say.
+    pub(super) fn groups(&self, claims: &Map<String, Value>) -> Vec<Arc<str>> {
+        self.group_claims.iter().filter_map(|name| found(claims, name)).flat_map(texts).map(Arc::from).collect()
     }
 
     /// Who acts for the subject (RFC 8693 §4.1).

@@ -199,7 +199,7 @@ mod tests {
         testing::{self, provider::Provider},
     };
     use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-    use vmcp_core::plugin::RequestHead;
+    use vmcp_core::plugin::{Principal, RequestHead};
 
     fn refusal(json: &str) -> Option<String> {
         registries().authenticators.build("oidc", &testing::settings(json), &testing::deps()).err().map(|error| error.to_string())
@@ -265,6 +265,9 @@ mod tests {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer opaque"))]);
             let who = oidc.authenticate(&RequestHead::new(&headers, None)).await.unwrap();
             assert_eq!(who.groups.iter().map(|group| &**group).collect::<Vec<_>>(), expected, "{more}");
+            assert_eq!(oidc.groups(&who.principal, &who.claims), who.groups, "without the token: {more}");
+            let stranger = Principal { issuer: "https://elsewhere.example.com".into(), subject: "ada".into() };
+            assert!(oidc.groups(&stranger, &who.claims).is_empty(), "of another issuer's callers nothing is known");
         }
     }
 

@@ -110,7 +110,7 @@ impl StrategyFactory for TokenExchangeFactory {
                        with `incomingAuth.type: oidc`, or give the backend another strategy";
             return Err(refused(KEY, "", why));
         }
-        let issuers = SubjectIssuers::new(KEY, config.subject_issuers, &deps.caller_tokens)?;
+        let issuers = SubjectIssuers::new(KEY, config.subject_issuers, deps)?;
         let place = Place::known(KEY, &config.token_url, config.allow_plaintext)?;
         let settings = TokenSettings {
             client: ClientSettings {

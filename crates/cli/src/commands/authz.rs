@@ -81,17 +81,17 @@ impl Explain {
         terminal.findings(&loaded.findings.into_iter().filter(Finding::is_error).collect::<Vec<_>>());
         let config = at_endpoint(loaded.config, self.endpoint.endpoint.as_deref()).map_err(|error| usage(&error.to_string()))?;
         let built = authorizer(&config, &Environment::of_process());
-        let (authorizer, only_issuer) = built.map_err(|problems| {
+        let built = built.map_err(|problems| {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             usage(&lines.join("\n"))
         })?;
-        let Some(authorizer) = authorizer else {
+        let Some(authorizer) = built.authorizer else {
             return Err(usage("the configuration has no `incomingAuth.authz`, so everybody may do everything"));
         };
-        let principal = person.principal(only_issuer.as_deref())?;
+        let caller = person.identity(&*built.authenticator)?;
         let backend = self.backend(&config)?;
-        let mut question = Question::new(&principal, person.claims(), self.action(), &self.name);
-        (question.server, question.backend) = (&config.name, &backend);
+        let mut question = Question::new(caller.principal(), caller.claims(), self.action(), &self.name);
+        (question.server, question.backend, question.groups) = (&config.name, &backend, caller.groups());
         (question.arguments, question.annotations, question.is_call) = (arguments.as_ref(), annotations.as_ref(), arguments.is_some());
         let decision = authorizer.decide(&question);
         let word = if decision.is_allowed { "allowed" } else { "denied" };

@@ -4,7 +4,7 @@ use crate::error::Failure;
 use serde_json::{Map, Value};
 use std::{fs, path::Path};
 use vmcp_auth::Identity;
-use vmcp_core::plugin::{Authenticated, Principal};
+use vmcp_core::plugin::{Authenticated, Authenticator, Principal};
 
 /// The claims of a token, without the token.
 pub(super) struct Person(Map<String, Value>);
@@ -20,15 +20,11 @@ impl Person {
         object("--as", &text).map(Self)
     }
 
-    pub(super) fn claims(&self) -> &Map<String, Value> {
-        &self.0
-    }
-
     /// Who it is: `iss`, or the one issuer that all callers are of, and `sub`.
     ///
     /// # Errors
     /// When the claims do not say it.
-    pub(super) fn principal(&self, only_issuer: Option<&str>) -> Result<Principal, Failure> {
+    fn principal(&self, only_issuer: Option<&str>) -> Result<Principal, Failure> {
         let text = |name: &str| self.0.get(name).and_then(Value::as_str);
         let issuer = text("iss").or(only_issuer);
         let issuer = issuer.ok_or_else(|| usage("--as: the claims have no `iss`; say which issuer the caller is of"))?;
@@ -36,12 +32,13 @@ impl Person {
         Ok(Principal { issuer: issuer.into(), subject: subject.into() })
     }
 
-    /// The caller that it would be, without a token.
+    /// The caller that it would be here, without a token.
     ///
     /// # Errors
-    /// As [`Self::principal`].
-    pub(super) fn identity(self, only_issuer: Option<&str>) -> Result<Identity, Failure> {
-        let mut caller = Authenticated::new(self.principal(only_issuer)?);
+    /// When the claims do not say who it is.
+    pub(super) fn identity(self, here: &dyn Authenticator) -> Result<Identity, Failure> {
+        let mut caller = Authenticated::new(self.principal(here.issuer())?);
+        caller.groups = here.groups(&caller.principal, &self.0);
         caller.claims = self.0;
         Ok(Identity::new(caller))
     }

@@ -34,7 +34,7 @@ pub(crate) fn header_policy(config: &Config, environment: &Environment) -> (Head
     checked(environment, Secrets::Optional, |checker| checker.header_policy(config))
 }
 
-/// What authorizes callers of a configuration, if anything does, and the one issuer that they are of, if there is only one.
+/// What authorizes callers of a configuration, and says who they are.
 pub(crate) fn authorizer(config: &Config, environment: &Environment) -> Result<Authorizing, Vec<Problem>> {
     checked(environment, Secrets::Optional, |checker| checker.authorizer(config))
 }

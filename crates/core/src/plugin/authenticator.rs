@@ -52,6 +52,12 @@ pub trait Authenticator: Send + Sync + 'static {
         None
     }
 
+    /// The groups of somebody of whom the claims are known and whose credential nobody has: those that [`Self::authenticate`] finds for a
+    /// credential with these claims. Asked by whoever looks what somebody may do (`vmcp authz explain --as`), never for a request.
+    fn groups(&self, _principal: &Principal, _claims: &Map<String, Value>) -> Vec<Arc<str>> {
+        Vec::new()
+    }
+
     /// What is known of callers' tokens before anybody calls, for strategies that show them to others.
     fn caller_tokens(&self) -> CallerTokens {
         CallerTokens::Unknown

@@ -41,8 +41,8 @@ pub struct Deps {
     pub fetch: Arc<dyn Fetch>,
     /// Where secrets are found.
     pub secrets: Secrets,
-    /// The one issuer that all callers come from, where it is known that there is only one. An authorizer knows callers by their subjects
-    /// alone then.
+    /// The one issuer that all callers come from, where it is known that there is only one ([`Authenticator::issuer`]). An authorizer knows
+    /// callers by their subjects alone then, and a strategy need not be told whose tokens it may show.
     pub issuer: Option<Arc<str>>,
     /// What is known of callers' tokens. A strategy that cannot work without them, or that shows them to somebody, looks at it when it is
     /// built.

@@ -28,7 +28,8 @@ pub enum TokenKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallerTokens {
-    /// Nothing: a strategy finds out with each caller.
+    /// Nothing: a strategy finds out with each caller. One that shows tokens to somebody has to be told of which issuers they may be, unless
+    /// [`super::Deps::issuer`] is known.
     #[default]
     Unknown,
     /// Callers have none: [`super::Authenticated::subject_token`] is empty.

@@ -37,8 +37,14 @@ pub struct Checker<'a> {
     pub secrets_may_be_missing: bool,
 }
 
-/// What callers may do, if anything says so, and the one issuer that they all come from, where there is only one.
-pub type Authorizing = (Option<Arc<dyn Authorizer>>, Option<Arc<str>>);
+/// What says who callers are and what they may do, without serving anything: for asking about somebody.
+#[non_exhaustive]
+pub struct Authorizing {
+    /// What callers may do; everything when there is none.
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+    /// Of which issuer callers are, and in which groups. Nobody is let in by it: it has no network.
+    pub authenticator: Arc<dyn Authenticator>,
+}
 
 impl Checker<'_> {
     /// Everything that building a gateway would complain about, without building one: errors, warnings and notes, each with its path.
@@ -50,8 +56,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What authorizes callers of a configuration, if anything does, for explaining it; and the one issuer that all of them are of, if there
-    /// is only one.
+    /// What authorizes callers of a configuration, for explaining it.
     ///
     /// # Errors
     /// What is wrong with either.
@@ -59,10 +64,10 @@ impl Checker<'_> {
         let mut planner = Planner { config, checker: self, deps: &self.deps(), problems: Vec::new(), incoming: None };
         let authenticator = planner.authenticator();
         let authorizer = planner.authorizer(authenticator.as_deref());
-        if has_errors(&planner.problems) {
-            return Err(planner.problems);
+        match authenticator {
+            Some(authenticator) if !has_errors(&planner.problems) => Ok(Authorizing { authorizer, authenticator }),
+            _ => Err(planner.problems),
         }
-        Ok((authorizer, authenticator.and_then(|authenticator| authenticator.issuer().map(Arc::from))))
     }
 
     /// For plugins that are built and never used.

@@ -203,7 +203,7 @@ fn caller(config: &Config, person: Option<Person>, terminal: &Terminal) -> Resul
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", lines.join("\n"))
     })?;
-    person.identity(built.1.as_deref())
+    person.identity(&*built.authenticator)
 }
 
 fn taken_apart(raw: &RawValue, origins: &Origins, endpoint: bool) -> anyhow::Result<Vec<Tool>> {

@@ -27,10 +27,15 @@ impl Planner<'_> {
             return None;
         }
         let mut deps = self.deps.clone();
-        // Of an authenticator that could not be built it is not known; that is told already, and nothing follows from it.
-        deps.issuer = authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from));
+        deps.issuer = only_issuer(authenticator);
         let kinds = &self.checker.plugins.authorizers;
         let built = kinds.build(&authz.kind, &authz.settings, &deps);
         built.map_err(|error| self.refused(kinds, &authz.kind, "incomingAuth.authz", &error)).ok()
     }
+}
+
+/// The one issuer of all callers. Of an authenticator that could not be built it is not known; that is told already, and nothing follows from
+/// it.
+pub(super) fn only_issuer(authenticator: Option<&dyn Authenticator>) -> Option<Arc<str>> {
+    authenticator.map_or_else(|| Some(Arc::default()), |authenticator| authenticator.issuer().map(Arc::from))
 }

@@ -1,6 +1,6 @@
 //! What each backend is given for its callers.
 
-use super::{Planner, Strategy, plugins::recorded};
+use super::{Planner, Strategy, incoming::only_issuer, plugins::recorded};
 use vmcp_core::{
     config::{Problem, StrategyConfig, Transport, key_path},
     plugin::{Authenticator, Deps},
@@ -12,6 +12,7 @@ impl Planner<'_> {
         let mut deps = self.deps.clone();
         // Nothing is known of one that could not be built, and nothing follows from it.
         deps.caller_tokens = authenticator.map(Authenticator::caller_tokens).unwrap_or_default();
+        deps.issuer = only_issuer(authenticator);
         let deps = &deps;
         let outgoing = &self.config.outgoing_auth;
         let none = StrategyConfig::of_kind("unauthenticated");
