@@ -250,6 +250,11 @@ async fn the_gateway_calls_itself_what_its_clients_call_it() -> Result<()> {
     let public = json!({ "publicUrl": "https://mcp.example.com" });
     assert_eq!(of(public.clone(), "mcp.example.com").await?, both("https://mcp.example.com"));
     assert_eq!(of(public, "127.0.0.1:4483").await?, both("https://mcp.example.com"));
+    // Endpoints' paths are added to it as a browser would write it, since that is how clients compare.
+    for url in ["https://mcp.example.com/", "https://MCP.example.com", "https://mcp.example.com:443"] {
+        assert_eq!(of(json!({ "publicUrl": url }), "mcp.example.com").await?, both("https://mcp.example.com"), "{url}");
+    }
+    assert_eq!(of(json!({ "publicUrl": "https://mcp.example.com:8443" }), "mcp.example.com").await?, both("https://mcp.example.com:8443"));
     Ok(())
 }
 

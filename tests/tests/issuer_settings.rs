@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vmcp_tests::{
     Era,
-    client::{Caller, Conn, Request, Rpc},
+    client::{Caller, Conn, Request, Response, Rpc},
     fixture::{Fixture, Spec},
     idp::{Algorithm, Endpoint, Idp, IdpSpec},
     process::Vmcp,
@@ -43,10 +43,16 @@ impl Scene {
         Ok(Self { _fixture: fixture, vmcp })
     }
 
-    /// The status that a call with this token is answered with.
+    /// What a call with this token, or without one, is answered with.
+    async fn call(&self, token: Option<&str>) -> Result<Response> {
+        let caller = Caller::new(Era::Modern);
+        let caller = token.into_iter().fold(caller, |caller, token| caller.header("authorization", format!("Bearer {token}")));
+        Conn::open(self.vmcp.addr()).await?.exchange(&caller.request(&Rpc::tool("b_echo", "{}"), "1")).await
+    }
+
+    /// The status of it.
     async fn status(&self, token: &str) -> Result<u16> {
-        let caller = Caller::new(Era::Modern).header("authorization", format!("Bearer {token}"));
-        Ok(Conn::open(self.vmcp.addr()).await?.exchange(&caller.request(&Rpc::tool("b_echo", "{}"), "1")).await?.status())
+        Ok(self.call(Some(token)).await?.status())
     }
 
     async fn page(&self, path: &str) -> Result<Value> {
@@ -108,6 +114,60 @@ async fn the_metadata_of_each_endpoint_name_the_configured_resource_and_scopes()
         let told = own.page(&place).await?;
         ensure!(told["resource"].as_str().is_some_and(|url| url.ends_with(path)), "{told}");
         assert_eq!(told["scopes_supported"], json!(["openid"]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_configured_resource_is_told_to_the_letter() -> Result<()> {
+    // Clients compare texts (RFC 9728 §3.3), and issuers write them into `aud`.
+    let idp = Idp::start().await?;
+    for resource in [
+        "https://mcp.example.com",
+        "https://mcp.example.com/",
+        "https://MCP.example.com",
+        "https://mcp.example.com:443/mcp",
+        "https://mcp.example.com/a/../b%2f",
+    ] {
+        let scene = Scene::of(settings(&idp, json!({ "resource": resource }))).await?;
+        for path in ["", "/mcp", "/team"] {
+            let told = scene.page(&format!("/.well-known/oauth-protected-resource{path}")).await?;
+            assert_eq!(told["resource"], resource, "{path}");
+        }
+    }
+    for (resource, why) in [
+        ("mcp.example.com/mcp", "is not a URL"),
+        ("api://0e5f/mcp", "`resource` must be an https or http URL"),
+        ("https://mcp.example.com/mcp#tools", "a fragment"),
+        ("https://ann@mcp.example.com/mcp", "a user name or a password"),
+        ("https://mcp.example.com/mcp ", "a space"),
+    ] {
+        let refused = Scene::of(settings(&idp, json!({ "resource": resource }))).await.err().context(resource)?.to_string();
+        ensure!(refused.contains(why) && refused.contains("incomingAuth.oidc.resource"), "{resource}: {refused}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn scopes_that_are_asked_for_by_another_name_than_tokens_have_are_named_as_they_are_asked_for() -> Result<()> {
+    let idp = Idp::start().await?;
+    // Entra: asked for with the API's URI before it, and alone in `scp`.
+    let uri = "https://mcp.example.com/mcp";
+    for (scopes, needed) in [
+        (Value::Null, "tools admin".to_owned()),
+        (json!([format!("{uri}/tools"), format!("{uri}/admin"), format!("{uri}/more")]), format!("{uri}/tools {uri}/admin")),
+        (json!([format!("{uri}/tools"), format!("{uri}/notadmin"), "admin"]), format!("{uri}/tools admin")),
+        (json!(["more"]), "tools admin".to_owned()),
+    ] {
+        let scene = Scene::of(settings(&idp, json!({ "requiredScopes": ["tools", "admin"], "scopes": scopes }))).await?;
+        let narrow = idp.token()?.claim("scp", json!("tools")).sign()?;
+        for (token, status) in [(None, 401), (Some("a.b.c"), 401), (Some(narrow.as_str()), 403)] {
+            let refused = scene.call(token).await?;
+            let challenge = refused.head.header("www-authenticate").context("no challenge")?;
+            assert_eq!(refused.status(), status, "{challenge}");
+            ensure!(challenge.contains(&format!("scope=\"{needed}\"")), "{scopes}, {status}: {challenge}");
+        }
+        assert_eq!(scene.status(&idp.token()?.claim("scp", json!("tools admin")).sign()?).await?, 200, "{scopes}");
     }
     Ok(())
 }

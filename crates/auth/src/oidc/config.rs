@@ -16,9 +16,11 @@ pub struct OidcConfig {
     /// The issuer.
     #[serde(flatten)]
     pub issuer: IssuerConfig,
-    /// The resource's identifier that clients are told (RFC 9728), instead of the URL that they use.
-    pub resource: Option<Url>,
-    /// The scopes that clients are told to ask for. When left out: `requiredScopes`, and without these `openid`.
+    /// The resource's identifier that clients are told (RFC 9728), to the letter, instead of the URL that they use. That URL has to begin with it.
+    #[schemars(extend("format" = "uri"))]
+    pub resource: Option<String>,
+    /// The scopes that clients are told to ask for. When left out: `requiredScopes`, and without these `openid`. Where a scope is asked for with
+    /// something before it that tokens do not have (`https://mcp.example.com/mcp/tools` for `tools`), write it here as it is asked for.
     pub scopes: Option<Vec<String>>,
     /// Stands in at the gateway's own origin for what the issuer does not offer to clients that nobody registered with it.
     pub facade: Option<FacadeConfig>,

@@ -68,7 +68,8 @@ pub struct FacadeConfig {
     /// port), for example `https://claude.ai/api/mcp/auth_callback`. The issuer has to know them too.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// Sends browsers to the issuer through `/authorize` here, which takes `resource` (RFC 8707) out: for issuers that refuse it.
+    /// Sends browsers to the issuer through `/authorize` here, which takes `resource` (RFC 8707) out. Clients name it at the issuer's token
+    /// endpoint all the same: this is for issuers that refuse it in the request of the browser alone.
     #[serde(default)]
     pub drop_resource: bool,
 }

@@ -11,6 +11,7 @@ use super::{
     keys::Keys,
     rounds::Rounds,
     seen::Seen,
+    told,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
@@ -62,7 +63,7 @@ impl AuthenticatorFactory for OidcFactory {
                 return Err(refused(&place, "issuer", "has an `issuer` that is configured twice; keep one, with a list as `audience`"));
             }
         }
-        let scope = (!required.is_empty()).then(|| required.join(" "));
+        let scope = told::asked_as(&required, config.scopes.as_deref().unwrap_or_default());
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
         let own = issuers.get(config.issuer.issuer.as_str());
         let facade = match (config.facade, own) {
@@ -75,8 +76,9 @@ impl AuthenticatorFactory for OidcFactory {
             // None says: the gateway's own origin, where the façade is.
             names.clear();
         }
+        let identifier = config.resource.map(told::identifier).transpose().map_err(|what| refused("", "resource", what))?;
         let mut resource = ProtectedResource::default();
-        (resource.resource, resource.authorization_servers, resource.scopes_supported) = (config.resource, names, advertised);
+        (resource.resource, resource.authorization_servers, resource.scopes_supported) = (identifier, names, advertised);
         Ok(Arc::new(Oidc { issuers, asked, resource, scope, warnings, facade, seen: Seen::default(), asking: Rounds::default() }))
     }
 }

@@ -3,7 +3,7 @@
 //! A token is taken apart (`jwt`), its issuer found by what it says, its dates and audience checked (`claims`), and its signature with the
 //! issuer's keys (`keys`, `jwk`, `algorithm`), which are found by `discovery` and asked for once for all who wait (`kept`). One that is no
 //! JWT is asked about (`introspection`). Who was seen once is known without any of that until the token ends (`seen`), but for what its
-//! connection has to show (`bound`).
+//! connection has to show (`bound`). What clients are told of the settings is in `told`.
 
 mod algorithm;
 mod ask;
@@ -26,6 +26,7 @@ mod rounds;
 mod seen;
 mod standing;
 mod strict;
+mod told;
 
 pub use config::{Audience, IssuerConfig, OidcConfig};
 pub use factory::OidcFactory;

@@ -42,8 +42,8 @@ impl Challenge {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProtectedResource {
-    /// The resource's identifier, in place of the endpoint's own URL.
-    pub resource: Option<Url>,
+    /// The resource's identifier, a URL, in place of the endpoint's own. Told to the letter: clients and issuers compare texts.
+    pub resource: Option<String>,
     /// The issuers. None: the gateway's own origin, where an OAuth façade is.
     pub authorization_servers: Vec<String>,
     /// The scopes that a client should ask for.

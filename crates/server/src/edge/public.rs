@@ -74,7 +74,7 @@ fn metadata(resource: &ProtectedResource, path: &str, origin: &str) -> Response<
     let servers =
         if servers.is_empty() { vec![Value::from(origin)] } else { servers.iter().map(|server| server.as_str().into()).collect() };
     let mut members = Map::new();
-    members.insert("resource".to_owned(), resource.resource.as_ref().map_or_else(own, |url| url.as_str().to_owned()).into());
+    members.insert("resource".to_owned(), resource.resource.clone().unwrap_or_else(own).into());
     members.insert("authorization_servers".to_owned(), Value::Array(servers));
     if !resource.scopes_supported.is_empty() {
         members.insert("scopes_supported".to_owned(), resource.scopes_supported.as_slice().into());

@@ -1,0 +1,71 @@
+//! What clients are told of the settings: the resource's name, and the scopes that they have to ask for.
+
+use url::Url;
+
+/// The identifier of the resource as the operator wrote it. Clients compare texts (RFC 9728 §3.3), issuers write it into `aud` as they get it,
+/// and a URL that was read and written again can be another text.
+///
+/// # Errors
+/// Why it cannot be one (RFC 9728 §1.2).
+pub(super) fn identifier(text: String) -> Result<String, &'static str> {
+    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(url) = url else {
+        return Err("`resource` must be an https or http URL: clients take it when the URL that they call begins with it");
+    };
+    if url.fragment().is_some() {
+        return Err("`resource` has a fragment, which no resource's identifier has; remove it");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`resource` has a user name or a password, and everybody is told it; remove it");
+    }
+    if text.chars().any(|char| char.is_whitespace() || char.is_control()) {
+        return Err("`resource` has a space or a control character; remove it");
+    }
+    Ok(text)
+}
+
+/// The scopes that tokens need, by the names under which clients ask for them.
+///
+/// With some issuers (Entra) a scope is asked for with the API's URI before it, `https://mcp.example.com/mcp/tools`, and stands in the token
+/// without, `tools`. Clients ask for what a 401 or 403 names (MCP 2025-11-25, basic/authorization, scope selection strategy), so these name it
+/// as it stands among the scopes that are advertised.
+pub(super) fn asked_as(needed: &[String], advertised: &[String]) -> Option<String> {
+    let is_it = |asked: &&String, needed: &str| asked.strip_suffix(needed).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+    let name = |needed: &String| advertised.iter().find(|asked| is_it(asked, needed)).unwrap_or(needed).clone();
+    (!needed.is_empty()).then(|| needed.iter().map(name).collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_scope_is_asked_for_as_it_is_advertised_and_otherwise_as_tokens_have_it() {
+        for (needed, advertised, asked) in [
+            ("", "a b", None),
+            ("a", "", Some("a")),
+            ("a b", "b a c", Some("a b")),
+            ("a", "api://x/a api://x/ba", Some("api://x/a")),
+            ("a", "ba api://x/ba", Some("a")),
+            ("b a", "api://x/a offline_access", Some("b api://x/a")),
+        ] {
+            assert_eq!(asked_as(&words(needed), &words(advertised)).as_deref(), asked, "{needed} of {advertised}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_stays_as_it_was_written_or_is_refused() {
+        for good in ["https://MCP.example.com", "https://a.example.com:443/", "http://127.0.0.1:1/mcp?x=y", "https://bücher.example.com"] {
+            assert_eq!(identifier(good.to_owned()).as_deref(), Ok(good));
+        }
+        for bad in
+            ["", "x", "/mcp", "https://", "api://x/mcp", "https://a.example.com/\n", " https://a.example.com", "https://a.example.com#"]
+        {
+            assert!(identifier(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}
