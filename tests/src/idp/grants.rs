@@ -47,7 +47,7 @@ fn audience<'a>(state: &State, asked: &'a Asked) -> Result<Option<&'a str>, Said
 fn granted(state: &Arc<State>, claims: Map<String, Value>, more: Value) -> Result<Said, Said> {
     let failed = |why: anyhow::Error| error(500, "server_error", &why.to_string());
     let mut token = Token::new(state, state.key().map_err(failed)?);
-    let scope = claims.get("scope").cloned();
+    let scope = state.spec.api.as_ref().map(|api| api.told(&claims)).or_else(|| claims.get("scope").cloned());
     for (name, value) in claims {
         token = token.claim(&name, value);
     }
@@ -78,6 +78,9 @@ pub(super) fn token(state: &Arc<State>, asked: &Asked) -> Said {
 
 /// Claims that follow from what is asked for.
 fn asked_for(state: &State, asked: &Asked, claims: &mut Map<String, Value>) -> Result<(), Said> {
+    if let Some(api) = &state.spec.api {
+        return api.asked_for(asked, claims);
+    }
     if let Some(audience) = audience(state, asked)? {
         claims.insert("aud".to_owned(), audience.into());
     }
@@ -163,8 +166,18 @@ pub(super) fn authorize(state: &Arc<State>, asked: &Asked) -> Result<String, Sai
     claims.insert("sub".to_owned(), asked.field("login_hint").unwrap_or("alice").into());
     claims.insert("client_id".to_owned(), client.id.clone().into());
     asked_for(state, asked, &mut claims)?;
+    if let Some(withheld) = lock(&state.withheld).take() {
+        let allowed =
+            |claims: &Value| claims.as_str().map(|all| all.split(' ').filter(|one| *one != withheld).collect::<Vec<_>>().join(" "));
+        for name in ["scope", "scp"] {
+            if let Some(allowed) = claims.get(name).and_then(allowed) {
+                claims.insert(name.to_owned(), allowed.into());
+            }
+        }
+    }
     let code = state.unique("code");
-    let waiting = Code { client: client.id, redirect: redirect.to_owned(), challenge: challenge.to_owned(), claims };
+    let lasts = state.spec.api.is_none() || asked.field("scope").is_some_and(|all| all.split(' ').any(|one| one == "offline_access"));
+    let waiting = Code { client: client.id, redirect: redirect.to_owned(), challenge: challenge.to_owned(), claims, lasts };
     lock(&state.codes).insert(code.clone(), waiting);
     let join = if redirect.contains('?') { '&' } else { '?' };
     let given = super::serve::escaped(asked.field("state").unwrap_or_default());
@@ -190,6 +203,9 @@ fn of_code(state: &Arc<State>, asked: &Asked) -> Result<Said, Said> {
     }
     let mut claims = code.claims;
     asked_for(state, asked, &mut claims)?;
+    if !code.lasts {
+        return granted(state, claims, Value::Null);
+    }
     let refresh = state.unique("refresh");
     lock(&state.tokens).insert(refresh.clone(), claims.clone());
     granted(state, claims, json!({ "refresh_token": refresh }))

@@ -5,6 +5,7 @@
 //! signature that it did not check. [`Idp::token`] writes tokens without asking over HTTP, also such as no provider would write;
 //! [`forge`] makes those whose signature is the attack.
 
+mod api;
 pub mod forge;
 mod grants;
 mod keys;
@@ -15,6 +16,7 @@ mod spec;
 mod state;
 mod token;
 
+pub use api::Api;
 pub use keys::{Algorithm, Key};
 pub use server::Idp;
 pub use spec::{Client, Endpoint, IdpSpec, Outage};

@@ -101,6 +101,11 @@ impl Idp {
         *lock(&self.state.lifetime) = lifetime;
     }
 
+    /// Whoever logs in next does not allow this scope, and everything else that is asked for.
+    pub fn withhold(&self, scope: &str) {
+        *lock(&self.state.withheld) = Some(scope.to_owned());
+    }
+
     /// Makes one more client known.
     pub fn register(&self, client: Client) {
         lock(&self.state.clients).push(client);

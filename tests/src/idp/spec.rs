@@ -1,6 +1,6 @@
 //! What a provider is like, and how it fails.
 
-use super::Algorithm;
+use super::{Algorithm, Api};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -18,8 +18,10 @@ pub struct IdpSpec {
     pub oauth: bool,
     /// Whether it registers clients (RFC 7591).
     pub registers: bool,
-    /// Whether it refuses the parameter `resource` (RFC 8707), as Entra does.
+    /// Whether it refuses the parameter `resource` (RFC 8707) at every endpoint.
     pub refuses_resource: bool,
+    /// The one API that it gives tokens for, and then it judges `resource` and scopes by that.
+    pub api: Option<Api>,
     /// Whether it says in its answers to browsers who it is (RFC 9207).
     pub names_itself: bool,
     /// How long its tokens are good.
@@ -39,6 +41,7 @@ impl Default for IdpSpec {
             oauth: true,
             registers: false,
             refuses_resource: false,
+            api: None,
             names_itself: true,
             lifetime: Duration::from_secs(3600),
             clients: vec![Client::confidential("vmcp", "vmcp-secret")],

@@ -42,6 +42,8 @@ pub(super) struct Code {
     pub(super) redirect: String,
     pub(super) challenge: String,
     pub(super) claims: Map<String, Value>,
+    /// Whether tokens may be renewed.
+    pub(super) lasts: bool,
 }
 
 /// All of it, behind one lock each.
@@ -57,6 +59,8 @@ pub(super) struct State {
     pub(super) asked: Mutex<Vec<Asked>>,
     pub(super) outages: Mutex<HashMap<Endpoint, Outage>>,
     pub(super) lifetime: Mutex<std::time::Duration>,
+    /// The scope that is withheld at the next login.
+    pub(super) withheld: Mutex<Option<String>>,
     pub(super) changed: watch::Sender<()>,
     counter: Mutex<u64>,
 }
@@ -76,6 +80,7 @@ impl State {
             asked: Mutex::default(),
             outages: Mutex::default(),
             lifetime: Mutex::new(spec.lifetime),
+            withheld: Mutex::default(),
             changed: watch::Sender::new(()),
             counter: Mutex::new(0),
             spec,
