@@ -1,4 +1,5 @@
-// Logs in at a gateway the way the TypeScript SDK does, and calls one tool.
+// Logs in at a gateway the way the TypeScript SDK does, as often as it is told to, and calls one tool; once more with a token that is no
+// longer good.
 //
 // Usage: login.mjs PACKAGE URL REDIRECT [CLIENT-METADATA-URL]
 //
@@ -59,21 +60,32 @@ async function browse(to) {
 const transport = () => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
 const client = () => new Client({ name: "interop", version: "1" });
 
-const first = transport();
-try {
-  await client().connect(first);
-  throw new Error("let in without a token");
-} catch (error) {
-  if (!(error instanceof UnauthorizedError)) throw error;
+let logins = 0;
+async function connected() {
+  for (;;) {
+    const [one, way] = [client(), transport()];
+    try {
+      await one.connect(way);
+      return one;
+    } catch (error) {
+      if (!(error instanceof UnauthorizedError) || ++logins > 3) throw error;
+    }
+    const back = await browse(asked);
+    if (name === "@modelcontextprotocol/sdk") await way.finishAuth(back.get("code"));
+    else await way.finishAuth(back);
+  }
 }
-const back = await browse(asked);
-if (name === "@modelcontextprotocol/sdk") await first.finishAuth(back.get("code"));
-else await first.finishAuth(back);
 
-const second = client();
-await second.connect(transport());
-const { tools } = await second.listTools();
-const echo = tools.find((tool) => tool.name.endsWith("echo"));
-const result = await second.callTool({ name: echo.name, arguments: { text: "hi" } });
-console.log(JSON.stringify({ client: kept.client?.client_id, asked: asked.href, failed: result.isError ?? false }));
-await second.close();
+async function call() {
+  const one = await connected();
+  const { tools } = await one.listTools();
+  const echo = tools.find((tool) => tool.name.endsWith("echo"));
+  const result = await one.callTool({ name: echo.name, arguments: { text: "hi" } });
+  await one.close();
+  return result.isError ?? false;
+}
+
+const failed = await call();
+kept.tokens = { ...kept.tokens, access_token: "no.longer.good" };
+const again = await call();
+console.log(JSON.stringify({ client: kept.client?.client_id, asked: asked.href, logins, failed: failed || again }));

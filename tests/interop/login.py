@@ -1,4 +1,4 @@
-"""Logs in at a gateway the way the Python SDK does, and calls one tool.
+"""Logs in at a gateway the way the Python SDK does, as often as it is told to, and calls one tool; once more with a token that is over.
 
 Usage: login.py URL REDIRECT [CLIENT-METADATA-URL]. Prints one JSON object.
 """
@@ -56,7 +56,11 @@ async def main(url: str, redirect: str, document: str | None = None) -> None:
             tools = (await client.list_tools()).tools
             echo = next(tool.name for tool in tools if tool.name.endswith("echo"))
             result = await client.call_tool(echo, {"text": "hi"})
-    print(json.dumps({"client": storage.client.client_id, "asked": asked[-1], "failed": result.is_error}))
+            auth.context.current_tokens.access_token = "no.longer.good"
+            auth.context.token_expiry_time = 1
+            again = await client.call_tool(echo, {"text": "hi"})
+    failed = result.is_error or again.is_error
+    print(json.dumps({"client": storage.client.client_id, "asked": asked[-1], "logins": len(asked), "failed": failed}))
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -10,7 +10,7 @@ use vmcp_core::config::Config;
 use vmcp_server::Gateway;
 use vmcp_tests::{
     fixture::{Fixture, Spec},
-    idp::{Client, Endpoint, Idp, IdpSpec},
+    idp::{Api, Client, Endpoint, Idp, IdpSpec},
     server::script,
     tools,
 };
@@ -42,15 +42,23 @@ fn sdks() -> Result<[Sdk; 3]> {
 }
 
 impl Sdk {
-    /// Logs in at an endpoint and calls a tool; tells as which client, and where it sent the browser.
+    /// Logs in at an endpoint, calls a tool, and once more with a token that is no longer good; tells as which client, and where it sent the
+    /// browser last, which it did once.
     async fn log_in(&self, url: &str, document: Option<&str>) -> Result<(String, String)> {
+        let (client, asked, logins) = self.log_in_often(url, document).await?;
+        ensure!(logins == 1, "{}: sent a browser {logins} times", self.name);
+        Ok((client, asked))
+    }
+
+    /// The same, and tells how often it sent a browser.
+    async fn log_in_often(&self, url: &str, document: Option<&str>) -> Result<(String, String, u64)> {
         let (program, arguments) = self.command.split_first().context("no program")?;
         let output = Command::new(program).args(arguments).args([url, REDIRECT]).args(document).kill_on_drop(true).output().await?;
         ensure!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout)?;
         ensure!(said["failed"] == false, "{}: {said}", self.name);
         let text = |key: &str| said[key].as_str().map(str::to_owned).with_context(|| format!("{}: no {key}", self.name));
-        Ok((text("client")?, text("asked")?))
+        Ok((text("client")?, text("asked")?, said["logins"].as_u64().context("no number of logins")?))
     }
 }
 
@@ -64,11 +72,18 @@ struct Scene {
 impl Scene {
     /// A gateway whose endpoint of all backends is at `path`, and a provider.
     async fn set(path: &str, idp: IdpSpec, facade: Option<Value>) -> Result<Self> {
+        let more = facade.map_or_else(|| json!({}), |facade| json!({ "facade": facade }));
+        Self::with(path, |_| (idp, more)).await
+    }
+
+    /// The same with more settings of `oidc`, where the provider or the settings have to know the gateway's origin.
+    async fn with(path: &str, of: impl FnOnce(&str) -> (IdpSpec, Value)) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let (idp, more) = of(&origin);
         let clients = vec![Client::public(BY_HAND), Client::public(DOCUMENT)];
         let idp = Idp::with(IdpSpec { clients, ..idp }).await?;
         let fixture = Fixture::start(Spec::both("b")).await?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let origin = format!("http://{}", listener.local_addr()?);
         let mut oidc = json!({
             "issuer": idp.issuer(),
             "audience": [format!("{origin}/"), origin, format!("{origin}/mcp"), format!("{origin}/mcp/b")],
@@ -76,8 +91,8 @@ impl Scene {
             "insecureAllowHttp": true,
             "jwksAllowPrivateIp": true,
         });
-        if let Some(facade) = facade {
-            oidc["facade"] = facade;
+        if let (Some(oidc), Value::Object(more)) = (oidc.as_object_mut(), more) {
+            oidc.extend(more);
         }
         let config = json!({ "path": path, "incomingAuth": { "type": "oidc", "oidc": oidc }, "backends": [fixture.entry(json!({}))] });
         let config: Config = serde_json::from_value(config)?;
@@ -162,6 +177,59 @@ async fn a_facade_before_an_issuer_that_names_itself_is_refused_by_clients_that_
     for sdk in &sdks()? {
         let logged_in = sdk.log_in(&format!("{}/mcp", scene.origin), None).await;
         assert_eq!(logged_in.is_err(), sdk.is_strict, "{}: {logged_in:?}", sdk.name);
+    }
+    scene.end().await;
+    Ok(())
+}
+
+/// A provider like Entra that knows the gateway by this URI, and the settings that docs/auth.md has for it.
+fn entra(uri: &str, drops: bool) -> (IdpSpec, Value) {
+    let api = Api { uri: uri.to_owned(), id: "api-client-id".to_owned(), scopes: vec!["tools".to_owned()] };
+    let spec = IdpSpec { path: "/tenant/v2.0".to_owned(), oauth: false, names_itself: false, api: Some(api), ..IdpSpec::default() };
+    let scope = format!("{uri}/tools");
+    let facade = json!({ "clientId": BY_HAND, "dropResource": drops });
+    (spec, json!({ "audience": "api-client-id", "requiredScopes": ["tools"], "scopes": [scope, "offline_access"], "facade": facade }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_logs_in_where_entra_knows_the_gateway_by_its_url() -> Result<()> {
+    for drops in [false, true] {
+        let scene = Scene::with("/mcp", |origin| entra(&format!("{origin}/mcp"), drops)).await?;
+        for sdk in &sdks()? {
+            scene.idp.forget_asked();
+            sdk.log_in(&format!("{}/mcp", scene.origin), None).await?;
+            let asked = scene.idp.asked(Endpoint::Token);
+            assert!(asked.iter().all(|asked| asked.field("resource").is_some()), "{}: {asked:?}", sdk.name);
+        }
+        scene.end().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sdk_logs_in_where_entra_knows_the_gateway_by_another_name() -> Result<()> {
+    for drops in [false, true] {
+        let scene = Scene::with("/mcp", |_| entra("api://api-client-id", drops)).await?;
+        for sdk in &sdks()? {
+            let refused = sdk.log_in(&format!("{}/mcp", scene.origin), None).await.err().context(sdk.name)?;
+            assert!(refused.to_string().contains("the resource is not that of the scopes"), "{refused:#}");
+        }
+        assert_eq!(scene.idp.hits(Endpoint::Token) > 0, drops, "dropped, it gets as far as the token endpoint");
+        scene.end().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sdk_asks_once_more_for_a_scope_that_was_not_allowed() -> Result<()> {
+    let needed = json!({ "requiredScopes": ["mcp:read", "mcp:call"], "scopes": ["mcp:read", "mcp:call"] });
+    // With something to renew its token with, the TypeScript SDK's first major renews it in place of asking, and gives up.
+    let scene = Scene::with("/mcp", |_| (IdpSpec { registers: true, renews: false, ..IdpSpec::default() }, needed)).await?;
+    for sdk in &sdks()? {
+        scene.idp.withhold("mcp:call");
+        let (_, asked, logins) = sdk.log_in_often(&format!("{}/mcp", scene.origin), None).await?;
+        assert_eq!(logins, 3, "{}: at first, for the scope, and when its token was over", sdk.name);
+        assert!(asked.contains("mcp%3Aread") && asked.contains("mcp%3Acall"), "{}: {asked}", sdk.name);
     }
     scene.end().await;
     Ok(())

@@ -176,7 +176,8 @@ pub(super) fn authorize(state: &Arc<State>, asked: &Asked) -> Result<String, Sai
         }
     }
     let code = state.unique("code");
-    let lasts = state.spec.api.is_none() || asked.field("scope").is_some_and(|all| all.split(' ').any(|one| one == "offline_access"));
+    let asks_to_last = || asked.field("scope").is_some_and(|all| all.split(' ').any(|one| one == "offline_access"));
+    let lasts = state.spec.renews && (state.spec.api.is_none() || asks_to_last());
     let waiting = Code { client: client.id, redirect: redirect.to_owned(), challenge: challenge.to_owned(), claims, lasts };
     lock(&state.codes).insert(code.clone(), waiting);
     let join = if redirect.contains('?') { '&' } else { '?' };

@@ -20,6 +20,8 @@ pub struct IdpSpec {
     pub registers: bool,
     /// Whether it refuses the parameter `resource` (RFC 8707) at every endpoint.
     pub refuses_resource: bool,
+    /// Whether it gives refresh tokens.
+    pub renews: bool,
     /// The one API that it gives tokens for, and then it judges `resource` and scopes by that.
     pub api: Option<Api>,
     /// Whether it says in its answers to browsers who it is (RFC 9207).
@@ -41,6 +43,7 @@ impl Default for IdpSpec {
             oauth: true,
             registers: false,
             refuses_resource: false,
+            renews: true,
             api: None,
             names_itself: true,
             lifetime: Duration::from_secs(3600),

@@ -86,11 +86,7 @@ impl Scene {
         let metadata = self.first_of(&places(issuer, kind.openid_first), kind.page).await?;
         ensure!(metadata["issuer"] == issuer, "RFC 8414 §3.3: {metadata}");
         ensure!(metadata["code_challenge_methods_supported"].to_string().contains("S256"), "no PKCE, no login: {metadata}");
-        let mut scope = parameter(&refused, "scope").map_or_else(|| words(&resource["scopes_supported"]), str::to_owned);
-        // Who wants to renew its token asks for that where the issuer knows the word.
-        if words(&metadata["scopes_supported"]).split(' ').any(|word| word == "offline_access") {
-            scope += " offline_access";
-        }
+        let scope = parameter(&refused, "scope").map_or_else(|| words(&resource["scopes_supported"]), str::to_owned);
         Ok(Found { metadata, scope, resource: name })
     }
 

@@ -50,8 +50,8 @@ async fn where_the_apis_uri_is_the_endpoints_url_every_client_logs_in_and_renews
             "audience": "api-client-id",
             "resource": uri,
             "requiredScopes": ["tools"],
-            "scopes": [scope],
-            "facade": { "scopes": [scope, "offline_access"], "dropResource": drops },
+            "scopes": [scope, "offline_access"],
+            "facade": { "dropResource": drops },
         });
         let mut scene = Scene::with("/mcp", entra(uri), oidc).await?;
         scene.path = path;

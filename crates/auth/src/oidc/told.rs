@@ -2,6 +2,9 @@
 
 use url::Url;
 
+/// What a client asks for to be given a refresh token (OpenID Connect Core §11).
+const OFFLINE: &str = "offline_access";
+
 /// The identifier of the resource as the operator wrote it. Clients compare texts (RFC 9728 §3.3), issuers write it into `aud` as they get it,
 /// and a URL that was read and written again can be another text.
 ///
@@ -28,11 +31,13 @@ pub(super) fn identifier(text: String) -> Result<String, &'static str> {
 ///
 /// With some issuers (Entra) a scope is asked for with the API's URI before it, `https://mcp.example.com/mcp/tools`, and stands in the token
 /// without, `tools`. Clients ask for what a 401 or 403 names (MCP 2025-11-25, basic/authorization, scope selection strategy), so these name it
-/// as it stands among the scopes that are advertised.
-pub(super) fn asked_as(needed: &[String], advertised: &[String]) -> Option<String> {
+/// as it stands among the scopes that are advertised. `offline_access` among these is named too: it is what an issuer renews tokens for, not
+/// every client asks for it by itself, and the operator wrote it there to be asked for.
+pub(super) fn asked_as<'a>(needed: &'a [String], advertised: &'a [String]) -> Option<String> {
     let is_it = |asked: &&String, needed: &str| asked.strip_suffix(needed).is_some_and(|before| before.is_empty() || before.ends_with('/'));
-    let name = |needed: &String| advertised.iter().find(|asked| is_it(asked, needed)).unwrap_or(needed).clone();
-    (!needed.is_empty()).then(|| needed.iter().map(name).collect::<Vec<_>>().join(" "))
+    let name = |needed: &'a String| advertised.iter().find(|asked| is_it(asked, needed)).unwrap_or(needed).as_str();
+    let renewal = advertised.iter().map(String::as_str).filter(|asked| *asked == OFFLINE && !needed.iter().any(|needed| needed == OFFLINE));
+    (!needed.is_empty()).then(|| needed.iter().map(name).chain(renewal).collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
@@ -51,7 +56,9 @@ mod tests {
             ("a b", "b a c", Some("a b")),
             ("a", "api://x/a api://x/ba", Some("api://x/a")),
             ("a", "ba api://x/ba", Some("a")),
-            ("b a", "api://x/a offline_access", Some("b api://x/a")),
+            ("b a", "api://x/a offline_access", Some("b api://x/a offline_access")),
+            ("a offline_access", "offline_access a", Some("a offline_access")),
+            ("", "a offline_access", None),
         ] {
             assert_eq!(asked_as(&words(needed), &words(advertised)).as_deref(), asked, "{needed} of {advertised}");
         }
