@@ -46,6 +46,7 @@ pub(super) fn address(snapshot: &Snapshot, headers: &HeaderMap, peer: &Peer) -> 
 }
 
 fn rejected(rejected: &Rejected, snapshot: &Snapshot, path: &str, head: &Parts, peer: &Peer) -> Failure {
+    tracing::debug!(status = rejected.status.as_u16(), "refused a request: {}", rejected.message);
     let failure = Failure::http(rejected.status, code::INVALID_REQUEST, &rejected.message);
     let failure = match rejected.retry_after {
         Some(after) => failure.with_header(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
