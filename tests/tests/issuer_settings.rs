@@ -173,6 +173,23 @@ async fn scopes_that_are_asked_for_by_another_name_than_tokens_have_are_named_as
 }
 
 #[tokio::test]
+async fn a_refused_token_is_in_the_log_with_the_reason_and_without_the_token() -> Result<()> {
+    let idp = Idp::start().await?;
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let config = json!({ "incomingAuth": { "type": "oidc", "oidc": settings(&idp, json!({})) }, "backends": [fixture.entry(json!({}))] });
+    let vmcp = Vmcp::with(config).env("VMCP_LOG_LEVEL", "debug").start().await?;
+    let scene = Scene { _fixture: fixture, vmcp };
+    let token = idp.token()?.audience("somebody-else").sign()?;
+    let refused = scene.call(Some(&token)).await?;
+    let reason = "the token is for somebody else: its audience is not the one configured here";
+    ensure!(refused.status() == 401 && refused.text().contains(reason), "{}", refused.text());
+    scene.vmcp.logged(&format!("refused a request: {reason}")).await?;
+    let log = scene.vmcp.log();
+    ensure!(!log.contains(&token) && !log.contains("somebody-else"), "{log}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_facade_tells_its_own_scopes_where_it_has_some_and_the_issuers_settings_otherwise() -> Result<()> {
     let idp = Idp::start().await?;
     for (scopes, told) in [(json!(["f:read", "f:write"]), json!(["f:read", "f:write"])), (Value::Null, json!(["outer"]))] {
