@@ -7,8 +7,7 @@ use anyhow::{Context, Result, ensure};
 use exchanged::{Claims, call, gateway, user};
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 use vmcp_auth::Identity;

@@ -40,10 +40,8 @@ fn drop_at(value: &mut Value, pattern: &str) {
                 drop_at(member, rest);
             }
         }
-        (None, Value::Object(members)) => {
-            if members.get(pattern).and_then(Value::as_str) == Some("") {
-                members.shift_remove(pattern);
-            }
+        (None, Value::Object(members)) if members.get(pattern).and_then(Value::as_str) == Some("") => {
+            members.shift_remove(pattern);
         }
         _ => {}
     }
