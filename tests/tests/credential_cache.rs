@@ -241,7 +241,10 @@ async fn a_reload_costs_an_exchange_only_where_what_decides_it_has_changed() -> 
 async fn after_a_reload_that_changes_who_callers_are_programs_are_asked_again() -> Result<()> {
     let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
     let told = folder.path().join("told");
-    let line = format!(r#"cat >> {0}; echo >> {0}; echo '{{"headers": {{"authorization": "Bearer x"}}}}'"#, told.display());
+    let line = format!(
+        r#"cat >> {0}; echo >> {0}; echo '{{"headers": {{"authorization": "Bearer x"}}, "expiresAt": 4102444800}}'"#,
+        told.display()
+    );
     let config = |groups: &[&str]| -> Result<vmcp_core::config::Config> {
         let key = json!({ "subject": "ann", "hash": format!("sha256:{}", "0".repeat(64)), "groups": groups });
         Ok(serde_json::from_value(json!({
@@ -279,6 +282,30 @@ async fn where_lists_are_a_callers_own_only_its_requests_ask_for_them_and_the_ga
         assert_eq!(claims.subject, if is_end { "vmcp" } else { "ann" }, "{request:?}");
     }
     assert!(ended > 0, "no session was ended");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_credential_without_an_end_is_asked_for_again_after_a_reload_since_what_a_program_reads_may_have_changed() -> Result<()> {
+    let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+    let secret = folder.path().join("secret");
+    for (end, expected) in [("", ["Bearer old-one", "Bearer new-one"]), (r#", "expiresAt": 4102444800"#, ["Bearer old-one"; 2])] {
+        std::fs::write(&secret, "old-one")?;
+        let line = format!(r#"echo '{{"headers": {{"authorization": "Bearer '$(cat {})'"}}{end}}}'"#, secret.display());
+        let config: vmcp_core::config::Config = serde_json::from_value(json!({
+            "backends": [fixture.entry(json!({}))],
+            "outgoingAuth": { "default": { "type": "exec", "exec": { "command": "sh", "args": ["-c", line] } } },
+        }))?;
+        let gateway = Gateway::builder(config.clone()).build()?;
+        fixture.forget_requests();
+        call(&gateway, &Identity::anonymous(), "b", &json!({})).await?;
+        std::fs::write(&secret, "new-one")?;
+        gateway.reload(config)?;
+        call(&gateway, &Identity::anonymous(), "b", &json!({})).await?;
+        let sent: Vec<_> = fixture.calls().iter().filter_map(|call| call.value("authorization").map(str::to_owned)).collect();
+        assert_eq!(sent, expected);
+        gateway.shutdown().await;
+    }
     Ok(())
 }
 

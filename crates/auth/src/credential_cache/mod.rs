@@ -48,7 +48,7 @@ const BETWEEN_REFUSALS: Duration = Duration::from_secs(1);
 /// How often what is over is looked for and dropped.
 const SWEEP: Duration = Duration::from_secs(60);
 
-type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The credentials of one backend, by whom they are for ([`vmcp_core::plugin::Keep`]).
 ///
@@ -100,7 +100,14 @@ impl CredentialCache {
     /// A cache that reads this clock.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self { shards: std::array::from_fn(|_| Shard::new(MOST / SHARDS)), stamps: AtomicU64::new(1), clock: Box::new(clock) }
+        Self { shards: std::array::from_fn(|_| Shard::new(MOST / SHARDS)), stamps: AtomicU64::new(1), clock: Arc::new(clock) }
+    }
+
+    /// Another cache with those credentials of this one that say themselves when they expire. Whatever is being got stays with this one.
+    #[must_use]
+    pub fn dated(&self) -> Self {
+        let stamps = AtomicU64::new(self.stamps.load(Ordering::Relaxed));
+        Self { shards: std::array::from_fn(|n| self.shards[n].dated()), stamps, clock: Arc::clone(&self.clock) }
     }
 
     /// What is at hand for this caller. Never waits, and makes nothing when there is something.

@@ -38,6 +38,13 @@ impl Shard {
         Self { slots: RwLock::new(Slots { by_key: HashMap::new(), swept: None }), most }
     }
 
+    /// Another one with those entries that are dated.
+    pub(super) fn dated(&self) -> Self {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let by_key = slots.by_key.iter().filter_map(|(key, slot)| Some((key.clone(), slot.dated()?))).collect();
+        Self { slots: RwLock::new(Slots { by_key, swept: slots.swept }), most: self.most }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.read().unwrap_or_else(PoisonError::into_inner).by_key.len()
     }

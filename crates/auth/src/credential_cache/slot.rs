@@ -40,6 +40,14 @@ struct Failed {
 }
 
 impl Slot {
+    /// The credentials alone, where they say themselves when they expire.
+    pub(super) fn dated(&self) -> Option<Self> {
+        let kept = self.kept.as_ref().filter(|kept| kept.given.credentials.expires_at().is_some())?;
+        let used = AtomicU64::new(kept.used.load(Ordering::Relaxed));
+        let kept = Kept { given: kept.given.clone(), until: kept.until, due: kept.due, used };
+        Some(Self { kept: Some(kept), refused: self.refused, ..Self::default() })
+    }
+
     /// Credentials that are good and not to be renewed yet.
     pub(super) fn ready(&self, now: SystemTime) -> Option<Given> {
         let kept = self.kept.as_ref().filter(|kept| now < kept.due)?;

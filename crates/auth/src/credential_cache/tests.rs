@@ -76,6 +76,22 @@ fn nothing_is_kept_past_the_callers_own_token() {
 }
 
 #[test]
+fn what_says_itself_when_it_is_over_is_carried_over_and_nothing_else_is() {
+    let (under, ann, bob, eve) =
+        (Under::new(), Somebody::new("ann", "1", None), Somebody::new("bob", "2", None), Somebody::new("eve", "3", None));
+    under.fill(For::Token, &ann, "dated", Some(1000));
+    under.fill(For::Token, &bob, "undated", None);
+    let Found::Absent(turn, _) = under.find(For::Token, &eve) else { panic!("there is something already") };
+    let over = Under { cache: Arc::new(under.cache.dated()), second: Arc::clone(&under.second) };
+    turn.settle(Ok(credentials("late", Some(1000))));
+    assert_eq!(over.at_hand(For::Token, &ann), "dated");
+    assert_eq!((over.at_hand(For::Token, &bob), over.at_hand(For::Token, &eve)), ("absent".to_owned(), "absent".to_owned()));
+    assert_eq!(under.at_hand(For::Token, &bob), "undated", "requests in flight go on with what there was");
+    over.wait_until(1000);
+    assert_eq!(over.at_hand(For::Token, &ann), "absent");
+}
+
+#[test]
 fn for_a_token_that_is_taken_after_its_end_credentials_are_got_each_time_and_none_are_kept() {
     let (under, ann) = (Under::new(), Somebody::new("ann", "t1", Some(50)));
     under.wait_until(60);

@@ -35,7 +35,8 @@ pub trait OutgoingStrategy: Send + Sync + 'static {
     }
 
     /// For whom the outcome of [`Self::resolve`] may be kept. It is kept until it expires, and never longer than the caller's own token; also
-    /// over a reload, unless the settings change, or a secret that was looked up to build the strategy, or who callers are.
+    /// over a reload where it says when it expires, unless the settings change, or a secret that was looked up to build the strategy, or who
+    /// callers are.
     fn keep<'a>(&self, _context: &StrategyContext<'a>) -> Keep<'a> {
         Keep::Never
     }

