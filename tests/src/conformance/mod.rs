@@ -16,7 +16,7 @@ pub mod table;
 
 pub use outcome::{Outcome, Scenario};
 pub use row::{Row, Way};
-pub use suite::{Listed, listed};
+pub use suite::{Listed, listed, logins};
 
 use serde_json::{Value, json};
 

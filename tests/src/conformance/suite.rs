@@ -82,6 +82,16 @@ pub struct Listed {
     pub client_more: BTreeSet<String>,
 }
 
+/// Every scenario about authorization (`auth/…`) that the suite has for clients, of all revisions and extensions.
+///
+/// # Errors
+/// When the suite cannot be run.
+pub async fn logins() -> Result<BTreeSet<String>> {
+    let text = String::from_utf8(output(&["list", "--client"].map(OsStr::new)).await?.stdout)?;
+    let names = text.lines().filter_map(|line| line.trim_start().strip_prefix("- ")?.split(' ').next());
+    Ok(names.filter(|name| name.starts_with("auth/")).map(str::to_owned).collect())
+}
+
 /// What the suite says that `revision` takes.
 ///
 /// # Errors

@@ -58,6 +58,17 @@ pub fn shown(row: Row) -> Result<String> {
     Ok(without_checks(line.with_context(|| format!("{} has no line `{begin}`", path.display()))?))
 }
 
+/// The scenarios of which the page says why they do not apply, each with its reason.
+///
+/// # Errors
+/// When the page cannot be read.
+pub fn not_applying() -> Result<Vec<(String, String)>> {
+    let path = page();
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `auth/")?.strip_suffix(" |")?.split_once("` | "));
+    Ok(rows.map(|(name, reason)| (format!("auth/{name}"), reason.to_owned())).collect())
+}
+
 /// A line of the table without its number of checks.
 #[must_use]
 pub fn without_checks(line: &str) -> String {
