@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 pub fn json_schema(plugins: &Registries) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut root = Config::json_schema(&mut generator).to_value();
-    let on_error = described(generator.subschema_for::<OnError>(), "What becomes of a request for which there are no credentials.");
+    let mut on_error = described(generator.subschema_for::<OnError>(), "What becomes of a request for which there are no credentials.");
+    on_error["default"] = json!(OnError::default());
     let authz = any(&plugins.authorizers)
         .then(|| ("authz", described(generator.subschema_for::<AuthzConfig>(), "What callers may do. When left out, everything.")));
     let outgoing = kinds(&plugins.strategies, &mut generator, "What a backend is sent on behalf of a caller", &[("onError", on_error)]);

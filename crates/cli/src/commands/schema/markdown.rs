@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 const INTRODUCTION: &str = include_str!("introduction.md");
 
+const HEAD: &str = "| Key | Takes | Default | Meaning |\n| --- | --- | --- | --- |\n";
+
 /// Marks a word that is another spelling of one that is told.
 const SPELLING: &str = "x-spelling-of";
 
 /// The whole reference page.
 pub(super) fn page(schema: &Value) -> String {
-    let mut page = Page { schema, text: INTRODUCTION.to_owned(), told: Vec::new() };
+    let mut page = Page { schema, text: INTRODUCTION.to_owned(), told: Vec::new(), shared: Vec::new() };
     page.section("", schema);
     page.text
 }
@@ -20,6 +22,8 @@ struct Page<'a> {
     text: String,
     /// Definitions that have a section, with its title.
     told: Vec<(&'a str, String)>,
+    /// Keys that have a section and stand beside every kind of a plugin.
+    shared: Vec<&'a str>,
 }
 
 impl<'a> Page<'a> {
@@ -31,7 +35,16 @@ impl<'a> Page<'a> {
         if let Some(description) = map.get("description").and_then(Value::as_str).filter(|_| !path.is_empty()) {
             let _ = write!(self.text, "{}\n\n", one_line(description));
         }
-        self.text.push_str("| Key | Takes | Default | Meaning |\n| --- | --- | --- | --- |\n");
+        self.text.push_str(HEAD);
+        self.rows(map, properties.iter());
+        for (key, property) in properties {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            self.below(&path, property);
+        }
+    }
+
+    /// A row for each of these keys of a map.
+    fn rows(&mut self, map: &'a Value, properties: impl Iterator<Item = (&'a String, &'a Value)>) {
         let required: Vec<&str> = map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         for (key, property) in properties {
             let default = match property.get("default") {
@@ -44,10 +57,6 @@ impl<'a> Page<'a> {
                 Some(other) => format!("`{other}`"),
             };
             let _ = writeln!(self.text, "| `{key}` | {} | {default} | {} |", self.takes(property), self.meaning(property));
-        }
-        for (key, property) in properties {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            self.below(&path, property);
         }
     }
 
@@ -68,15 +77,45 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The section of one kind of plugin: its settings, if it has any.
+    /// The sections of one kind of plugin: its settings, if it has any, and what stands beside every kind.
     fn kind(&mut self, kind: &str, branch: &'a Value) {
         let properties = branch.get("properties").and_then(Value::as_object).into_iter().flatten();
         for (key, settings) in properties.filter(|(key, _)| *key != "type") {
-            for alternative in self.alternatives(settings) {
-                if self.first_time(key, alternative) {
-                    self.section(key, alternative);
-                    let _ = write!(self.text, "\nStands beside `type: {kind}`.\n");
+            let alternatives = self.alternatives(settings);
+            let kinds: Vec<_> = alternatives.iter().filter_map(|branch| Some((kind_of(branch)?, *branch))).collect();
+            let maps: Vec<_> = alternatives.into_iter().filter(|branch| branch.get("properties").is_some()).collect();
+            if kinds.is_empty() && !maps.is_empty() {
+                for settings in maps {
+                    if self.first_time(key, settings) {
+                        self.section(key, settings);
+                        let _ = write!(self.text, "\nStands beside `type: {kind}`.\n");
+                    }
                 }
+            } else if !self.shared.contains(&key.as_str()) {
+                self.shared.push(key);
+                if kinds.is_empty() {
+                    let _ = write!(self.text, "\n## `{key}`\n\n{HEAD}");
+                    self.rows(branch, std::iter::once((key, settings)));
+                    self.text.push_str("\nStands beside `type`.\n");
+                } else {
+                    self.kinds(key, &kinds);
+                }
+            }
+        }
+    }
+
+    /// The section of a key that stands beside every kind of a plugin and takes kinds of its own, whose settings stand beside its `type`.
+    fn kinds(&mut self, key: &str, kinds: &[(&str, &'a Value)]) {
+        let words: Vec<String> = kinds.iter().map(|(kind, _)| format!("`{kind}`")).collect();
+        let word = |branch: &'a Value| branch.get("properties")?.get("type").map(|word| self.meaning(word));
+        let meanings: Vec<String> = kinds.iter().filter_map(|(_, branch)| word(branch)).filter(|meaning| !meaning.is_empty()).collect();
+        let _ = write!(self.text, "\n## `{key}`\n\n{HEAD}| `type` | {} | **required** | {} |\n", words.join(", "), meanings.join(" "));
+        for (kind, branch) in kinds {
+            let properties = branch.get("properties").and_then(Value::as_object).into_iter().flatten();
+            let own: Vec<_> = properties.filter(|(key, _)| *key != "type").collect();
+            self.rows(branch, own.iter().copied());
+            if let [first, .., last] = own.as_slice() {
+                let _ = write!(self.text, "\n`{}` to `{}` are keys of `type: {kind}`.\n", first.0, last.0);
             }
         }
     }
@@ -162,7 +201,9 @@ impl<'a> Page<'a> {
 
     /// The description, and those of the words that the key takes.
     fn meaning(&self, schema: &'a Value) -> String {
-        let mut meaning = schema.get("description").and_then(Value::as_str).map(one_line).unwrap_or_default();
+        // What describes a key that takes one word describes the word.
+        let own = schema.get("description").filter(|_| schema.get("const").is_none());
+        let mut meaning = own.and_then(Value::as_str).map(one_line).unwrap_or_default();
         for alternative in self.alternatives(schema) {
             let word = alternative.get("const").and_then(Value::as_str).filter(|_| alternative.get(SPELLING).is_none());
             let description = alternative.get("description").and_then(Value::as_str);
@@ -170,7 +211,7 @@ impl<'a> Page<'a> {
                 let _ = write!(meaning, " `{word}`: {}", one_line(description));
             }
         }
-        meaning.replace('|', "\\|")
+        meaning.trim_start().replace('|', "\\|")
     }
 }
 

@@ -57,4 +57,15 @@ mod tests {
     fn the_reference_page_in_docs_is_current() {
         is_current("configuration.md", &markdown::page(&schema()));
     }
+
+    #[test]
+    fn no_section_of_the_page_stands_there_twice() {
+        let page = markdown::page(&schema());
+        let headings: Vec<&str> = page.lines().filter(|line| line.starts_with("## ")).collect();
+        let mut once = headings.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), headings.len(), "{headings:?}");
+        assert_eq!(page.matches("Everybody may do everything.").count(), usize::from(cfg!(feature = "cedar")), "{page}");
+    }
 }
