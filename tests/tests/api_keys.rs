@@ -44,6 +44,31 @@ async fn who_has_a_key_is_let_in_and_the_key_goes_no_further() -> Result<()> {
 }
 
 #[tokio::test]
+async fn keys_of_a_file_are_taken_in_the_header_that_is_named_and_in_no_other() -> Result<()> {
+    for (header, before) in [("x-caller-key", ""), ("authorization", "Bearer ")] {
+        let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
+        let ((ann, ann_hash), (bob, bob_hash)) = (new_key().await?, new_key().await?);
+        let file = folder.path().join("keys.json");
+        std::fs::write(&file, json!([{ "subject": "bob", "hash": bob_hash }]).to_string())?;
+        let settings = json!({ "header": header, "keysFile": file, "keys": [{ "subject": "ann", "hash": ann_hash }] });
+        let config = json!({ "incomingAuth": { "type": "apiKey", "apiKey": settings }, "backends": [fixture.entry(json!({}))] });
+        let vmcp = Vmcp::serve(config).await?;
+        for era in Era::BOTH {
+            for key in [&ann, &bob] {
+                let mut client = vmcp.client_of(era).header(header, format!("{before}{key}")).connect().await?;
+                client.call("b_echo", "{}").await?.result()?;
+                client.caller.headers.clear();
+                client.caller.set("x-api-key", key);
+                assert_eq!(client.call("b_echo", "{}").await?.response.status(), 401, "{era:?} {header}");
+            }
+        }
+        assert!(fixture.requests().iter().all(|sent| !sent.headers_contain(&ann) && !sent.headers_contain(&bob)), "{header}");
+        assert!(!vmcp.log().contains(&ann) && !vmcp.log().contains(&bob));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_header_of_the_key_cannot_be_passed_on() -> Result<()> {
     let (_, hash) = new_key().await?;
     let config = json!({

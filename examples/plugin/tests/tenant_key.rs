@@ -2,6 +2,11 @@
 
 use anyhow::{Context, Result};
 use serde_json::{json, value::to_raw_value};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 use vmcp_auth::Identity;
 use vmcp_core::{
     config::Config,
@@ -9,7 +14,24 @@ use vmcp_core::{
 };
 use vmcp_plugin_tenant::TenantKeyFactory;
 use vmcp_server::Gateway;
-use vmcp_tests::fixture::{Fixture, Spec};
+use vmcp_tests::{
+    Era,
+    client::Client,
+    fixture::{Fixture, Spec},
+};
+
+/// What the callers in the tests of the program show.
+const CALLERS: [&str; 2] = ["the-key-of-a-caller-in-red-0123456789", "the-key-of-a-caller-in-blue-0123456789"];
+
+/// The program. It ends with this value.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 fn config(fixture: &Fixture, keys: &serde_json::Value) -> Result<Config> {
     Ok(serde_json::from_value(json!({
@@ -40,6 +62,32 @@ async fn each_tenants_calls_carry_its_own_key() -> Result<()> {
     }
     assert_eq!(fixture.calls().len(), 2, "who has no key reaches nobody");
     gateway.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_program_serves_callers_over_http_with_their_tenants_keys() -> Result<()> {
+    let fixture = Fixture::start(Spec::modern("b")).await?;
+    let key = |tenant: &str| json!({ "subject": tenant, "key": { "fromEnv": format!("{tenant}_CALLER") }, "claims": { "tenant": tenant } });
+    let config = json!({
+        "listen": "127.0.0.1:0",
+        "incomingAuth": { "type": "apiKey", "apiKey": { "header": "x-caller", "keys": [key("red"), key("blue")] } },
+        "backends": [fixture.entry(json!({}))],
+        "outgoingAuth": { "default": { "type": "tenant_key", "tenantKey": { "keys": { "red": "RED_KEY", "blue": "BLUE_KEY" } } } },
+    });
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tenants.json");
+    std::fs::write(&file, config.to_string())?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmcp-plugin-tenant"));
+    command.arg(&file).envs([("RED_KEY", "r"), ("BLUE_KEY", "b"), ("red_CALLER", CALLERS[0]), ("blue_CALLER", CALLERS[1])]);
+    let mut program = Program(command.stdout(Stdio::piped()).spawn()?);
+    let mut said = String::new();
+    BufReader::new(program.0.stdout.take().context("no output")?).read_line(&mut said)?;
+    let addr = said.trim().strip_prefix("listening at http://").context(said.clone())?.parse()?;
+    for (caller, key) in CALLERS.into_iter().zip(["r", "b"]) {
+        let mut client = Client::of(Era::Modern, addr).header("x-caller", caller).connect().await?;
+        client.call("b_echo", "{}").await?.result()?;
+        assert_eq!(fixture.calls().last().and_then(|call| call.value("x-api-key")), Some(key));
+    }
     Ok(())
 }
 
