@@ -34,8 +34,12 @@ pub(super) fn identifier(text: String) -> Result<String, &'static str> {
 /// as it stands among the scopes that are advertised. `offline_access` among these is named too: it is what an issuer renews tokens for, not
 /// every client asks for it by itself, and the operator wrote it there to be asked for.
 pub(super) fn asked_as<'a>(needed: &'a [String], advertised: &'a [String]) -> Option<String> {
-    let is_it = |asked: &&String, needed: &str| asked.strip_suffix(needed).is_some_and(|before| before.is_empty() || before.ends_with('/'));
-    let name = |needed: &'a String| advertised.iter().find(|asked| is_it(asked, needed)).unwrap_or(needed).as_str();
+    let is_it = |asked: &&String, needed: &str| asked.strip_suffix(needed).is_some_and(|before| before.ends_with('/'));
+    let name = |needed: &'a String| {
+        // One that is advertised by its own name is that one, whatever else ends in it.
+        let other = if advertised.contains(needed) { None } else { advertised.iter().find(|asked| is_it(asked, needed)) };
+        other.unwrap_or(needed).as_str()
+    };
     let renewal = advertised.iter().map(String::as_str).filter(|asked| *asked == OFFLINE && !needed.iter().any(|needed| needed == OFFLINE));
     (!needed.is_empty()).then(|| needed.iter().map(name).chain(renewal).collect::<Vec<_>>().join(" "))
 }
@@ -56,6 +60,7 @@ mod tests {
             ("a b", "b a c", Some("a b")),
             ("a", "api://x/a api://x/ba", Some("api://x/a")),
             ("a", "ba api://x/ba", Some("a")),
+            ("a", "x/a a", Some("a")),
             ("b a", "api://x/a offline_access", Some("b api://x/a offline_access")),
             ("a offline_access", "offline_access a", Some("a offline_access")),
             ("", "a offline_access", None),

@@ -50,7 +50,8 @@ pub(super) fn epoch(from_now: Duration) -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(from_now).as_secs()
 }
 
-/// Of a request. It is compared in the process that has the call, so it may change from one version to the next. A client may write its arguments anew, so neither spaces nor the order of members count. `arguments` is JSON text.
+/// Of a request. It is compared in the process that has the call, so it may change from one version to the next. A client may write its
+/// arguments anew, so neither spaces nor the order of members count. `arguments` is JSON text.
 pub(super) fn digest(method: &str, name: &str, arguments: &str) -> [u8; 32] {
     let mut hasher = PartsHasher::new();
     hasher.part(method.as_bytes()).part(name.as_bytes());
