@@ -3,8 +3,18 @@
 mod exchanged;
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::Ipv4Addr,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
 use vmcp_tests::{
     Era,
     fixture::{Fault, Fixture, Spec},
@@ -15,7 +25,14 @@ use vmcp_tests::{
 const CLIENT_SECRET: &str = "s3cr3t-of-the-client-71f09b";
 const STATIC_KEY: &str = "static-key-5e2c41d8a0";
 const ODD_TOKEN: &str = "odd-token-0a1b2c3d4e5f";
-const BACKENDS: [&str; 3] = ["traded", "own", "fixed"];
+const PROGRAM_SECRET: &str = "s3cr3t-of-the-program-8d14c7";
+const BACKENDS: [&str; 5] = ["traded", "own", "fixed", "told", "served"];
+/// A credential program that says on its standard error all that it knows, gives a key, and repeats what it is told where it fails.
+const PROGRAM: &str = r#"told=$(cat)
+    echo "told: $told" >&2; echo "secret: $PROGRAM_SECRET" >&2
+    case $told in *unlucky*) echo "$told"; exit 1;; *late*) echo "no answer: $told"; exit 0;; esac
+    key=program-gave-$(printf %s "$told" | cksum | cut -d' ' -f1); echo "given: $key" >&2
+    printf '{"headers":{"authorization":"Bearer %s"},"expiresAt":4000000000}' "$key""#;
 
 /// What must not be seen: of a JWT each part counts, but the head, which says nothing.
 fn parts(token: &str) -> impl Iterator<Item = String> {
@@ -29,9 +46,48 @@ fn ensure_absent<'a>(secrets: impl IntoIterator<Item = &'a String>, text: &str, 
     Ok(())
 }
 
+/// A service that does the same over HTTP. It ends with this value.
+struct Service(JoinHandle<()>, String);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Service {
+    async fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}/", listener.local_addr()?);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(Self::answer)));
+            }
+        });
+        Ok(Self(accepting, url))
+    }
+
+    async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
+        let told = request.into_body().collect().await?.to_bytes();
+        let text = String::from_utf8_lossy(&told);
+        if text.contains("unlucky") {
+            return Ok(Response::builder().status(500).body(Full::new(told))?);
+        }
+        if text.contains("late") {
+            return Ok(Response::new(Full::new(told)));
+        }
+        let mut hasher = DefaultHasher::new();
+        told.hash(&mut hasher);
+        let key = format!("Bearer service-gave-{}", hasher.finish());
+        let answer = json!({ "headers": { "authorization": key }, "expiresAt": 4_000_000_000_u64 });
+        Ok(Response::new(Full::from(answer.to_string())))
+    }
+}
+
 /// A gateway that traces all it does, towards backends with a credential of each kind.
 struct Scene {
     idp: Idp,
+    _service: Service,
     fixtures: Vec<Fixture>,
     vmcp: Vmcp,
     secrets: BTreeSet<String>,
@@ -46,19 +102,25 @@ impl Scene {
         for (n, name) in BACKENDS.into_iter().enumerate() {
             fixtures.push(Fixture::start(Spec::new(name, Era::BOTH[n % 2])).await?);
         }
-        let vmcp = Vmcp::with(Self::config(&idp, &fixtures)?).args(&["--log-level", "trace"]);
-        let vmcp = vmcp.env("CLIENT_SECRET", CLIENT_SECRET).env("STATIC_KEY", STATIC_KEY).start().await?;
-        let secrets = [CLIENT_SECRET, STATIC_KEY, ODD_TOKEN].map(str::to_owned).into();
-        Ok(Self { idp, fixtures, vmcp, secrets, answers: String::new() })
+        let service = Service::start().await?;
+        let vmcp = Vmcp::with(Self::config(&idp, &service, &fixtures)?).args(&["--log-level", "trace"]);
+        let vmcp = vmcp.env("CLIENT_SECRET", CLIENT_SECRET).env("STATIC_KEY", STATIC_KEY).env("PROGRAM_SECRET", PROGRAM_SECRET);
+        let vmcp = vmcp.start().await?;
+        let secrets = [CLIENT_SECRET, STATIC_KEY, ODD_TOKEN, PROGRAM_SECRET].map(str::to_owned).into();
+        Ok(Self { idp, _service: service, fixtures, vmcp, secrets, answers: String::new() })
     }
 
-    fn config(idp: &Idp, fixtures: &[Fixture]) -> Result<Value> {
+    fn config(idp: &Idp, service: &Service, fixtures: &[Fixture]) -> Result<Value> {
         let (mut traded, mut own) = (exchanged::strategy(idp, "traded"), exchanged::service(idp, "own"));
         traded["tokenExchange"]["clientSecret"] = json!({ "fromEnv": "CLIENT_SECRET" });
         own["clientCredentials"]["clientSecret"] = json!({ "fromEnv": "CLIENT_SECRET" });
         own["clientCredentials"]["clientAuthMethod"] = json!("client_secret_post");
         let fixed = json!({ "type": "header_injection", "headerInjection": { "headerName": "x-api-key", "headerValueEnv": "STATIC_KEY" } });
-        let others = json!({ "traded": traded, "own": own, "fixed": fixed });
+        let told = json!({ "type": "exec", "exec": {
+            "command": "sh", "args": ["-c", PROGRAM], "envPassthrough": ["PROGRAM_SECRET"], "sendToken": true,
+        } });
+        let served = json!({ "type": "external", "external": { "url": service.1, "sendToken": true } });
+        let others = json!({ "traded": traded, "own": own, "fixed": fixed, "told": told, "served": served });
         let mut config = exchanged::document(idp, &fixtures.iter().collect::<Vec<_>>(), &others)?;
         config["incomingAuth"]["oidc"]["clientId"] = json!("vmcp");
         config["incomingAuth"]["oidc"]["clientSecretEnv"] = json!("CLIENT_SECRET");
@@ -110,8 +172,8 @@ async fn no_token_and_no_secret_stands_in_the_log_when_all_is_well_nor_when_the_
     let mut scene = Scene::set().await?;
     for (n, era) in Era::BOTH.into_iter().enumerate() {
         let (jwt, opaque) = (scene.idp.token_of(&format!("user-{n}"))?, scene.idp.token()?.opaque());
-        assert_eq!(scene.call(&jwt, era).await?, [200; 3]);
-        assert_eq!(scene.call(&opaque, era).await?, [200; 3]);
+        assert_eq!(scene.call(&jwt, era).await?, [200; BACKENDS.len()]);
+        assert_eq!(scene.call(&opaque, era).await?, [200; BACKENDS.len()]);
         // Tokens that are refused are somebody's too.
         let wrong = scene.idp.token()?.audience("other").sign()?;
         scene.call(&wrong, era).await?;
@@ -142,12 +204,18 @@ async fn no_token_and_no_secret_stands_in_the_log_when_all_is_well_nor_when_the_
         scene.call(&token, Era::Modern).await?;
     }
 
-    scene.secrets.extend(scene.passed());
+    let passed = scene.passed();
+    for gave in ["program-gave-", "service-gave-"] {
+        ensure!(passed.iter().any(|value| value.starts_with(gave)), "no {gave}");
+    }
+    scene.secrets.extend(passed);
     scene.vmcp.signal("TERM").await?;
     scene.vmcp.ended().await?;
     let log = scene.vmcp.log();
     ensure!(log.contains(r#""level":"DEBUG""#) || log.contains(r#""level":"TRACE""#), "the log is not talkative");
     ensure!(log.contains("token endpoint"), "nothing is said of the provider's failures");
+    ensure!(log.contains("told: ") && log.contains("secret: ") && log.contains("given: "), "nothing is said of what the program wrote");
+    ensure!(log.contains("credential service"), "nothing is said of the service's failures");
     ensure_absent(&scene.secrets, &log, "the log")?;
     ensure_absent(&scene.secrets, &scene.answers, "an answer")
 }
