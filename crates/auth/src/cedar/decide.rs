@@ -3,14 +3,15 @@
 use super::{
     config::CedarConfig,
     entities::{Added, uid},
-    errors,
     literals::World,
+    numbers::Numbers,
     policies::{Policies, Reader},
     principal::{Naming, groups},
+    tally::Tally,
     value::{self, Arguments},
 };
-use cedar_policy::{AuthorizationError, Authorizer as Engine, Context, Entities, EntityTypeName, PolicyId, Request, RestrictedExpression};
-use serde_json::{Map, Value};
+use cedar_policy::{Authorizer as Engine, Context, Entities, EntityTypeName, Request, RestrictedExpression};
+
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_core::plugin::{Action, Authorizer, AuthorizerFactory, Decision, Deps, Misplaced, Question, StrategyError};
 
@@ -109,28 +110,25 @@ impl Cedar {
         Err(StrategyError::Settings(reader.wrong))
     }
 
-    /// What policies know of a call's arguments. `Err` where one looks at a number that Cedar has no value for: to a `has` it would not be
-    /// there, so that a `forbid` would not meet it.
-    fn arguments(&self, arguments: Option<&Map<String, Value>>) -> Result<Vec<(String, RestrictedExpression)>, Cow<'static, str>> {
-        let Some(arguments) = arguments else { return Ok(Vec::new()) };
-        let Arguments { known, unknown } = Arguments::new(arguments, &self.policies.numbers);
-        match unknown.iter().find(|name| self.policies.reads.includes(name)) {
-            None => Ok(known),
-            Some(name) => Err(format!(
-                "`{name}` is a number that no policy can compare (whole numbers have up to 15 digits, others up to four behind the point), and a policy asks for it"
-            )
-            .into()),
+    /// What all policies say.
+    fn ask(&self, question: &Question<'_>) -> Result<Tally, Cow<'static, str>> {
+        let mut tally = Tally::default();
+        for group in &self.policies.groups {
+            let (request, entities, unknown) = self.put(question, &group.numbers)?;
+            let response = self.engine.is_authorized(&request, &group.set, &entities);
+            tally.add(group, &request, &response, &unknown, question.is_call);
         }
+        Ok(tally)
     }
 
-    /// The request and its entities. `Err` says why nothing can be asked.
-    fn ask(&self, question: &Question<'_>) -> Result<(Request, Entities), Cow<'static, str>> {
+    /// The request, its entities, and the arguments that no policy can compare. `Err` says why nothing can be asked.
+    fn put(&self, question: &Question<'_>, numbers: &Numbers) -> Result<(Request, Entities, Vec<String>), Cow<'static, str>> {
         let issuer = &*question.principal.issuer;
         let client = self.naming.id(issuer, &question.principal.subject);
         let client = uid(&self.types.client, &client.ok_or_else(|| self.naming.refusal())?);
         let group_names = groups(question.groups, question.claims, self.group_claim.as_deref(), self.role_claim.as_deref());
         let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group)?)));
-        let claims = value::claims(question.claims, &self.policies.numbers);
+        let claims = value::claims(question.claims, numbers);
         let about_client = [("issuer", issuer), ("subject", &*question.principal.subject)].map(|(name, value)| text(name, value));
         let principal = self.added.entity(client.clone(), claims.iter().cloned().chain(about_client), above);
 
@@ -142,7 +140,8 @@ impl Cedar {
         let action_uid = uid(&self.types.action, word);
         let action = self.added.entity(action_uid.clone(), [text("operation", word)], []);
 
-        let arguments = self.arguments(question.arguments)?;
+        let Arguments { known: arguments, unknown } =
+            question.arguments.map_or_else(Arguments::default, |arguments| Arguments::new(arguments, numbers));
         let mut about: HashMap<String, RestrictedExpression> = arguments.iter().cloned().collect();
         for hint in HINTS {
             let said = question.annotations.and_then(|annotations| annotations.get(hint)?.as_bool());
@@ -165,15 +164,8 @@ impl Cedar {
         let own = [principal.ok_or_else(unreadable)?, action.ok_or_else(unreadable)?, resource.ok_or_else(unreadable)?];
         let entities = self.added.with(own).ok_or("the entities of `entitiesJson` are in each other")?;
         let request = Request::new(client, action_uid, resource_uid, context, None).map_err(|_| unreadable())?;
-        Ok((request, entities))
+        Ok((request, entities, unknown))
     }
-}
-
-fn decision(is_allowed: bool, reasons: Vec<String>, errors: Vec<String>) -> Decision {
-    let mut decision = Decision::new(is_allowed);
-    decision.reasons = reasons;
-    decision.errors = errors;
-    decision
 }
 
 fn text(name: &str, value: &str) -> (String, RestrictedExpression) {
@@ -182,40 +174,17 @@ fn text(name: &str, value: &str) -> (String, RestrictedExpression) {
 
 impl Authorizer for Cedar {
     fn reads_arguments(&self) -> bool {
-        self.policies.reads.any()
+        self.policies.read_arguments()
     }
 
     fn decide(&self, question: &Question<'_>) -> Decision {
-        let (request, entities) = match self.ask(question) {
-            Ok(asked) => asked,
-            Err(why) => return decision(false, Vec::new(), vec![why.into_owned()]),
-        };
-        let response = self.engine.is_authorized(&request, &self.policies.set, &entities);
-        let diagnostics = response.diagnostics();
-        let mut is_allowed = response.decision() == cedar_policy::Decision::Allow;
-        let mut reasons: Vec<String> = diagnostics.reason().map(|id| id.to_string()).collect();
-        let (mut failed, mut undecided, mut blocking) = (Vec::new(), Vec::new(), Vec::new());
-        for AuthorizationError::PolicyEvaluationError(error) in diagnostics.errors() {
-            let (id, inner): (&PolicyId, _) = (error.policy_id(), error.inner());
-            let forbids = self.policies.forbids(id);
-            let lacks_argument = errors::missing_attribute(inner).is_some_and(|name| name.starts_with("arg_"));
-            if !question.is_call && lacks_argument {
-                // What is not being called has no arguments yet: whoever may call it with some sees it.
-                undecided.extend((!forbids).then(|| id.to_string()));
-                continue;
+        match self.ask(question) {
+            Ok(tally) => tally.decision(),
+            Err(why) => {
+                let mut decision = Decision::new(false);
+                decision.errors = vec![why.into_owned()];
+                decision
             }
-            // It may have been meant for this very question.
-            blocking.extend(forbids.then(|| id.to_string()));
-            failed.push(format!("policy `{id}`: {}", errors::words(inner)));
         }
-        if !is_allowed && reasons.is_empty() && !undecided.is_empty() {
-            (is_allowed, reasons) = (true, undecided);
-        }
-        if is_allowed && !blocking.is_empty() {
-            (is_allowed, reasons) = (false, blocking);
-        }
-        reasons.sort();
-        failed.sort();
-        decision(is_allowed, reasons, failed)
     }
 }

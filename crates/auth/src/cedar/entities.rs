@@ -1,7 +1,7 @@
 //! The entities that a configuration adds, and those of one question.
 
 use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
 /// What `entitiesJson` adds.
@@ -10,6 +10,17 @@ pub(super) struct Added {
     entities: Entities,
     /// The types of all that is named there, parents included.
     types: HashSet<String>,
+    /// The tags of each that has some.
+    tags: HashMap<EntityUid, HashMap<String, RestrictedExpression>>,
+    /// What numbers their attributes and tags have, by name; those of all tags under the empty one.
+    numbers: HashMap<String, Kinds>,
+}
+
+/// What kinds of numbers there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kinds {
+    pub(super) whole: bool,
+    pub(super) decimal: bool,
 }
 
 impl Added {
@@ -19,18 +30,28 @@ impl Added {
         let value: Value = serde_json::from_str(json).map_err(|error| {
             format!("is no JSON: line {}, column {}: {}; give an array of Cedar entities", error.line(), error.column(), kind(&error))
         })?;
-        let mut types = HashSet::new();
+        let (mut types, mut numbers) = (HashSet::new(), HashMap::new());
         for entity in value.as_array().into_iter().flatten() {
             let parents = entity.get("parents").and_then(Value::as_array);
             for uid in entity.get("uid").into_iter().chain(parents.into_iter().flatten()) {
                 types.extend(type_of(uid));
             }
+            note_numbers(entity.get("attrs").unwrap_or(&Value::Null), "", &mut numbers);
+            for (name, value) in entity.get("tags").and_then(Value::as_object).into_iter().flatten() {
+                note_numbers(value, name, &mut numbers);
+                note_numbers(value, "", &mut numbers);
+            }
         }
-        let entities = Entities::from_json_value(value, None).map_err(|error| {
-            // The first line; what stands below it quotes the file.
-            format!("are no Cedar entities: {}; give an array of objects with `uid`, `attrs` and `parents`", first_line(&error))
-        })?;
-        Ok(Self { entities, types })
+        // The first line; what stands below it quotes the file.
+        let wrong =
+            |error| format!("are no Cedar entities: {}; give an array of objects with `uid`, `attrs` and `parents`", first_line(&error));
+        let tagged = Entities::from_json_value(tags_as_attributes(&value), None).map_err(wrong)?;
+        let entities = Entities::from_json_value(value, None).map_err(wrong)?;
+        let tags = tagged.iter().map(|entity| {
+            let (uid, tags, _) = entity.clone().into_inner();
+            (uid, tags)
+        });
+        Ok(Self { entities, types, tags: tags.collect(), numbers })
     }
 
     /// Whether an entity of this type is named.
@@ -41,6 +62,11 @@ impl Added {
     /// Whether this one is.
     pub(super) fn has(&self, uid: &EntityUid) -> bool {
         self.entities.get(uid).is_some()
+    }
+
+    /// What numbers there are under this name, of attributes, of tags and within them; of any tag where it is empty.
+    pub(super) fn numbers(&self, name: &str) -> Kinds {
+        self.numbers.get(name).copied().unwrap_or_default()
     }
 
     /// An entity with these attributes and parents besides what the configuration says of it.
@@ -60,7 +86,8 @@ impl Added {
         // What the gateway knows is true, whatever the configuration says.
         all.extend(attributes);
         above.extend(parents);
-        Entity::new(uid, all, above).ok()
+        let tags = self.tags.get(&uid).cloned().unwrap_or_default();
+        Entity::new_with_tags(uid, all, above, tags).ok()
     }
 
     /// All entities of a question. `None` where they are in each other.
@@ -69,6 +96,27 @@ impl Added {
             return Entities::from_entities(own, None).ok();
         }
         self.entities.clone().upsert_entities(own, None).ok()
+    }
+}
+
+/// The entities that have tags, with those in place of their attributes: Cedar gives attributes out again, and tags only as text.
+fn tags_as_attributes(entities: &Value) -> Value {
+    let tagged = entities.as_array().into_iter().flatten().filter_map(|entity| Some((entity.get("uid")?, entity.get("tags")?)));
+    tagged.map(|(uid, tags)| json!({ "uid": uid, "attrs": tags, "parents": [] })).collect()
+}
+
+/// Notes what kinds of numbers stand under which names.
+fn note_numbers(value: &Value, name: &str, found: &mut HashMap<String, Kinds>) {
+    let decimal = value.get("__extn").is_some_and(|call| call.get("fn").and_then(Value::as_str) == Some("decimal"));
+    if decimal || value.is_number() {
+        let kinds = found.entry(name.to_owned()).or_default();
+        (kinds.whole, kinds.decimal) = (kinds.whole || !decimal, kinds.decimal || decimal);
+        return;
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| note_numbers(item, name, found)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| note_numbers(value, name, found)),
+        _ => {}
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! Where callers come from more than one issuer, subjects and groups carry theirs: `Client::"<issuer>#<subject>"`.
 
+mod compared;
 mod config;
 mod decide;
 mod entities;
@@ -21,6 +22,7 @@ mod policies;
 mod position;
 mod principal;
 mod reads;
+mod tally;
 mod value;
 
 #[cfg(test)]

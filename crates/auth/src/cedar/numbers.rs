@@ -1,70 +1,62 @@
 //! What numbers are in policies: whole (`long`) or with places (`decimal`), which Cedar never holds for equal. JSON does not tell `100` from
-//! `100.0`, nor do the servers that read it, so how a caller writes a number must not decide: what the policies compare it with does.
+//! `100.0`, nor do the servers that read it, so how a caller writes a number must not decide: what a policy compares it with does.
 
-use cedar_policy::{PolicyId, PolicySet, RestrictedExpression};
-use serde_json::{Number, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{compared::Compared, entities::Added};
+use cedar_policy::{Policy, RestrictedExpression};
+use serde_json::Number;
+use std::collections::BTreeSet;
 
 /// The largest whole number that a decimal of Cedar's can be; it holds 64 bits with four of its digits behind the point.
 const MAX_DECIMAL: u64 = i64::MAX.unsigned_abs() / 10_000 - 1;
 /// How many digits a decimal may have behind its point.
 const MAX_PLACES: usize = 4;
 
-/// How the policies use claims and arguments that are numbers. They are known by their paths: `arg_count`, `claim_org.level`; what is in an
+/// Which claims and arguments are decimals to some policies. They are known by their paths: `arg_count`, `claim_org.level`; what is in an
 /// array has the path of the array.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     decimals: BTreeSet<String>,
-}
-
-/// What a part of a policy says of the number that it stands for.
-enum Part {
-    Whole,
-    Decimal,
-    Path(String),
-    /// The members of a record.
-    Record(Vec<(String, Vec<Part>)>),
-}
-
-/// What is compared with what, and the first policy that does.
-#[derive(Default)]
-struct Uses {
-    whole: BTreeMap<String, PolicyId>,
-    decimal: BTreeMap<String, PolicyId>,
-    same: Vec<(String, String)>,
+    /// All paths that these policies look at.
+    looked_at: BTreeSet<String>,
+    /// They may look at others, too: a policy takes the context as a whole.
+    at_all: bool,
 }
 
 impl Numbers {
-    /// What these policies make of numbers. `Err`: what is compared both with whole numbers and with decimals, so that one of the two could
-    /// never be met: a policy, and what is wrong with it.
-    pub(super) fn of(policies: &PolicySet) -> Result<Self, Vec<(PolicyId, String)>> {
-        let mut all: Vec<_> = policies.policies().collect();
-        all.sort_by(|one, other| one.id().cmp(other.id()));
-        let mut uses = Uses::default();
-        for policy in all {
-            match policy.to_json() {
-                Ok(json) => uses.look(&json, policy.id()),
-                Err(_) => {
-                    return Err(vec![(
-                        policy.id().clone(),
-                        "has no JSON form, so that it cannot be looked through; write it otherwise".to_owned(),
-                    )]);
-                }
-            }
+    /// What this policy makes of numbers. `Err` says what it compares both with whole numbers and with decimals, so that one of the two could
+    /// never be met.
+    pub(super) fn of(policy: &Policy, added: &Added) -> Result<Self, String> {
+        let Some(compared) = Compared::of(policy, added) else {
+            return Err("has no JSON form, so that it cannot be looked through; write it otherwise".to_owned());
+        };
+        match compared.decimal.intersection(&compared.whole).next() {
+            Some(path) => Err(format!(
+                "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies"
+            )),
+            None => Ok(Self { decimals: compared.decimal, looked_at: compared.looked_at, at_all: compared.at_all }),
         }
-        uses.settle();
-        let Uses { whole, decimal, .. } = uses;
-        let both = decimal.iter().filter_map(|(path, by)| Some((path, by, whole.get(path)?)));
-        let wrong: Vec<_> = both
-            .map(|(path, by, other)| {
-                let by_whom = if by == other { "itself".to_owned() } else { format!("policy `{other}`") };
-                let message = format!(
-                    "compares `{path}` with decimals, and {by_whom} with whole numbers, which no decimal is equal to; write decimals in all places: 100 is decimal(\"100.0\")"
-                );
-                (by.clone(), message)
-            })
-            .collect();
-        if wrong.is_empty() { Ok(Self { decimals: decimal.into_keys().collect() }) } else { Err(wrong) }
+    }
+
+    /// Takes the others in, unless they see a number as something else. They are given back then.
+    pub(super) fn join(&mut self, others: Self) -> Result<(), Self> {
+        let strange = |some: &Self, to: &Self| some.decimals.iter().any(|path| !to.decimals.contains(path) && to.looks_at(path));
+        if strange(self, &others) || strange(&others, self) {
+            return Err(others);
+        }
+        self.decimals.extend(others.decimals);
+        self.looked_at.extend(others.looked_at);
+        self.at_all |= others.at_all;
+        Ok(())
+    }
+
+    fn looks_at(&self, path: &str) -> bool {
+        let is_above = |known: &String| path.strip_prefix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.at_all || self.looked_at.iter().any(is_above)
+    }
+
+    /// Whether all whole numbers are ones here.
+    pub(super) fn have_no_decimals(&self) -> bool {
+        self.decimals.is_empty()
     }
 
     /// A number of a claim, which an issuer vouches for: every whole number of 64 bits is itself.
@@ -102,124 +94,21 @@ fn whole(number: &Number) -> Option<i64> {
     (double.fract() == 0.0 && (-BOUND..BOUND).contains(&double)).then_some(double as i64)
 }
 
-impl Uses {
-    /// Looks through a policy in its JSON form (Cedar's EST).
-    fn look(&mut self, json: &Value, by: &PolicyId) {
-        match json {
-            Value::Object(members) => {
-                for (operator, operands) in members {
-                    self.note(operator, operands, by);
-                    self.look(operands, by);
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.look(item, by)),
-            _ => {}
-        }
-    }
-
-    fn note(&mut self, operator: &str, operands: &Value, by: &PolicyId) {
-        let side = |name: &str| operands.get(name).map(parts).unwrap_or_default();
-        match operator {
-            "==" | "!=" | "contains" | "containsAll" | "containsAny" => self.relate(&side("left"), &side("right"), by),
-            "<" | "<=" | ">" | ">=" | "+" | "-" | "*" => {
-                self.relate(&side("left"), &[Part::Whole], by);
-                self.relate(&side("right"), &[Part::Whole], by);
-            }
-            "neg" => self.relate(&side("arg"), &[Part::Whole], by),
-            "lessThan" | "lessThanOrEqual" | "greaterThan" | "greaterThanOrEqual" => {
-                for operand in operands.as_array().into_iter().flatten() {
-                    self.relate(&parts(operand), &[Part::Decimal], by);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn relate(&mut self, some: &[Part], others: &[Part], by: &PolicyId) {
-        for one in some {
-            for other in others {
-                match (one, other) {
-                    (Part::Path(path), Part::Whole) | (Part::Whole, Part::Path(path)) => {
-                        self.whole.entry(path.clone()).or_insert_with(|| by.clone());
-                    }
-                    (Part::Path(path), Part::Decimal) | (Part::Decimal, Part::Path(path)) => {
-                        self.decimal.entry(path.clone()).or_insert_with(|| by.clone());
-                    }
-                    (Part::Path(one), Part::Path(other)) => self.same.push((one.clone(), other.clone())),
-                    (Part::Path(path), Part::Record(members)) | (Part::Record(members), Part::Path(path)) => {
-                        for (name, inner) in members {
-                            self.relate(&[Part::Path(format!("{path}.{name}"))], inner, by);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// What is compared with each other is of one kind.
-    fn settle(&mut self) {
-        for _ in 0..=self.same.len() {
-            let mut is_settled = true;
-            for kinds in [&mut self.whole, &mut self.decimal] {
-                for (one, other) in &self.same {
-                    for (from, to) in [(one, other), (other, one)] {
-                        if let (Some(by), false) = (kinds.get(from).cloned(), kinds.contains_key(to)) {
-                            kinds.insert(to.clone(), by);
-                            is_settled = false;
-                        }
-                    }
-                }
-            }
-            if is_settled {
-                return;
-            }
-        }
-    }
-}
-
-/// What an expression can stand for; nothing where numbers do not come into it.
-fn parts(expression: &Value) -> Vec<Part> {
-    let Some((operator, of)) = expression.as_object().and_then(|members| members.iter().next()) else { return Vec::new() };
-    match operator.as_str() {
-        "Value" if of.is_number() => vec![Part::Whole],
-        "+" | "-" | "*" | "neg" => vec![Part::Whole],
-        "decimal" => vec![Part::Decimal],
-        "Set" => of.as_array().into_iter().flatten().flat_map(parts).collect(),
-        "Record" => {
-            let members = of.as_object().into_iter().flatten();
-            vec![Part::Record(members.map(|(name, value)| (name.clone(), parts(value))).collect())]
-        }
-        "if-then-else" => ["then", "else"].into_iter().filter_map(|branch| of.get(branch)).flat_map(parts).collect(),
-        "." => path(expression).map(Part::Path).into_iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The path of a claim or an argument.
-fn path(expression: &Value) -> Option<String> {
-    let access = expression.get(".")?;
-    let (left, attribute) = (access.get("left")?, access.get("attr")?.as_str()?);
-    if ["context", "principal", "resource"].iter().any(|var| is_var(left, var)) {
-        return (attribute.starts_with("arg_") || attribute.starts_with("claim_")).then(|| attribute.to_owned());
-    }
-    Some(format!("{}.{attribute}", path(left)?))
-}
-
-fn is_var(json: &Value, name: &str) -> bool {
-    json.get("Var").and_then(Value::as_str) == Some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use cedar_policy::Context;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn numbers(conditions: &[&str]) -> Result<Numbers, Vec<(PolicyId, String)>> {
-        let text: String =
-            conditions.iter().map(|condition| format!("permit(principal, action, resource) when {{ {condition} }};")).collect();
-        Numbers::of(&text.parse().unwrap())
+    const ENTITIES: &str = r#"[
+        {"uid": {"type": "Client", "id": "ann"}, "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "level": 3, "mixed": 1}, "parents": []},
+        {"uid": {"type": "Client", "id": "bob"}, "attrs": {"mixed": {"__extn": {"fn": "decimal", "arg": "10.0"}}}, "parents": [],
+         "tags": {"most": {"__extn": {"fn": "decimal", "arg": "10.0"}}}}
+    ]"#;
+
+    fn numbers(condition: &str) -> Result<Numbers, String> {
+        let policy = Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap();
+        Numbers::of(&policy, &Added::parse(Some(ENTITIES)).unwrap())
     }
 
     fn shown(value: Option<RestrictedExpression>) -> Value {
@@ -233,7 +122,7 @@ mod tests {
 
     #[test]
     fn one_number_is_one_value_however_it_is_written() {
-        let numbers = numbers(&["context.arg_d.lessThan(decimal(\"5.5\"))"]).unwrap();
+        let numbers = numbers("context.arg_d.lessThan(decimal(\"5.5\"))").unwrap();
         for text in ["100", "100.0", "1e2", "1.0E2", "1000e-1", "100.000000000000000001"] {
             let number: Number = serde_json::from_str(text).unwrap();
             assert_eq!(shown(numbers.of_argument("arg_n", &number)), json!(100), "{text}");
@@ -250,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_no_value_says_exactly_has_none() {
-        let numbers = numbers(&["context.arg_d == decimal(\"5.5\")"]).unwrap();
+        let numbers = numbers("context.arg_d == decimal(\"5.5\")").unwrap();
         let number = |text: &str| serde_json::from_str::<Number>(text).unwrap();
         for text in ["0.00001", "1e30", "-1e30", "9223372036854775808", "922337203685477.5"] {
             assert_eq!(shown(numbers.of_argument("arg_n", &number(text))), Value::Null, "{text}");
@@ -273,30 +162,58 @@ mod tests {
             "(if context has arg_n then context.arg_n else decimal(\"0.0\")) == decimal(\"1.0\")",
             "context.arg_n == principal.claim_max && principal.claim_max.lessThan(decimal(\"1.0\"))",
             "!(true && (false || {\"a\": context.arg_n == decimal(\"1.0\")}.a))",
+            "context.arg_n == principal.limit",
+            "principal.hasTag(\"most\") && principal.getTag(\"most\") == context.arg_n",
+            "principal.getTag(principal.subject) == context.arg_n",
+            "[{\"t\": \"x\", \"n\": decimal(\"5.0\")}].contains({\"t\": context.arg_t, \"n\": context.arg_n})",
+            "context == {\"arg_n\": decimal(\"5.0\")}",
+            "{\"a\": decimal(\"1.0\")}.a == context.arg_n",
+            "(if true then context else context).arg_n == decimal(\"1.0\")",
         ] {
-            assert!(numbers(&[condition]).unwrap().decimals.contains("arg_n"), "{condition}");
+            assert!(numbers(condition).unwrap().decimals.contains("arg_n"), "{condition}");
         }
         for condition in [
             "principal.claim_org.rate == decimal(\"1.0\")",
             "context.claim_org == {\"rate\": decimal(\"1.0\"), \"level\": 1}",
             "principal.claim_org.rate.contains(decimal(\"1.0\"))",
         ] {
-            assert!(numbers(&[condition]).unwrap().decimals.contains("claim_org.rate"), "{condition}");
+            assert!(numbers(condition).unwrap().decimals.contains("claim_org.rate"), "{condition}");
         }
-        for condition in ["context.arg_n == 1", "context has arg_n", "context.arg_m == decimal(\"1.0\") && context.arg_n < 3"] {
-            assert!(!numbers(&[condition]).unwrap().decimals.contains("arg_n"), "{condition}");
+        for condition in [
+            "context.arg_n == 1",
+            "context has arg_n",
+            "context.arg_m == decimal(\"1.0\") && context.arg_n < 3",
+            "context.arg_n == principal.level",
+        ] {
+            assert!(!numbers(condition).unwrap().decimals.contains("arg_n"), "{condition}");
         }
     }
 
     #[test]
     fn what_is_compared_with_both_kinds_is_refused() {
-        for conditions in [
-            &["context.arg_n == decimal(\"1.0\")", "resource.arg_n == 1"][..],
-            &["context.arg_n == decimal(\"1.0\") || context.arg_n > 5"],
-            &["context.arg_n == context.arg_m", "context.arg_m == decimal(\"1.0\")", "context.arg_n + 1 == 2"],
+        for condition in [
+            "context.arg_n == decimal(\"1.0\") && resource.arg_n == 1",
+            "context.arg_n == decimal(\"1.0\") || context.arg_n > 5",
+            "context.arg_n == context.arg_m && context.arg_m == decimal(\"1.0\") && context.arg_n + 1 == 2",
+            "context.arg_n == principal.mixed",
+            "[1, decimal(\"2.0\")].contains(context.arg_n)",
+            "context.arg_n == decimal(\"1.0\") || duration(\"1h\").toHours() == context.arg_n",
         ] {
-            let wrong = numbers(conditions).unwrap_err();
-            assert!(wrong[0].1.contains("write decimals in all places"), "{wrong:?}");
+            let wrong = numbers(condition).unwrap_err();
+            assert!(wrong.contains("write decimals in all places"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn policies_that_see_a_number_as_different_things_do_not_join() {
+        let joined = |one: &str, other: &str| numbers(one).unwrap().join(numbers(other).unwrap()).is_ok();
+        let decimal = "context.arg_n == decimal(\"1.0\")";
+        assert!(joined(decimal, "resource.arg_n.lessThan(decimal(\"2.0\"))"));
+        assert!(joined(decimal, "context.arg_m == 1 && principal.claim_n == 1"));
+        assert!(joined("principal.claim_org.rate == decimal(\"1.0\")", "principal.claim_organ == 1"));
+        for other in ["context.arg_n == 1", "[principal.level].contains(context.arg_n)", "context == {}"] {
+            assert!(!joined(decimal, other) && !joined(other, decimal), "{other}");
+        }
+        assert!(!joined("principal.claim_org.rate == decimal(\"1.0\")", "principal.claim_org == {\"rate\": 1}"));
     }
 }

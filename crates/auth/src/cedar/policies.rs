@@ -13,12 +13,19 @@ use vmcp_core::plugin::Misplaced;
 /// The longest file of policies, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// All policies, and what is known of them.
+/// All policies, and what is known of them. What they decide is what each of them says for itself, so that they may be asked in groups.
+#[derive(Default)]
 pub(super) struct Policies {
+    pub(super) groups: Vec<Group>,
+}
+
+/// Policies to which the same numbers are decimals.
+#[derive(Default)]
+pub(super) struct Group {
     pub(super) set: PolicySet,
-    /// The arguments that decisions can depend on.
-    pub(super) reads: Reads,
     pub(super) numbers: Numbers,
+    /// Those of them that look at arguments.
+    pub(super) readers: Vec<(Policy, Reads)>,
 }
 
 /// A text with policies: where it stands, and how those without a name are called.
@@ -69,20 +76,12 @@ impl Reader {
 
     /// Parses all that was read. What is wrong is in `wrong` then.
     pub(super) fn parse(&mut self, world: &World<'_>) -> Policies {
-        let mut all = Policies { set: PolicySet::new(), reads: Reads::default(), numbers: Numbers::default() };
+        let mut all = Policies::default();
         let mut places: HashMap<PolicyId, String> = HashMap::new();
         for (key, source) in std::mem::take(&mut self.sources) {
             for message in source.add_to(&key, &mut all, &mut places, world) {
                 self.wrong.push(Misplaced::new(key.clone(), message));
             }
-        }
-        match Numbers::of(&all.set) {
-            Ok(numbers) => all.numbers = numbers,
-            Err(wrong) => self.wrong.extend(
-                wrong
-                    .into_iter()
-                    .map(|(id, message)| Misplaced::new(places.get(&id).cloned().unwrap_or_default(), format!("policy `{id}`: {message}"))),
-            ),
         }
         all
     }
@@ -131,10 +130,8 @@ impl Source {
                 continue;
             }
             wrong.extend(world.complaints(&named).into_iter().map(|complaint| told(format!("policy `{id}`: {complaint}"))));
-            all.reads.add(&named);
-            if let Err(error) = all.set.add(named) {
-                wrong.push(told(format!("policy `{id}`: {error}")));
-            }
+            let added = Numbers::of(&named, world.added).and_then(|numbers| all.add(named, numbers));
+            wrong.extend(added.err().map(|error| told(format!("policy `{id}`: {error}"))));
         }
         wrong
     }
@@ -147,8 +144,39 @@ fn number(id: &PolicyId) -> usize {
 }
 
 impl Policies {
+    /// Whether any decision can depend on arguments.
+    pub(super) fn read_arguments(&self) -> bool {
+        self.groups.iter().any(|group| !group.readers.is_empty())
+    }
+
+    /// Adds a policy to the first group that sees numbers as it does.
+    fn add(&mut self, policy: Policy, mut numbers: Numbers) -> Result<(), String> {
+        for group in &mut self.groups {
+            match group.numbers.join(numbers) {
+                Ok(()) => return group.add(policy),
+                Err(back) => numbers = back,
+            }
+        }
+        let mut group = Group { numbers, ..Group::default() };
+        group.add(policy)?;
+        self.groups.push(group);
+        Ok(())
+    }
+}
+
+impl Group {
+    fn add(&mut self, policy: Policy) -> Result<(), String> {
+        let reads = Reads::of(&policy);
+        self.readers.extend(reads.any().then(|| (policy.clone(), reads)));
+        self.set.add(policy).map_err(|error| error.to_string())
+    }
+
     /// Whether this policy denies where it applies.
     pub(super) fn forbids(&self, id: &PolicyId) -> bool {
-        self.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Forbid)
+        self.set.policy(id).is_none_or(forbids)
     }
+}
+
+pub(super) fn forbids(policy: &Policy) -> bool {
+    policy.effect() == Effect::Forbid
 }

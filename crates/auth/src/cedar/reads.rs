@@ -4,23 +4,25 @@ use cedar_policy::Policy;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The arguments that decisions can depend on.
+/// The arguments that what a policy says can depend on.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
     /// As policies know them: `arg_<name>`.
     names: BTreeSet<String>,
-    /// Any may count: a policy takes the context as a whole, or it is not sure what it looks at.
+    /// Any may count: it takes the context as a whole, or it is not sure what it looks at.
     all: bool,
 }
 
 impl Reads {
-    /// Adds what a policy looks at.
-    pub(super) fn add(&mut self, policy: &Policy) {
+    /// What a policy looks at.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let mut reads = Self::default();
         // The JSON form of a policy (Cedar's EST) names every attribute that is asked for.
         match policy.to_json() {
-            Ok(json) => self.look(&json),
-            Err(_) => self.all = true,
+            Ok(json) => reads.look(&json),
+            Err(_) => reads.all = true,
         }
+        reads
     }
 
     /// Whether any decision depends on any argument.
@@ -33,15 +35,27 @@ impl Reads {
         self.all || self.names.contains(name)
     }
 
+    /// Whether a policy has this name in it.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    fn note(&mut self, name: &str) {
+        if name.starts_with("arg_") {
+            self.names.insert(name.to_owned());
+        }
+    }
+
     fn look(&mut self, json: &Value) {
         match json {
             Value::Object(members) => members.iter().for_each(|(key, value)| match (key.as_str(), value) {
                 // An attribute of the context: only its name counts.
                 ("." | "has", Value::Object(access)) => {
-                    match access.get("attr").and_then(Value::as_str) {
-                        Some(name) if name.starts_with("arg_") => drop(self.names.insert(name.to_owned())),
-                        Some(_) => {}
-                        None => self.all = true,
+                    match access.get("attr") {
+                        Some(Value::String(name)) => self.note(name),
+                        // `has` with a path.
+                        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).for_each(|name| self.note(name)),
+                        _ => self.all = true,
                     }
                     if let Some(left) = access.get("left").filter(|left| !is_context(left)) {
                         self.look(left);
@@ -66,9 +80,7 @@ mod tests {
     use super::*;
 
     fn reads(condition: &str) -> bool {
-        let mut reads = Reads::default();
-        reads.add(&Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap());
-        reads.any()
+        Reads::of(&Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap()).any()
     }
 
     #[test]
@@ -85,8 +97,13 @@ mod tests {
         ] {
             assert!(reads(reading), "{reading}");
         }
-        for not in ["true", "context.claim_x == 1", "context has claim_x && principal.claim_arg == \"arg_x\"", "resource.name == \"arg_x\""]
-        {
+        for not in [
+            "true",
+            "principal has claim_org.level && principal.claim_org.level > 2",
+            "context.claim_x == 1",
+            "context has claim_x && principal.claim_arg == \"arg_x\"",
+            "resource.name == \"arg_x\"",
+        ] {
             assert!(!reads(not), "{not}");
         }
     }

@@ -1,5 +1,7 @@
 //! What policies can ask for, and what is said of those that cannot work.
 
+mod numbers;
+
 use super::{CedarConfig, decide::Cedar, principal::Naming};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -155,26 +157,12 @@ fn arguments_are_at_the_resource_and_in_the_context() {
 }
 
 #[test]
-fn a_number_that_nothing_can_be_said_of_is_denied_where_a_policy_asks_for_it() {
-    let forbid = r#"forbid(principal, action, resource) when { context has arg_n && context.arg_n == 100 };"#;
-    let cedar = build(&config(&[ALL, forbid]));
-    let ask = |arguments: Value| Asked { arguments: Some(arguments), ..Asked::default() }.of(&cedar);
-    assert!(ask(json!({"n": 99, "m": 1e300})).is_allowed);
-    let denied = ask(json!({"n": 100.000_01}));
-    assert!(!denied.is_allowed && denied.errors[0].starts_with("`arg_n` is a number that no policy can compare"), "{denied:?}");
-    let whole = build(&config(&[ALL, "forbid(principal, action, resource) when { context == {} };"]));
-    assert!(!Asked { arguments: Some(json!({"m": 1e300})), ..Asked::default() }.of(&whole).is_allowed);
-}
-
-#[test]
-fn numbers_of_both_kinds_under_one_name_are_told_with_their_policies() {
-    let policies = [
-        "permit(principal, action, resource) when { context.arg_n == 1 };",
-        "@id(\"b\") forbid(principal, action, resource) when { context.arg_n == decimal(\"2.0\") };",
-    ];
-    let wrong = built(&config(&policies), Naming::Qualified).err().unwrap();
-    let message = "policy `b`: compares `arg_n` with decimals, and policy `policy0` with whole numbers, which no decimal is equal to; write decimals in all places: 100 is decimal(\"100.0\")";
-    assert_eq!(wrong, [("policies[1]".to_owned(), message.to_owned())]);
+fn what_the_configuration_says_of_somebody_in_tags_counts() {
+    let entities = json!([{"uid": {"type": "Client", "id": "ann"}, "attrs": {}, "parents": [], "tags": {"suspended": true}}]);
+    let policies = [ALL, r#"forbid(principal, action, resource) when { principal.hasTag("suspended") && principal.getTag("suspended") };"#];
+    let cedar = build(&CedarConfig { entities_json: Some(entities.to_string()), ..config(&policies) });
+    assert!(!Asked::default().of(&cedar).is_allowed);
+    assert!(Asked { subject: "bob", ..Asked::default() }.of(&cedar).is_allowed);
 }
 
 #[test]

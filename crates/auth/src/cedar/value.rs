@@ -3,6 +3,7 @@
 use super::numbers::Numbers;
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// How deep claims are looked into; what lies deeper is left out.
 const MAX_DEPTH: usize = 10;
@@ -11,7 +12,11 @@ const MAX_DEPTH: usize = 10;
 /// 64-bit integers nor decimals of four places.
 pub(super) fn claims(claims: &Map<String, Value>, numbers: &Numbers) -> Vec<(String, RestrictedExpression)> {
     let named = claims.iter().map(|(name, value)| (format!("claim_{name}"), value));
-    named.filter_map(|(path, value)| Some((path.clone(), of_claim(&path, value, numbers, 0)?))).collect()
+    let valued = named.filter_map(|(path, value)| {
+        let value = of_claim(&path, value, numbers, 0)?;
+        Some((path, value))
+    });
+    valued.collect()
 }
 
 /// `path` is what [`Numbers`] knows it by.
@@ -26,7 +31,10 @@ fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize) -> Optio
             Some(RestrictedExpression::new_set(items.iter().filter_map(|item| of_claim(path, item, numbers, depth + 1))))
         }
         Value::Object(members) => {
-            let inner = |name: &String, value| of_claim(&format!("{path}.{name}"), value, numbers, depth + 1);
+            let inner = |name: &String, value| {
+                let path = if numbers.have_no_decimals() { Cow::Borrowed(path) } else { format!("{path}.{name}").into() };
+                of_claim(&path, value, numbers, depth + 1)
+            };
             let members = members.iter().filter_map(|(name, value)| Some((name.clone(), inner(name, value)?)));
             RestrictedExpression::new_record(members).ok()
         }
@@ -34,6 +42,7 @@ fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize) -> Optio
 }
 
 /// A call's arguments, as policies know them.
+#[derive(Default)]
 pub(super) struct Arguments {
     /// `arg_<name>`, or `arg_<name>_present` for what is no text, number or truth value, and for a number that Cedar has no value for.
     pub(super) known: Vec<(String, RestrictedExpression)>,

@@ -1,0 +1,63 @@
+//! Numbers in policies are what they are, however they are written.
+
+use super::*;
+
+#[test]
+fn a_policy_that_looks_at_a_number_of_which_nothing_can_be_said_cannot_be_evaluated() {
+    let forbid = r#"@id("f") forbid(principal, action, resource == Tool::"git_log") when { context has arg_n && context.arg_n == 100 };"#;
+    let cedar = build(&config(&[ALL, forbid]));
+    let ask = |name, arguments: Value| Asked { name, arguments: Some(arguments), ..Asked::default() }.of(&cedar);
+    assert!(ask("git_log", json!({"n": 99, "m": 1e300})).is_allowed);
+    let denied = ask("git_log", json!({"n": 100.000_01}));
+    assert_eq!((denied.is_allowed, &denied.reasons[..]), (false, &["f".to_owned()][..]));
+    assert!(denied.errors[0].starts_with("policy `f`: `arg_n` is a number that no policy can compare"), "{denied:?}");
+    assert!(ask("git_push", json!({"n": 100.000_01})).is_allowed, "the policy is about another tool");
+
+    // It permits nothing either.
+    let permit = r#"permit(principal, action, resource) unless { context has arg_n && context.arg_n > 100 };"#;
+    assert!(allowed(&[permit], Asked { arguments: Some(json!({"n": 100})), ..Asked::default() }));
+    assert!(!allowed(&[permit], Asked { arguments: Some(json!({"n": 1e300})), ..Asked::default() }));
+    let whole = [ALL, "forbid(principal, action, resource) when { context == {} };"];
+    let decision = Asked { arguments: Some(json!({"MARKER": 1e300})), ..Asked::default() }.of(&build(&config(&whole)));
+    assert!(!decision.is_allowed && !format!("{decision:?}").contains("MARKER"), "{decision:?}");
+}
+
+#[test]
+fn a_number_may_be_whole_to_one_policy_and_a_decimal_to_another() {
+    let policies = [
+        r#"@id("sum") permit(principal, action, resource == Tool::"git_log") when { context.arg_n * 2 > 10 };"#,
+        r#"@id("set") forbid(principal, action, resource) when { [7].contains(context.arg_n) };"#,
+        r#"@id("part") permit(principal, action, resource == Tool::"git_push") when { context.arg_n.lessThan(decimal("5.5")) };"#,
+        r#"@id("limit") forbid(principal, action, resource) when { context.arg_n == principal.limit };"#,
+        r#"@id("tag") forbid(principal, action, resource) when { principal.getTag("odd").contains(context.arg_n) };"#,
+    ];
+    let ann = json!([{
+        "uid": {"type": "Client", "id": "ann"}, "parents": [],
+        "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "9.0"}}}, "tags": {"odd": [11, 13]},
+    }]);
+    let cedar = build(&CedarConfig { entities_json: Some(ann.to_string()), ..config(&policies) });
+    assert!(cedar.reads_arguments());
+    for (name, n, reasons) in [
+        ("git_log", json!(6), Ok("sum")),
+        ("git_log", json!(5), Err("")),
+        ("git_log", json!(7.0), Err("set")),
+        ("git_log", json!(9), Err("limit")),
+        ("git_log", json!(9.0), Err("limit")),
+        ("git_log", json!(11.0), Err("tag")),
+        ("git_push", json!(5), Ok("part")),
+        ("git_push", json!(5.25), Ok("part")),
+        ("git_push", json!(6), Err("")),
+    ] {
+        let decision = Asked { name, arguments: Some(json!({"n": n})), ..Asked::default() }.of(&cedar);
+        let told = decision.reasons.join(",");
+        assert_eq!(if decision.is_allowed { Ok(&*told) } else { Err(&*told) }, reasons, "{name} {n}");
+    }
+}
+
+#[test]
+fn a_policy_that_compares_one_number_with_both_kinds_is_told_with_its_place() {
+    let policy = r#"@id("b") forbid(principal, action, resource) when { context.arg_n == 1 || context.arg_n == decimal("2.0") };"#;
+    let wrong = built(&config(&[ALL, policy]), Naming::Qualified).err().unwrap();
+    let message = "policy `b`: compares `arg_n` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies";
+    assert_eq!(wrong, [("policies[1]".to_owned(), message.to_owned())]);
+}
