@@ -1,7 +1,9 @@
 //! One backend.
 
+mod whose;
+
 use crate::{
-    BackendOptions, Error, ErrorKind, Phase, Place, SessionKey, Shared, ViewScope,
+    BackendOptions, Error, ErrorKind, Phase, Place, Shared,
     budget::Budget,
     bulkhead::Bulkhead,
     comeback::Comebacks,
@@ -13,14 +15,14 @@ use crate::{
     key::KeyMaker,
     learned::UNKNOWN_EXTENSIONS,
     options::process_secret,
-    outgoing::{Audience, Bases, Keeping},
+    outgoing::{Bases, Keeping},
     process::Programs,
     session::{OwnedSessions, SessionPool},
     watch::Unlistened,
     wire::Wire,
 };
 use arc_swap::ArcSwapOption;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use std::{
     sync::{
         Arc,
@@ -30,13 +32,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use vmcp_auth::Identity;
-use vmcp_core::{
-    Era, Seldom,
-    config::ListScope,
-    header::BackendPolicy,
-    plugin::{OutgoingStrategy, StrategyContext},
-};
+use vmcp_core::{Era, Seldom, config::ListScope, header::BackendPolicy, plugin::OutgoingStrategy};
 
 /// One MCP server behind the gateway: its connections, its sessions, what is known of it.
 pub struct Backend {
@@ -180,53 +176,10 @@ impl Backend {
         self.index
     }
 
-    /// The key of a caller's sessions: principal, raw inbound values of credential entries, the strategy's subject key, generation.
-    #[must_use]
-    pub fn session_key(&self, caller: &Identity) -> SessionKey {
-        let context = caller.strategy_context(&self.name);
-        let subject = self.strategy.subject_key(&context);
-        let material = self.policy.credential_material(caller.forwarded());
-        let material = material.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-        self.keys.key(caller.principal(), subject.as_deref(), material)
-    }
-
-    /// What tells one caller from another whatever their credentials; `None` where nobody is told apart.
-    pub(crate) fn principal_key(&self, caller: &Identity) -> Option<SessionKey> {
-        let principal = caller.principal();
-        (principal != Identity::anonymous().principal()).then(|| self.keys.key(principal, None, std::iter::empty()))
-    }
-
-    /// For whom a list is that this caller gets.
-    #[must_use]
-    pub fn scope(&self, caller: &Identity) -> ViewScope {
-        if self.depends_on_callers() || self.strategy.subject_key(&caller.strategy_context(&self.name)).is_some() {
-            ViewScope::Caller(self.session_key(caller))
-        } else {
-            ViewScope::Shared
-        }
-    }
-
-    /// Whether every caller is answered the same lists, which the gateway may then fetch by itself.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        let claims = serde_json::Map::new();
-        !self.depends_on_callers() && self.strategy.subject_key(&StrategyContext::new(&self.name, None, &claims)).is_none()
-    }
-
     /// Whether vmcp starts it, so that the first answer takes as long as that.
     #[must_use]
     pub fn is_started(&self) -> bool {
         self.wire.programs().is_some()
-    }
-
-    fn depends_on_callers(&self) -> bool {
-        self.list_scope == ListScope::Session || self.policy.is_caller_dependent()
-    }
-
-    /// The first required header that the caller's request lacks.
-    #[must_use]
-    pub fn missing_required(&self, caller: &Identity) -> Option<HeaderName> {
-        self.policy.missing_required(caller.forwarded()).cloned()
     }
 
     /// The era in which a caller of `caller_era` would be served; `None` while nobody has asked the backend.
@@ -270,14 +223,6 @@ impl Backend {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
-    }
-
-    /// Whose lists change when the backend says so to this audience.
-    pub(crate) fn scope_of(&self, audience: Audience<'_>) -> ViewScope {
-        match audience {
-            Audience::Caller(caller) => self.scope(caller),
-            Audience::Gateway => ViewScope::Shared,
-        }
     }
 
     pub(crate) fn target(&self) -> &Target {
