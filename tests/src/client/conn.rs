@@ -144,6 +144,16 @@ impl Conn {
         Ok(rest.await?.is_empty())
     }
 
+    /// Hangs up, and waits until the peer has noticed: it closes then too.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn hang_up(mut self) -> Result<()> {
+        self.half_close().await?;
+        self.closes().await?;
+        Ok(())
+    }
+
     async fn line(&mut self) -> Result<Vec<u8>> {
         let mut line = Vec::new();
         patiently("reading a line", self.stream.read_until(b'\n', &mut line)).await?;

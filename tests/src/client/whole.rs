@@ -231,4 +231,12 @@ impl Stream {
     pub async fn next(&mut self) -> Result<Option<Event>> {
         self.conn.event(&mut self.buffer).await
     }
+
+    /// Ends it, and waits until the gateway has noticed.
+    ///
+    /// # Errors
+    /// As [`Conn::hang_up`].
+    pub async fn hang_up(self) -> Result<()> {
+        self.conn.hang_up().await
+    }
 }

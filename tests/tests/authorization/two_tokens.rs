@@ -29,6 +29,13 @@ async fn heard(stream: &mut Stream) -> Result<String> {
     Ok(message["params"]["data"].as_str().with_context(|| format!("no message of a log: {message}"))?.to_owned())
 }
 
+/// What it asks is refused: no stream is read on which it may be asked. When this returns, the gateway has heard what it said before.
+async fn nobody_is_asked_by(backend: &Fixture) -> Result<()> {
+    let answer = backend.ask("roots/list", "{}").await?;
+    anyhow::ensure!(answer["error"]["code"].is_number(), "somebody was asked: {answer}");
+    Ok(())
+}
+
 fn tool(name: &str) -> String {
     format!(r#"{{"name":"{name}","inputSchema":{{"type":"object"}}}}"#)
 }
@@ -82,14 +89,10 @@ async fn each_stream_hears_the_backends_that_its_own_token_may_see() -> Result<(
         let newest = if strong_first { &mut of_weak } else { &mut of_strong };
         assert_eq!(heard(newest).await?, "a", "strong first: {strong_first}");
         // The stronger token's stream goes: the other one does not become its heir.
-        drop(of_strong);
-        let mut asked = scene.b.ask("roots/list", "{}").await?;
-        while asked["error"].is_null() {
-            // The gateway has not noticed yet.
-            asked = scene.b.ask("roots/list", "{}").await?;
-        }
+        of_strong.hang_up().await?;
+        nobody_is_asked_by(&scene.b).await?;
         scene.b.say(MESSAGE, &told("b"));
-        scene.b.ask("roots/list", "{}").await?;
+        nobody_is_asked_by(&scene.b).await?;
         scene.a.say(MESSAGE, &told("a"));
         assert_eq!(heard(&mut of_weak).await?, "a", "strong first: {strong_first}");
         scene.gateway.shutdown().await;
@@ -112,6 +115,38 @@ async fn each_stream_hears_of_the_resources_that_its_own_token_may_read() -> Res
     ann.scene.a.updated("fixture://a/text");
     let update = next(&mut of_weak).await?;
     assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!("fixture://a/text")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_weaker_token_may_not_read_is_followed_again_after_a_reload_for_the_stronger_one() -> Result<()> {
+    let mut ann = Ann::new(json!({})).await?;
+    let uri = "fixture://b/text";
+    ann.strong.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await?.result()?;
+    let mut before = ann.strong.listen().await?;
+    let scene = &ann.scene;
+    scene.gateway.reload(config(&[&scene.a, &scene.b], POLICIES, json!({}))?)?;
+    while before.next().await?.is_some() {}
+    scene.b.until("the old session has ended", |b| b.followers(uri) == 0).await?;
+    // The weaker one comes back first.
+    let mut of_weak = ann.weak.listen().await?;
+    let mut of_strong = ann.strong.listen().await?;
+    scene.b.until("the new session follows", |b| b.followers(uri) == 1 && b.declared_streams() == 1).await?;
+    scene.b.updated(uri);
+    let mut update = next(&mut of_strong).await?;
+    while update["method"] == CHANGED {
+        update = next(&mut of_strong).await?;
+    }
+    assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!(uri)));
+    scene.a.until("the gateway listens for Ann", |a| a.declared_streams() == 1).await?;
+    of_strong.hang_up().await?;
+    ann.weak.tools().await?;
+    scene.a.say(MESSAGE, &told("a"));
+    let mut heard = next(&mut of_weak).await?;
+    while heard["method"] == CHANGED {
+        heard = next(&mut of_weak).await?;
+    }
+    assert_eq!(heard["params"]["data"], "a", "the weaker one has heard nothing of it");
     Ok(())
 }
 
@@ -169,8 +204,8 @@ async fn a_question_outside_of_calls_goes_on_the_stream_of_a_call_whose_token_ma
     let asked = by_strong.conn.event(&mut buffer).await?.context("no question")?.json();
     assert_eq!(asked["method"], "roots/list");
     // Without it there is nobody to ask, though a call of the weaker token still has a stream.
-    drop(by_strong);
-    while ann.scene.b.ask("roots/list", "{}").await?["error"].is_null() {}
+    by_strong.conn.hang_up().await?;
+    nobody_is_asked_by(&ann.scene.b).await?;
     ann.scene.a.say(MESSAGE, &told("a"));
     assert_eq!(heard(&mut of_weak).await?, "a");
     drop(by_weak);

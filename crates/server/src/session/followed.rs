@@ -12,14 +12,15 @@ const MAX_FOLLOWED: usize = 1024;
 /// What a modern backend says in `_meta`; a session knows no subscriptions by id (2026-07-28, basic/patterns/subscriptions).
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// What a client follows, and under which configuration the backends were told.
+/// What a client follows.
 #[derive(Default)]
 pub(super) struct Followed {
-    generation: u64,
     resources: Vec<Resource>,
 }
 
 struct Resource {
+    /// The configuration whose backend was told last, where it took it.
+    told: Option<u64>,
     /// The client's URI.
     ours: Box<str>,
     /// The backend that has it ([`Backend::id`]), and its URI there.
@@ -31,14 +32,11 @@ impl ClientSession {
     /// Remembers that the client follows a resource, or no longer. `generation` counts configurations.
     pub(crate) fn follow(&self, owned: &Owned, on: bool, generation: u64) {
         let mut followed = locked(&self.followed);
-        let Followed { generation: known, resources } = &mut **followed.get_or_insert_default();
+        let resources = &mut followed.get_or_insert_default().resources;
         resources.retain(|other| *other.ours != *owned.ours);
         if on && resources.len() < MAX_FOLLOWED {
-            if resources.is_empty() {
-                *known = generation;
-            }
             let (backend, theirs) = (owned.backend.id(), Arc::clone(&owned.theirs));
-            resources.push(Resource { ours: owned.ours.as_str().into(), backend, theirs });
+            resources.push(Resource { told: Some(generation), ours: owned.ours.as_str().into(), backend, theirs });
         }
         if resources.is_empty() {
             *followed = None;
@@ -50,14 +48,32 @@ impl ClientSession {
         locked(&self.followed).as_ref().is_some_and(|followed| followed.resources.iter().any(|resource| *resource.ours == *ours))
     }
 
-    /// What the backends of this configuration have not been told yet. They count as told from now on.
-    pub(crate) fn take_untold(&self, generation: u64) -> Vec<Box<str>> {
-        match locked(&self.followed).as_deref_mut() {
-            Some(followed) if followed.generation != generation => {
-                followed.generation = generation;
-                followed.resources.iter().map(|resource| resource.ours.clone()).collect()
-            }
-            _ => Vec::new(),
+    /// What the backends of this configuration have not been told yet.
+    pub(crate) fn untold_resources(&self, generation: u64) -> Vec<Box<str>> {
+        let followed = locked(&self.followed);
+        let untold = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.told < Some(generation));
+        untold.map(|resource| resource.ours.clone()).collect()
+    }
+
+    /// Remembers that the backend which has a resource under this configuration is being told of it. `false` where there is nothing to tell
+    /// it: the client does not follow the resource any more, or another stream of its has begun to.
+    pub(crate) fn follow_again(&self, owned: &Owned, generation: u64) -> bool {
+        let mut followed = locked(&self.followed);
+        let mut resources = followed.iter_mut().flat_map(|followed| &mut followed.resources);
+        let Some(resource) = resources.find(|resource| *resource.ours == *owned.ours) else { return false };
+        if resource.told >= Some(generation) {
+            return false;
+        }
+        (resource.told, resource.backend, resource.theirs) = (Some(generation), owned.backend.id(), Arc::clone(&owned.theirs));
+        true
+    }
+
+    /// The backend did not take it: it is told again when the client's next stream opens.
+    pub(crate) fn was_not_told(&self, ours: &str, generation: u64) {
+        let mut followed = locked(&self.followed);
+        let mut resources = followed.iter_mut().flat_map(|followed| &mut followed.resources);
+        if let Some(resource) = resources.find(|resource| *resource.ours == *ours && resource.told == Some(generation)) {
+            resource.told = None;
         }
     }
 

@@ -38,10 +38,10 @@ async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, 
     Ok(Bytes::from_static(b"{}"))
 }
 
-/// Subscribes again where the configuration has changed since: the new backends know nothing of it. A resource that nobody has any more
-/// is none to hear of.
+/// Subscribes again where the configuration has changed since: the new backends know nothing of it. What this stream's token may not read,
+/// what nobody has just now and what its backend refuses is left to the next stream, which may come with another token.
 pub(super) fn subscribe_again(incoming: &Incoming, session: &Use) {
-    let uris = session.take_untold(incoming.snapshot.generation);
+    let uris = session.untold_resources(incoming.snapshot.generation);
     if uris.is_empty() {
         return;
     }
@@ -52,13 +52,17 @@ pub(super) fn subscribe_again(incoming: &Incoming, session: &Use) {
             for uri in uris {
                 let again = async {
                     let owned = snapshot.owner(&caller, &uri).await?;
-                    if session.follows(&uri) {
-                        session.follow(&owned, true, snapshot.generation);
+                    if !session.follow_again(&owned, snapshot.generation) {
+                        return Ok(());
                     }
-                    snapshot.subscribe(&caller, &session.backends, &owned, true).await
+                    let told = snapshot.subscribe(&caller, &session.backends, &owned, true).await;
+                    if told.is_err() {
+                        session.was_not_told(&uri, snapshot.generation);
+                    }
+                    told
                 };
                 if again.await.is_err() {
-                    tracing::debug!("a resource that a client follows cannot be followed under the new configuration");
+                    tracing::debug!("a resource that a client follows cannot be followed for this stream under the new configuration");
                 }
             }
         };
