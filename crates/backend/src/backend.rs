@@ -194,6 +194,12 @@ impl Backend {
         self.id
     }
 
+    /// The configuration that it is of: [`SharedOptions::generation`](crate::SharedOptions::generation).
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.shared.options.generation
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -140,6 +140,33 @@ async fn a_server_that_is_still_there_after_a_reload_is_not_taken_for_the_one_in
 }
 
 #[tokio::test]
+async fn the_stream_of_a_call_from_before_a_reload_is_not_for_a_server_that_the_new_policies_hide() -> Result<()> {
+    let (a, b) = (Fixture::start(Spec::legacy("a").interactive()).await?, Fixture::start(Spec::legacy("b").interactive()).await?);
+    let backends = [a.entry(json!({})), b.entry(json!({}))];
+    let open = serde_json::from_value(json!({ "backends": backends, "incomingAuth": { "type": "named" } }))?;
+    let gateway = Gateway::builder(open).authenticator(NamedFactory).build()?;
+    let (addr, _) = serve(&gateway).await?;
+    let scene = Scene { a, b, gateway, addr };
+    let mut bob = scene.user(Era::Legacy, "bob").capabilities(CAPABILITIES).connect().await?;
+    let (mut call, mut buffer) = (bob.sibling().await?, Vec::new());
+    call.start(&Rpc::tool("a_progress", r#"{"steps":2,"hold":true}"#).meta(r#""progressToken":1"#)).await?;
+    let step = call.conn.event(&mut buffer).await?.context("no step")?.json();
+    assert_eq!(step["params"]["progress"], 1, "{step}");
+
+    scene.gateway.reload(config(&[&scene.a, &scene.b], POLICIES, json!({}))?)?;
+    assert_eq!(bob.tools().await?, ["a_echo"]);
+    let _stream = bob.listen().await?;
+    scene.b.until("the gateway listens for Bob", |b| b.declared_streams() == 1).await?;
+    says_everything(&scene.b).await?;
+    scene.a.release(1);
+    let step = call.conn.event(&mut buffer).await?.context("no step")?.json();
+    assert_eq!(step["params"]["progress"], 2, "nothing comes between: {step}");
+    let last = call.conn.event(&mut buffer).await?.context("no answer")?.json();
+    assert_eq!(last["result"]["content"][0]["text"], "progressed", "{last}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_token_that_may_see_it_is_heard_with_when_the_next_stream_opens() -> Result<()> {
     let scene = Scene::with(
         Spec::legacy("a").interactive(),

@@ -167,7 +167,7 @@ fn caller(incoming: &Incoming, session: &Use) -> Caller {
 /// Which streams a request may go on with. Where not everybody may do everything, a stream's rest is for credentials that allow the same.
 pub(super) fn binding(incoming: &Incoming) -> Binding {
     let (snapshot, identity, rights) = (&incoming.snapshot, &incoming.identity, rights_of(incoming));
-    Binding::of(snapshot.backends.iter().map(|backend| (backend.session_key(identity), rights)))
+    Binding::of(snapshot.generation, snapshot.backends.iter().map(|backend| (backend.session_key(identity), rights)))
 }
 
 /// What a request's credentials allow. `None` where everybody may see everything.

@@ -91,21 +91,24 @@ impl fmt::Display for EventName {
     }
 }
 
-/// To which credentials a stream belongs: a hash over the session keys that its request had at all backends, and over what it was allowed where
-/// that is not the same for everybody. Only a request with the same
-/// ones is shown what the stream kept.
+/// To which configuration and credentials a stream belongs: a hash over the session keys that its request had at all backends, and over what it
+/// was allowed where that is not the same for everybody. Only a request with the same ones is shown what the stream kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Binding([u8; 16]);
+pub(crate) struct Binding {
+    /// Counts configurations.
+    pub(super) generation: u64,
+    credentials: [u8; 16],
+}
 
 impl Binding {
-    pub(crate) fn of(keys: impl Iterator<Item = impl Hash>) -> Self {
+    pub(crate) fn of(generation: u64, keys: impl Iterator<Item = impl Hash>) -> Self {
         let mut hasher = Blake(blake3::Hasher::new());
         for key in keys {
             key.hash(&mut hasher);
         }
-        let mut hash = [0; 16];
-        hasher.0.finalize_xof().fill(&mut hash);
-        Self(hash)
+        let mut credentials = [0; 16];
+        hasher.0.finalize_xof().fill(&mut credentials);
+        Self { generation, credentials }
     }
 }
 
@@ -146,10 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_another_binding() {
-        let of = |keys: &[[u8; 2]]| Binding::of(keys.iter());
+    fn other_keys_and_other_configurations_are_another_binding() {
+        let of = |keys: &[[u8; 2]]| Binding::of(1, keys.iter());
         assert_eq!(of(&[[1, 2], [3, 4]]), of(&[[1, 2], [3, 4]]));
         assert_ne!(of(&[[1, 2], [3, 4]]), of(&[[1, 2], [3, 5]]));
         assert_ne!(of(&[[1, 2]]), of(&[]));
+        assert_ne!(of(&[[1, 2]]), Binding::of(2, [[1, 2]].iter()), "another configuration");
     }
 }

@@ -196,11 +196,12 @@ impl ClientSession {
     }
 
     /// The stream for a question of this backend that belongs to no call: the newest GET stream that is read, else that of a call; in either
-    /// case one whose audience may know of the backend.
+    /// case one whose audience may know of the backend. Calls that began under an earlier configuration have none: nobody looked at what
+    /// their callers may see of this one's backends.
     pub(super) fn stream_for_questions(&self, backend: &Backend) -> ForQuestions {
         let (mut unsettled, mut is_read) = (Vec::new(), false);
         for stream in [Purpose::Session, Purpose::Call].into_iter().flat_map(|purpose| self.streams_for(purpose, &|_| true)) {
-            if !stream.has_reader() || stream.has_ended() {
+            if !stream.has_reader() || stream.has_ended() || stream.binding.generation < backend.generation() {
                 continue;
             }
             is_read = true;

@@ -45,7 +45,7 @@ async fn an_answer_finds_its_question_in_the_session_that_was_asked_and_once() {
 async fn a_question_that_nobody_waits_for_is_taken_back_where_it_was_asked() {
     let table = table();
     let session = session(&table);
-    let (writer, mut reader) = session.open_call_stream(Binding::of([1].iter()), None);
+    let (writer, mut reader) = session.open_call_stream(Binding::of(0, [1].iter()), None);
     let mut question = session.ask("sampling/createMessage", b"{}", None).unwrap();
     question.send_on(writer.stream()).await;
     assert!(next(&mut reader).contains(r#""method":"sampling/createMessage""#));

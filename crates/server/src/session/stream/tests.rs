@@ -11,7 +11,7 @@ fn home(limit: usize) -> (Arc<Streams>, Arc<Replay>) {
 }
 
 fn open(home: &(Arc<Streams>, Arc<Replay>), purpose: Purpose, style: Style) -> (Arc<EventStream>, Reader) {
-    EventStream::open(&home.0, &home.1, purpose, style, Binding::of([1].iter()), None)
+    EventStream::open(&home.0, &home.1, purpose, style, Binding::of(0, [1].iter()), None)
 }
 
 fn message(number: usize) -> Bytes {

@@ -207,7 +207,7 @@ fn a_cancel_reaches_the_call_that_it_names() {
 fn a_stream_that_is_not_read_is_ended_instead_of_growing() {
     let table = table(10);
     let session = open(&table, "a");
-    let (_, mut reader) = session.open_stream(crate::session::Binding::of([0].iter()), None);
+    let (_, mut reader) = session.open_stream(crate::session::Binding::of(0, [0].iter()), None);
     let message = bytes::Bytes::from_static(b"{}");
     for _ in 0..crate::session::stream::STREAM_QUEUE {
         assert!(session.send(&message, &|_| true));
