@@ -114,8 +114,17 @@ async fn a_reload_that_leaves_callers_as_they_are_leaves_them_their_streams_unle
     let (addr, _) = served::serve(&gateway).await?;
     let mut ann = old(addr, &key).await?;
     ann.call(1, "b_echo", json!({})).await?;
+    let uri = "fixture://b/text";
+    ann.request(2, "resources/subscribe", json!({ "uri": uri })).await?;
+    assert_eq!(ann.answer(2).await?["result"], json!({}));
     gateway.reload(config("two", &fixture, "/sse", &hashes)?)?;
-    ann.call(2, "b_echo", json!({})).await?;
+    ann.call(3, "b_echo", json!({})).await?;
+    // The backends are new ones, and hear again of what she follows.
+    fixture.until("it is followed again", |fixture| fixture.requests_of("resources/subscribe").len() == 2).await?;
+    fixture.until("by one session", |fixture| fixture.followers(uri) == 1).await?;
+    fixture.updated(uri);
+    let told = ann.event().await?.context("the stream's end")?.json();
+    assert_eq!((&told["method"], &told["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{told}");
     gateway.reload(config("two", &fixture, "/events", &hashes)?)?;
     ends(&mut ann).await?;
     fixture.until("what she had at the backend is closed", closed).await?;

@@ -6,6 +6,7 @@ mod requester;
 mod stream;
 
 pub(crate) use batch::serve_batch;
+pub(crate) use own::subscribe_again;
 pub(crate) use requester::ask;
 pub(crate) use stream::{listening, stream};
 

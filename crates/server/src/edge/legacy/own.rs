@@ -40,7 +40,7 @@ async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, 
 
 /// Subscribes again where the configuration has changed since: the new backends know nothing of it. What this stream's token may not read,
 /// what nobody has just now and what its backend refuses is left to the next stream, which may come with another token.
-pub(super) fn subscribe_again(incoming: &Incoming, session: &Use) {
+pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) {
     let uris = session.untold_resources(incoming.snapshot.generation);
     if uris.is_empty() {
         return;
