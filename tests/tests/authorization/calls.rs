@@ -125,6 +125,7 @@ async fn a_number_is_what_it_is_however_its_caller_writes_it() -> Result<()> {
     let policies = r#"
         permit(principal, action, resource);
         forbid(principal, action, resource) when { context has arg_account && context.arg_account == 100 };
+        forbid(principal, action, resource) when { context has arg_big && context.arg_big == 9007199254740991 };
         forbid(principal, action, resource) when { resource has arg_amount && resource.arg_amount.greaterThan(decimal("9.5")) };"#;
     let scene = Scene::with(Spec::new("a", Era::Legacy), Spec::new("b", Era::Legacy), policies, json!({})).await?;
     let mut bob = scene.client(Era::Legacy, "bob").await?;
@@ -132,15 +133,18 @@ async fn a_number_is_what_it_is_however_its_caller_writes_it() -> Result<()> {
         alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"account":{number}}}"#)), "a_echo", "a_ecco").await?;
         alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"amount":{number}}}"#)), "a_echo", "a_ecco").await?;
     }
+    for number in ["9007199254740991", "9007199254740991.0", "9007199254740991.0000", "900719925474099.1e1", "9007199254740991e0"] {
+        alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"big":{number}}}"#)), "a_echo", "a_ecco").await?;
+    }
     // What cannot be compared, and what servers read as different numbers, is nobody's to send where a policy compares it.
-    for number in ["100.00001", "1e30", "1e400", "-1e400", "9007199254740993"] {
+    for number in ["100.00001", "1e30", "1e400", "-1e400", "9007199254740993", "9007199254740992.0"] {
         alike(&mut bob, |name| Rpc::tool(name, &format!(r#"{{"account":{number}}}"#)), "a_echo", "a_ecco").await?;
         bob.call("a_echo", &format!(r#"{{"other":{number}}}"#)).await?.raw_result()?;
     }
     for arguments in [r#"{"account":101.0,"amount":9}"#, r#"{"amount":9.0}"#, r#"{"amount":95e-1}"#, r#"{"account":100.5}"#] {
         assert!(bob.call("a_echo", arguments).await?.raw_result()?.contains(arguments), "{arguments}");
     }
-    assert_eq!(scene.a.calls().len(), 9);
+    assert_eq!(scene.a.calls().len(), 10);
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! What a policy compares its numbers with: what the policy says of them, read off its text.
 
 use super::entities::Added;
-use cedar_policy::Policy;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -14,8 +13,8 @@ enum Part {
     Decimal,
     /// A claim or an argument; the context itself where it is empty.
     Path(String),
-    /// An attribute or a tag of an entity that has this name.
-    Attribute(String),
+    /// An attribute or a tag of an entity: its name, and the path within it.
+    Attribute(String, String),
     /// The members of a record.
     Record(Vec<(String, Vec<Part>)>),
 }
@@ -29,33 +28,23 @@ pub(super) struct Compared<'a> {
     pub(super) decimal: BTreeSet<String>,
     /// Those that are compared with each other.
     same: Vec<(String, String)>,
-    /// All that are looked at.
-    pub(super) looked_at: BTreeSet<String>,
-    /// Whether the context is taken as a whole.
-    pub(super) at_all: bool,
 }
 
 impl<'a> Compared<'a> {
-    /// What this policy compares. `None` where it cannot be looked through.
-    pub(super) fn of(policy: &Policy, added: &'a Added) -> Option<Self> {
-        let json = policy.to_json().ok()?;
-        let (whole, decimal, looked_at) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut compared = Self { added, whole, decimal, same: Vec::new(), looked_at, at_all: false };
-        compared.look(&json);
+    /// What a policy compares, in its JSON form (Cedar's EST).
+    pub(super) fn of(policy: &Value, added: &'a Added) -> Self {
+        let mut compared = Self { added, whole: BTreeSet::new(), decimal: BTreeSet::new(), same: Vec::new() };
+        compared.look(policy);
         compared.settle();
-        Some(compared)
+        compared
     }
 
-    /// Looks through a policy in its JSON form (Cedar's EST).
     fn look(&mut self, json: &Value) {
         match json {
             Value::Object(members) => {
                 for (operator, operands) in members {
                     self.note(operator, operands);
-                    // What is asked of the context is not the context as a whole.
-                    if !(matches!(operator.as_str(), "." | "has") && operands.get("left").is_some_and(is_var)) {
-                        self.look(operands);
-                    }
+                    self.look(operands);
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.look(item)),
@@ -77,8 +66,6 @@ impl<'a> Compared<'a> {
                     self.relate(&parts(operand), &[Part::Decimal]);
                 }
             }
-            "." => self.looked_at.extend(operands.get("left").and_then(|left| joined(left, operands.get("attr")?.as_str()?))),
-            "Var" => self.at_all |= operands == "context",
             _ => {}
         }
     }
@@ -89,17 +76,19 @@ impl<'a> Compared<'a> {
                 match (one, other) {
                     (Part::Path(path), Part::Whole) | (Part::Whole, Part::Path(path)) => drop(self.whole.insert(path.clone())),
                     (Part::Path(path), Part::Decimal) | (Part::Decimal, Part::Path(path)) => drop(self.decimal.insert(path.clone())),
-                    (Part::Path(one), Part::Path(other)) => self.same.push((one.clone(), other.clone())),
-                    (Part::Path(path), Part::Attribute(name)) | (Part::Attribute(name), Part::Path(path)) => {
-                        let kinds = self.added.numbers(name);
-                        self.whole.extend(kinds.whole.then(|| path.clone()));
-                        self.decimal.extend(kinds.decimal.then(|| path.clone()));
+                    (Part::Path(one), Part::Path(other)) => {
+                        // An entity may have an attribute of this name, too.
+                        [one, other].into_iter().for_each(|path| self.relate_to_entity(path, path, ""));
+                        self.same.push((one.clone(), other.clone()));
+                    }
+                    (Part::Path(path), Part::Attribute(name, within)) | (Part::Attribute(name, within), Part::Path(path)) => {
+                        self.relate_to_entity(path, name, within);
                     }
                     (Part::Path(path), Part::Record(members)) | (Part::Record(members), Part::Path(path)) => {
-                        for (name, inner) in members {
-                            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                            self.relate(&[Part::Path(path)], inner);
-                        }
+                        members.iter().for_each(|(name, inner)| self.relate(&[Part::Path(join(path, name))], inner));
+                    }
+                    (Part::Attribute(of, within), Part::Record(members)) | (Part::Record(members), Part::Attribute(of, within)) => {
+                        members.iter().for_each(|(name, inner)| self.relate(&[Part::Attribute(of.clone(), join(within, name))], inner));
                     }
                     (Part::Record(some), Part::Record(others)) => {
                         for (name, one) in some {
@@ -112,16 +101,25 @@ impl<'a> Compared<'a> {
         }
     }
 
-    /// What is compared with each other is of one kind.
+    /// What is at this path, and below it, is of the kinds that an entity has there.
+    fn relate_to_entity(&mut self, path: &str, name: &str, within: &str) {
+        for (below, kinds) in self.added.numbers(name, within) {
+            let path = join(path, below);
+            self.whole.extend(kinds.whole.then(|| path.clone()));
+            self.decimal.extend(kinds.decimal.then_some(path));
+        }
+    }
+
+    /// What is compared with each other is of one kind, and so is what is within it.
     fn settle(&mut self) {
         for _ in 0..=self.same.len() {
             let mut is_settled = true;
             for kinds in [&mut self.whole, &mut self.decimal] {
-                for (one, other) in &self.same {
-                    if kinds.contains(one) != kinds.contains(other) {
-                        kinds.extend([one.clone(), other.clone()]);
-                        is_settled = false;
-                    }
+                for (one, other) in self.same.iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
+                    let below = kinds.iter().filter_map(|path| rest(path, one)).map(|below| join(other, below));
+                    let new: Vec<String> = below.filter(|path| !kinds.contains(path)).collect();
+                    is_settled &= new.is_empty();
+                    kinds.extend(new);
                 }
             }
             if is_settled {
@@ -155,36 +153,52 @@ fn parts(expression: &Value) -> Vec<Part> {
         }
         "getTag" => {
             let name = of.get("right").and_then(|right| right.get("Value")?.as_str());
-            vec![Part::Attribute(name.unwrap_or_default().to_owned())]
+            vec![Part::Attribute(name.unwrap_or_default().to_owned(), String::new())]
         }
         _ => Vec::new(),
     }
 }
 
-/// What has this name in one of these; in an entity where they are none.
+/// What has this name in these; in an entity where none of them is known.
 fn member(all: Vec<Part>, name: &str) -> Vec<Part> {
-    let records = all.into_iter().filter_map(|part| if let Part::Record(members) = part { Some(members) } else { None });
-    let mut found: Vec<Part> = records.flatten().filter(|(other, _)| other == name).flat_map(|(_, inner)| inner).collect();
-    if found.is_empty() {
-        found.push(Part::Attribute(name.to_owned()));
+    if all.is_empty() {
+        return vec![Part::Attribute(name.to_owned(), String::new())];
     }
-    found
+    let within = |part| match part {
+        Part::Record(members) => members.into_iter().filter(|(other, _)| other == name).flat_map(|(_, inner)| inner).collect(),
+        Part::Path(path) => vec![Part::Path(join(&path, name))],
+        Part::Attribute(of, within) => vec![Part::Attribute(of, join(&within, name))],
+        Part::Whole | Part::Decimal => Vec::new(),
+    };
+    all.into_iter().flat_map(within).collect()
 }
 
 /// The path of a claim or an argument.
-fn path(expression: &Value) -> Option<String> {
+pub(super) fn path(expression: &Value) -> Option<String> {
     let access = expression.get(".")?;
     joined(access.get("left")?, access.get("attr")?.as_str()?)
 }
 
 /// The path of what has this name: the names of claims and arguments say what they are, wherever they are looked for.
 fn joined(left: &Value, name: &str) -> Option<String> {
-    match path(left) {
-        Some(above) => Some(format!("{above}.{name}")),
-        None => (name.starts_with("arg_") || name.starts_with("claim_")).then(|| name.to_owned()),
+    path(left).map_or_else(|| named(name), |above| Some(join(&above, name)))
+}
+
+/// Whether this is the name of a claim or an argument.
+pub(super) fn named(name: &str) -> Option<String> {
+    (name.starts_with("arg_") || name.starts_with("claim_")).then(|| name.to_owned())
+}
+
+/// One path within another.
+pub(super) fn join(above: &str, below: &str) -> String {
+    match (above, below) {
+        ("", path) | (path, "") => path.to_owned(),
+        _ => format!("{above}.{below}"),
     }
 }
 
-fn is_var(json: &Value) -> bool {
-    json.get("Var").is_some()
+/// What is left of a path below another one; nothing of the same one.
+pub(super) fn rest<'p>(path: &'p str, above: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(above)?;
+    if rest.is_empty() || above.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
 }

@@ -2,13 +2,14 @@
 
 use super::{
     config::CedarConfig,
+    depth::with_room,
     entities::{Added, uid},
     literals::World,
     numbers::Numbers,
     policies::{Policies, Reader},
     principal::{Naming, groups},
     tally::Tally,
-    value::{self, Arguments},
+    value::Values,
 };
 use cedar_policy::{Authorizer as Engine, Context, Entities, EntityTypeName, Request, RestrictedExpression};
 
@@ -96,8 +97,11 @@ impl Cedar {
         reader.files(&config.policy_files);
         match (types, added) {
             (Ok(types), Ok(added)) => {
-                let policies = reader.parse(&World { added: &added, naming: &naming, group_type });
-                if reader.wrong.is_empty() {
+                let world = World { added: &added, naming: &naming, group_type };
+                let policies = with_room(|| reader.parse(&world));
+                let message = "they cannot be read: there is no memory for it, or they are beyond all bounds; make them shorter";
+                reader.wrong.extend(policies.is_none().then(|| Misplaced::new("policies", message)));
+                if let (Some(policies), true) = (policies, reader.wrong.is_empty()) {
                     let (group_claim, role_claim) = (config.group_claim_name.clone(), config.role_claim_name.clone());
                     return Ok(Self { engine: Engine::new(), policies, added, naming, types, group_claim, role_claim });
                 }
@@ -116,19 +120,19 @@ impl Cedar {
         for group in &self.policies.groups {
             let (request, entities, unknown) = self.put(question, &group.numbers)?;
             let response = self.engine.is_authorized(&request, &group.set, &entities);
-            tally.add(group, &request, &response, &unknown, question.is_call);
+            tally.add(group, (&request, &entities), &response, &unknown, question.is_call);
         }
         Ok(tally)
     }
 
-    /// The request, its entities, and the arguments that no policy can compare. `Err` says why nothing can be asked.
+    /// The request, its entities, and the claims and arguments that no policy can compare. `Err` says why nothing can be asked.
     fn put(&self, question: &Question<'_>, numbers: &Numbers) -> Result<(Request, Entities, Vec<String>), Cow<'static, str>> {
         let issuer = &*question.principal.issuer;
         let client = self.naming.id(issuer, &question.principal.subject);
         let client = uid(&self.types.client, &client.ok_or_else(|| self.naming.refusal())?);
         let group_names = groups(question.groups, question.claims, self.group_claim.as_deref(), self.role_claim.as_deref());
         let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group)?)));
-        let claims = value::claims(question.claims, numbers);
+        let Values { known: claims, mut unknown } = Values::of_claims(question.claims, numbers);
         let about_client = [("issuer", issuer), ("subject", &*question.principal.subject)].map(|(name, value)| text(name, value));
         let principal = self.added.entity(client.clone(), claims.iter().cloned().chain(about_client), above);
 
@@ -140,8 +144,9 @@ impl Cedar {
         let action_uid = uid(&self.types.action, word);
         let action = self.added.entity(action_uid.clone(), [text("operation", word)], []);
 
-        let Arguments { known: arguments, unknown } =
-            question.arguments.map_or_else(Arguments::default, |arguments| Arguments::new(arguments, numbers));
+        let of_arguments = |arguments| Values::of_arguments(arguments, numbers);
+        let Values { known: arguments, unknown: more } = question.arguments.map_or_else(Values::default, of_arguments);
+        unknown.extend(more);
         let mut about: HashMap<String, RestrictedExpression> = arguments.iter().cloned().collect();
         for hint in HINTS {
             let said = question.annotations.and_then(|annotations| annotations.get(hint)?.as_bool());

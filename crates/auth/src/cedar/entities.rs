@@ -1,8 +1,9 @@
 //! The entities that a configuration adds, and those of one question.
 
+use super::compared::{join, rest};
 use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What `entitiesJson` adds.
 #[derive(Clone, Debug)]
@@ -12,8 +13,8 @@ pub(super) struct Added {
     types: HashSet<String>,
     /// The tags of each that has some.
     tags: HashMap<EntityUid, HashMap<String, RestrictedExpression>>,
-    /// What numbers their attributes and tags have, by name; those of all tags under the empty one.
-    numbers: HashMap<String, Kinds>,
+    /// What numbers their attributes and tags have, by name and by the path within; those of all tags under the empty name.
+    numbers: HashMap<String, BTreeMap<String, Kinds>>,
 }
 
 /// What kinds of numbers there are.
@@ -36,11 +37,11 @@ impl Added {
             for uid in entity.get("uid").into_iter().chain(parents.into_iter().flatten()) {
                 types.extend(type_of(uid));
             }
-            note_numbers(entity.get("attrs").unwrap_or(&Value::Null), "", &mut numbers);
-            for (name, value) in entity.get("tags").and_then(Value::as_object).into_iter().flatten() {
-                note_numbers(value, name, &mut numbers);
-                note_numbers(value, "", &mut numbers);
+            let of = |key: &str| entity.get(key).and_then(Value::as_object).into_iter().flatten();
+            for (name, value) in of("attrs").chain(of("tags")) {
+                note_numbers(value, "", numbers.entry(name.clone()).or_default());
             }
+            of("tags").for_each(|(_, value)| note_numbers(value, "", numbers.entry(String::new()).or_default()));
         }
         // The first line; what stands below it quotes the file.
         let wrong =
@@ -64,9 +65,10 @@ impl Added {
         self.entities.get(uid).is_some()
     }
 
-    /// What numbers there are under this name, of attributes, of tags and within them; of any tag where it is empty.
-    pub(super) fn numbers(&self, name: &str) -> Kinds {
-        self.numbers.get(name).copied().unwrap_or_default()
+    /// What numbers there are in attributes and tags of this name, of any tag where it is empty: at this path within, and below it.
+    pub(super) fn numbers<'s>(&'s self, name: &str, within: &'s str) -> impl Iterator<Item = (&'s str, Kinds)> {
+        let all = self.numbers.get(name).into_iter().flatten();
+        all.filter_map(move |(path, kinds)| Some((rest(path, within)?, *kinds)))
     }
 
     /// An entity with these attributes and parents besides what the configuration says of it.
@@ -105,17 +107,17 @@ fn tags_as_attributes(entities: &Value) -> Value {
     tagged.map(|(uid, tags)| json!({ "uid": uid, "attrs": tags, "parents": [] })).collect()
 }
 
-/// Notes what kinds of numbers stand under which names.
-fn note_numbers(value: &Value, name: &str, found: &mut HashMap<String, Kinds>) {
+/// Notes what kinds of numbers stand at which paths.
+fn note_numbers(value: &Value, path: &str, found: &mut BTreeMap<String, Kinds>) {
     let decimal = value.get("__extn").is_some_and(|call| call.get("fn").and_then(Value::as_str) == Some("decimal"));
     if decimal || value.is_number() {
-        let kinds = found.entry(name.to_owned()).or_default();
+        let kinds = found.entry(path.to_owned()).or_default();
         (kinds.whole, kinds.decimal) = (kinds.whole || !decimal, kinds.decimal || decimal);
         return;
     }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| note_numbers(item, name, found)),
-        Value::Object(members) => members.iter().for_each(|(name, value)| note_numbers(value, name, found)),
+        Value::Array(items) => items.iter().for_each(|item| note_numbers(item, path, found)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| note_numbers(value, &join(path, name), found)),
         _ => {}
     }
 }

@@ -14,14 +14,15 @@
 mod compared;
 mod config;
 mod decide;
+mod depth;
 mod entities;
 mod errors;
 mod literals;
+mod looks;
 mod numbers;
 mod policies;
 mod position;
 mod principal;
-mod reads;
 mod tally;
 mod value;
 

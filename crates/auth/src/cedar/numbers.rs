@@ -1,7 +1,7 @@
 //! What numbers are in policies: whole (`long`) or with places (`decimal`), which Cedar never holds for equal. JSON does not tell `100` from
 //! `100.0`, nor do the servers that read it, so how a caller writes a number must not decide: what a policy compares it with does.
 
-use super::{compared::Compared, entities::Added};
+use super::{compared::Compared, entities::Added, looks::Looks};
 use cedar_policy::{Policy, RestrictedExpression};
 use serde_json::Number;
 use std::collections::BTreeSet;
@@ -11,52 +11,46 @@ const MAX_DECIMAL: u64 = i64::MAX.unsigned_abs() / 10_000 - 1;
 /// How many digits a decimal may have behind its point.
 const MAX_PLACES: usize = 4;
 
-/// Which claims and arguments are decimals to some policies. They are known by their paths: `arg_count`, `claim_org.level`; what is in an
-/// array has the path of the array.
+/// From here on a double may stand for several whole numbers.
+const DOUBLES: u64 = 1 << 53;
+
+/// Which claims and arguments are decimals to some policies, by their paths (as in [`Looks`]), and which ones these look at.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     decimals: BTreeSet<String>,
-    /// All paths that these policies look at.
-    looked_at: BTreeSet<String>,
-    /// They may look at others, too: a policy takes the context as a whole.
-    at_all: bool,
+    looks: Looks,
 }
 
 impl Numbers {
     /// What this policy makes of numbers. `Err` says what it compares both with whole numbers and with decimals, so that one of the two could
     /// never be met.
     pub(super) fn of(policy: &Policy, added: &Added) -> Result<Self, String> {
-        let Some(compared) = Compared::of(policy, added) else {
-            return Err("has no JSON form, so that it cannot be looked through; write it otherwise".to_owned());
-        };
+        let json = policy.to_json().map_err(|_| "has no JSON form, so that it cannot be looked through; write it otherwise".to_owned())?;
+        let compared = Compared::of(&json, added);
+        let mut looks = Looks::default();
+        looks.look(&json);
         match compared.decimal.intersection(&compared.whole).next() {
             Some(path) => Err(format!(
                 "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies"
             )),
-            None => Ok(Self { decimals: compared.decimal, looked_at: compared.looked_at, at_all: compared.at_all }),
+            None => Ok(Self { decimals: compared.decimal, looks }),
         }
+    }
+
+    /// What the policies look at.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// Takes the others in, unless they see a number as something else. They are given back then.
     pub(super) fn join(&mut self, others: Self) -> Result<(), Self> {
-        let strange = |some: &Self, to: &Self| some.decimals.iter().any(|path| !to.decimals.contains(path) && to.looks_at(path));
+        let strange = |some: &Self, to: &Self| some.decimals.iter().any(|path| !to.decimals.contains(path) && to.looks.at(path));
         if strange(self, &others) || strange(&others, self) {
             return Err(others);
         }
         self.decimals.extend(others.decimals);
-        self.looked_at.extend(others.looked_at);
-        self.at_all |= others.at_all;
+        self.looks.extend(others.looks);
         Ok(())
-    }
-
-    fn looks_at(&self, path: &str) -> bool {
-        let is_above = |known: &String| path.strip_prefix(known.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.at_all || self.looked_at.iter().any(is_above)
-    }
-
-    /// Whether all whole numbers are ones here.
-    pub(super) fn have_no_decimals(&self) -> bool {
-        self.decimals.is_empty()
     }
 
     /// A number of a claim, which an issuer vouches for: every whole number of 64 bits is itself.
@@ -67,7 +61,8 @@ impl Numbers {
     /// A number of an argument. `None` as well for what servers read as different numbers: those that a double cannot hold (RFC 8259 §6).
     pub(super) fn of_argument(&self, path: &str, number: &Number) -> Option<RestrictedExpression> {
         let whole = whole(number);
-        let is_the_same_to_all = number.as_i64() == whole || number.is_f64();
+        let is_the_same_to_all =
+            if number.is_f64() { whole.is_none_or(|whole| whole.unsigned_abs() < DOUBLES) } else { number.as_i64() == whole };
         is_the_same_to_all.then(|| self.value(path, whole, number))?
     }
 
@@ -101,7 +96,8 @@ mod tests {
     use serde_json::{Value, json};
 
     const ENTITIES: &str = r#"[
-        {"uid": {"type": "Client", "id": "ann"}, "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "level": 3, "mixed": 1}, "parents": []},
+        {"uid": {"type": "Client", "id": "ann"}, "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "level": 3, "mixed": 1,
+            "claim_max": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "box": {"n": {"__extn": {"fn": "decimal", "arg": "5.0"}}}}, "parents": []},
         {"uid": {"type": "Client", "id": "bob"}, "attrs": {"mixed": {"__extn": {"fn": "decimal", "arg": "10.0"}}}, "parents": [],
          "tags": {"most": {"__extn": {"fn": "decimal", "arg": "10.0"}}}}
     ]"#;
@@ -149,6 +145,7 @@ mod tests {
         assert_eq!(shown(numbers.of_argument("arg_n", &number("9007199254740993"))), Value::Null);
         assert_eq!(shown(numbers.of_claim("claim_n", &number("9007199254740993"))), json!(9_007_199_254_740_993_i64));
         assert_eq!(shown(numbers.of_argument("arg_n", &number("9007199254740992"))), json!(9_007_199_254_740_992_i64));
+        assert_eq!(shown(numbers.of_argument("arg_n", &number("9007199254740992.0"))), Value::Null);
     }
 
     #[test]
@@ -163,6 +160,9 @@ mod tests {
             "context.arg_n == principal.claim_max && principal.claim_max.lessThan(decimal(\"1.0\"))",
             "!(true && (false || {\"a\": context.arg_n == decimal(\"1.0\")}.a))",
             "context.arg_n == principal.limit",
+            "principal.box.n == context.arg_n",
+            "{\"n\": context.arg_n} == principal.box",
+            "context.arg_n == principal.claim_max",
             "principal.hasTag(\"most\") && principal.getTag(\"most\") == context.arg_n",
             "principal.getTag(principal.subject) == context.arg_n",
             "[{\"t\": \"x\", \"n\": decimal(\"5.0\")}].contains({\"t\": context.arg_t, \"n\": context.arg_n})",
@@ -176,6 +176,9 @@ mod tests {
             "principal.claim_org.rate == decimal(\"1.0\")",
             "context.claim_org == {\"rate\": decimal(\"1.0\"), \"level\": 1}",
             "principal.claim_org.rate.contains(decimal(\"1.0\"))",
+            "(if principal has claim_org then principal.claim_org else {\"rate\": decimal(\"0.0\")}).rate == decimal(\"1.0\")",
+            "{\"o\": context.claim_org}.o.rate == decimal(\"1.0\")",
+            "context.claim_org == context.claim_b && context.claim_b.rate == decimal(\"1.0\")",
         ] {
             assert!(numbers(condition).unwrap().decimals.contains("claim_org.rate"), "{condition}");
         }
@@ -197,6 +200,7 @@ mod tests {
             "context.arg_n == context.arg_m && context.arg_m == decimal(\"1.0\") && context.arg_n + 1 == 2",
             "context.arg_n == principal.mixed",
             "[1, decimal(\"2.0\")].contains(context.arg_n)",
+            "[{\"n\": context.arg_n}].contains(principal.box) && context.arg_n == 1",
             "context.arg_n == decimal(\"1.0\") || duration(\"1h\").toHours() == context.arg_n",
         ] {
             let wrong = numbers(condition).unwrap_err();
@@ -211,7 +215,13 @@ mod tests {
         assert!(joined(decimal, "resource.arg_n.lessThan(decimal(\"2.0\"))"));
         assert!(joined(decimal, "context.arg_m == 1 && principal.claim_n == 1"));
         assert!(joined("principal.claim_org.rate == decimal(\"1.0\")", "principal.claim_organ == 1"));
-        for other in ["context.arg_n == 1", "[principal.level].contains(context.arg_n)", "context == {}"] {
+        for other in [
+            "context.arg_n == 1",
+            "context has arg_n",
+            "resource has arg_n.m",
+            "[principal.level].contains(context.arg_n)",
+            "context == {}",
+        ] {
             assert!(!joined(decimal, other) && !joined(other, decimal), "{other}");
         }
         assert!(!joined("principal.claim_org.rate == decimal(\"1.0\")", "principal.claim_org == {\"rate\": 1}"));

@@ -1,6 +1,6 @@
 //! Policies from a configuration and its files: read, parsed, named.
 
-use super::{literals::World, numbers::Numbers, position, reads::Reads};
+use super::{depth, literals::World, looks::Looks, numbers::Numbers, position};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 use std::{
     collections::HashMap,
@@ -24,8 +24,8 @@ pub(super) struct Policies {
 pub(super) struct Group {
     pub(super) set: PolicySet,
     pub(super) numbers: Numbers,
-    /// Those of them that look at arguments.
-    pub(super) readers: Vec<(Policy, Reads)>,
+    /// What each of them looks at.
+    pub(super) readers: Vec<(Policy, Looks)>,
 }
 
 /// A text with policies: where it stands, and how those without a name are called.
@@ -130,6 +130,11 @@ impl Source {
                 continue;
             }
             wrong.extend(world.complaints(&named).into_iter().map(|complaint| told(format!("policy `{id}`: {complaint}"))));
+            if depth::is_too_deep(&named) {
+                let bound = format!("it has more than {} operators and brackets", depth::MAX);
+                wrong.push(told(format!("policy `{id}`: {bound}; make several policies of it, or name what it compares with in a set")));
+                continue;
+            }
             let added = Numbers::of(&named, world.added).and_then(|numbers| all.add(named, numbers));
             wrong.extend(added.err().map(|error| told(format!("policy `{id}`: {error}"))));
         }
@@ -146,28 +151,28 @@ fn number(id: &PolicyId) -> usize {
 impl Policies {
     /// Whether any decision can depend on arguments.
     pub(super) fn read_arguments(&self) -> bool {
-        self.groups.iter().any(|group| !group.readers.is_empty())
+        self.groups.iter().any(|group| group.numbers.looks().at_arguments())
     }
 
     /// Adds a policy to the first group that sees numbers as it does.
     fn add(&mut self, policy: Policy, mut numbers: Numbers) -> Result<(), String> {
+        let looks = numbers.looks().clone();
         for group in &mut self.groups {
             match group.numbers.join(numbers) {
-                Ok(()) => return group.add(policy),
+                Ok(()) => return group.add(policy, looks),
                 Err(back) => numbers = back,
             }
         }
         let mut group = Group { numbers, ..Group::default() };
-        group.add(policy)?;
+        group.add(policy, looks)?;
         self.groups.push(group);
         Ok(())
     }
 }
 
 impl Group {
-    fn add(&mut self, policy: Policy) -> Result<(), String> {
-        let reads = Reads::of(&policy);
-        self.readers.extend(reads.any().then(|| (policy.clone(), reads)));
+    fn add(&mut self, policy: Policy, looks: Looks) -> Result<(), String> {
+        self.readers.push((policy.clone(), looks));
         self.set.add(policy).map_err(|error| error.to_string())
     }
 

@@ -4,7 +4,10 @@ use super::{
     errors,
     policies::{Group, forbids},
 };
-use cedar_policy::{ActionConstraint, AuthorizationError, Policy, PolicyId, PrincipalConstraint, Request, ResourceConstraint, Response};
+use cedar_policy::{
+    ActionConstraint, AuthorizationError, Entities, EntityUid, Policy, PolicyId, PrincipalConstraint, Request, ResourceConstraint, Response,
+};
+use std::collections::HashSet;
 use vmcp_core::plugin::Decision;
 
 /// The names of the policies that say something.
@@ -20,12 +23,15 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds what Cedar answers about a group's policies. `unknown` are the arguments that no policy can compare.
-    pub(super) fn add(&mut self, group: &Group, request: &Request, response: &Response, unknown: &[String], is_call: bool) {
+    /// Adds what Cedar answers about a group's policies. `unknown` are the claims and arguments that no policy can compare.
+    pub(super) fn add(&mut self, group: &Group, asked: (&Request, &Entities), response: &Response, unknown: &[String], is_call: bool) {
         let diagnostics = response.diagnostics();
-        let is_allowed = response.decision() == cedar_policy::Decision::Allow;
+        let blind = if unknown.is_empty() { HashSet::new() } else { self.add_blind(group, asked, unknown) };
         for AuthorizationError::PolicyEvaluationError(error) in diagnostics.errors() {
             let (id, inner): (&PolicyId, _) = (error.policy_id(), error.inner());
+            if blind.contains(id) {
+                continue;
+            }
             let forbids = group.forbids(id);
             let lacks_argument = errors::missing_attribute(inner).is_some_and(|name| name.starts_with("arg_"));
             if !is_call && lacks_argument {
@@ -35,24 +41,26 @@ impl Tally {
             }
             self.fail(id, forbids, errors::words(inner));
         }
-        let blind = if unknown.is_empty() { Vec::new() } else { self.add_blind(group, request, unknown) };
-        let reasons = diagnostics.reason().filter(|id| !blind.contains(id)).map(ToString::to_string);
-        if is_allowed { self.permitting.extend(reasons) } else { self.forbidding.extend(reasons) }
+        if response.decision() == cedar_policy::Decision::Allow {
+            self.permitting.extend(diagnostics.reason().filter(|id| !blind.contains(id)).map(ToString::to_string));
+        } else {
+            self.forbidding.extend(diagnostics.reason().map(ToString::to_string));
+        }
     }
 
-    /// Those that look at an argument that nothing can be said of cannot be evaluated: to a `has` it would not be there.
-    fn add_blind<'g>(&mut self, group: &'g Group, request: &Request, unknown: &[String]) -> Vec<&'g PolicyId> {
-        let mut blind = Vec::new();
-        for (policy, reads) in &group.readers {
-            let Some(name) = unknown.iter().find(|name| reads.includes(name)) else { continue };
-            if !may_meet(policy, request) {
+    /// Those that look at something of which nothing can be said cannot be evaluated: to a `has` it would not be there.
+    fn add_blind<'g>(&mut self, group: &'g Group, asked: (&Request, &Entities), unknown: &[String]) -> HashSet<&'g PolicyId> {
+        let mut blind = HashSet::new();
+        for (policy, looks) in &group.readers {
+            if !may_meet(policy, asked) {
                 continue;
             }
-            // Where all count, the name is the caller's.
-            let name = if reads.names(name) { format!("`{name}`") } else { "an argument".to_owned() };
+            let Some(path) = unknown.iter().find(|path| looks.at(path)) else { continue };
+            // What does not stand in the policy is the caller's word.
+            let what = if looks.names(path) { format!("`{path}`") } else { "a claim or an argument".to_owned() };
             let why = "a number that no policy can compare: neither a whole one that a double holds nor one with up to four places";
-            self.fail(policy.id(), forbids(policy), format!("{name} is {why}"));
-            blind.push(policy.id());
+            self.fail(policy.id(), forbids(policy), format!("{what} is {why}"));
+            blind.insert(policy.id());
         }
         blind
     }
@@ -79,20 +87,28 @@ impl Tally {
     }
 }
 
-/// Whether a policy's head may be about this request: what is in what is not looked into.
-fn may_meet(policy: &Policy, request: &Request) -> bool {
+/// Whether a policy's head is about this request.
+fn may_meet(policy: &Policy, (request, entities): (&Request, &Entities)) -> bool {
+    let (Some(principal), Some(action), Some(resource)) = (request.principal(), request.action(), request.resource()) else { return true };
+    let within = |above: &EntityUid, uid: &EntityUid| above == uid || entities.is_ancestor_of(above, uid);
     let by_principal = match policy.principal_constraint() {
-        PrincipalConstraint::Eq(uid) => request.principal() == Some(&uid),
-        _ => true,
+        PrincipalConstraint::Any => true,
+        PrincipalConstraint::Eq(uid) => *principal == uid,
+        PrincipalConstraint::In(above) => within(&above, principal),
+        PrincipalConstraint::Is(of) => *principal.type_name() == of,
+        PrincipalConstraint::IsIn(of, above) => *principal.type_name() == of && within(&above, principal),
     };
     let by_action = match policy.action_constraint() {
-        ActionConstraint::Eq(uid) => request.action() == Some(&uid),
-        _ => true,
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => *action == uid,
+        ActionConstraint::In(above) => above.iter().any(|above| within(above, action)),
     };
     let by_resource = match policy.resource_constraint() {
-        ResourceConstraint::Eq(uid) => request.resource() == Some(&uid),
-        ResourceConstraint::Is(of) | ResourceConstraint::IsIn(of, _) => request.resource().is_none_or(|uid| *uid.type_name() == of),
-        _ => true,
+        ResourceConstraint::Any => true,
+        ResourceConstraint::Eq(uid) => *resource == uid,
+        ResourceConstraint::In(above) => within(&above, resource),
+        ResourceConstraint::Is(of) => *resource.type_name() == of,
+        ResourceConstraint::IsIn(of, above) => *resource.type_name() == of && within(&above, resource),
     };
     by_principal && by_action && by_resource
 }

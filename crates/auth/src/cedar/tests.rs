@@ -32,6 +32,7 @@ struct Asked {
     groups: Vec<Arc<str>>,
     action: Action,
     name: &'static str,
+    backend: &'static str,
     annotations: Option<Value>,
     /// `None`: it is not called, only shown.
     arguments: Option<Value>,
@@ -46,6 +47,7 @@ impl Default for Asked {
             groups: Vec::new(),
             action: Action::CallTool,
             name: "git_log",
+            backend: "git",
             annotations: None,
             arguments: Some(json!({})),
         }
@@ -59,7 +61,7 @@ impl Asked {
         let claims: Map<String, Value> = map(&self.claims);
         let (annotations, arguments) = (self.annotations.as_ref().map(map), self.arguments.as_ref().map(map));
         let mut question = Question::new(&principal, &claims, self.action, self.name);
-        (question.server, question.backend, question.groups) = ("corp", "git", &self.groups);
+        (question.server, question.backend, question.groups) = ("corp", self.backend, &self.groups);
         (question.annotations, question.arguments) = (annotations.as_ref(), arguments.as_ref());
         question.is_call = self.arguments.is_some();
         cedar.decide(&question)
@@ -290,6 +292,14 @@ fn policies_that_can_never_apply_are_refused() {
     assert_eq!(refused(ann, bare()), None);
     assert!(refused(ann, Naming::Qualified).unwrap().contains("write Client::\"<issuer>#<subject>\""));
     assert!(refused(r#"forbid(principal in THVGroup::"g", action, resource);"#, Naming::Qualified).is_some());
+}
+
+#[test]
+fn a_policy_that_is_too_deep_is_refused_and_a_long_one_is_not() {
+    let chain = |terms: usize| format!("{} when {{ {} }};", &ALL[..ALL.len() - 1], vec!["resource.name == \"x\""; terms].join(" || "));
+    let wrong = built(&config(&[&chain(20_000)]), Naming::Qualified).err().unwrap();
+    assert!(wrong[0].1.starts_with("policy `policy0`: it has more than 2000 operators"), "{wrong:?}");
+    assert!(built(&config(&[&chain(600)]), Naming::Qualified).is_ok());
 }
 
 #[test]

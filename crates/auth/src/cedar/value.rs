@@ -3,55 +3,34 @@
 use super::numbers::Numbers;
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
-/// How deep claims are looked into; what lies deeper is left out.
+/// How deep claims are looked into.
 const MAX_DEPTH: usize = 10;
 
-/// The claims under the names that policies know them by. A claim that Cedar has no value for is left out: null, and numbers that are neither
-/// 64-bit integers nor decimals of four places.
-pub(super) fn claims(claims: &Map<String, Value>, numbers: &Numbers) -> Vec<(String, RestrictedExpression)> {
-    let named = claims.iter().map(|(name, value)| (format!("claim_{name}"), value));
-    let valued = named.filter_map(|(path, value)| {
-        let value = of_claim(&path, value, numbers, 0)?;
-        Some((path, value))
-    });
-    valued.collect()
-}
-
-/// `path` is what [`Numbers`] knows it by.
-fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize) -> Option<RestrictedExpression> {
-    match value {
-        Value::Null => None,
-        Value::Bool(value) => Some(RestrictedExpression::new_bool(*value)),
-        Value::Number(number) => numbers.of_claim(path, number),
-        Value::String(text) => Some(RestrictedExpression::new_string(text.clone())),
-        _ if depth >= MAX_DEPTH => None,
-        Value::Array(items) => {
-            Some(RestrictedExpression::new_set(items.iter().filter_map(|item| of_claim(path, item, numbers, depth + 1))))
-        }
-        Value::Object(members) => {
-            let inner = |name: &String, value| {
-                let path = if numbers.have_no_decimals() { Cow::Borrowed(path) } else { format!("{path}.{name}").into() };
-                of_claim(&path, value, numbers, depth + 1)
-            };
-            let members = members.iter().filter_map(|(name, value)| Some((name.clone(), inner(name, value)?)));
-            RestrictedExpression::new_record(members).ok()
-        }
-    }
-}
-
-/// A call's arguments, as policies know them.
+/// Claims or arguments, as policies know them.
 #[derive(Default)]
-pub(super) struct Arguments {
-    /// `arg_<name>`, or `arg_<name>_present` for what is no text, number or truth value, and for a number that Cedar has no value for.
+pub(super) struct Values {
     pub(super) known: Vec<(String, RestrictedExpression)>,
-    /// The numbers that Cedar has no value for, as `arg_<name>`.
+    /// The paths of what Cedar has no value for: numbers that are neither 64-bit integers nor decimals of four places, and what lies too deep.
     pub(super) unknown: Vec<String>,
 }
 
-impl Arguments {
-    pub(super) fn new(arguments: &Map<String, Value>, numbers: &Numbers) -> Self {
+impl Values {
+    /// The claims, each as `claim_<name>`. One that is null is not there.
+    pub(super) fn of_claims(claims: &Map<String, Value>, numbers: &Numbers) -> Self {
+        let (mut known, mut unknown) = (Vec::with_capacity(claims.len()), Vec::new());
+        for (name, value) in claims {
+            let path = format!("claim_{name}");
+            if let Some(value) = of_claim(&path, value, numbers, 0, &mut unknown) {
+                known.push((path, value));
+            }
+        }
+        Self { known, unknown }
+    }
+
+    /// The arguments of a call, each as `arg_<name>`, or as `arg_<name>_present` where it is no text, number or truth value, or is a number
+    /// that Cedar has no value for.
+    pub(super) fn of_arguments(arguments: &Map<String, Value>, numbers: &Numbers) -> Self {
         let mut known: Vec<(String, RestrictedExpression)> = Vec::with_capacity(arguments.len());
         let mut unknown = Vec::new();
         for (name, value) in arguments {
@@ -71,6 +50,32 @@ impl Arguments {
         known.dedup_by(|(one, _), (other, _)| one == other);
         Self { known, unknown }
     }
+}
+
+/// `path` is what [`Numbers`] knows it by.
+fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize, unknown: &mut Vec<String>) -> Option<RestrictedExpression> {
+    let value = match value {
+        Value::Null => return None,
+        Value::Bool(value) => Some(RestrictedExpression::new_bool(*value)),
+        Value::Number(number) => numbers.of_claim(path, number),
+        Value::String(text) => Some(RestrictedExpression::new_string(text.clone())),
+        _ if depth >= MAX_DEPTH => None,
+        Value::Array(items) => {
+            let items = items.iter().filter_map(|item| of_claim(path, item, numbers, depth + 1, unknown));
+            Some(RestrictedExpression::new_set(items))
+        }
+        Value::Object(members) => {
+            let inner = |(name, value): (&String, &Value)| {
+                let value = of_claim(&format!("{path}.{name}"), value, numbers, depth + 1, unknown)?;
+                Some((name.clone(), value))
+            };
+            RestrictedExpression::new_record(members.iter().filter_map(inner)).ok()
+        }
+    };
+    if value.is_none() {
+        unknown.push(path.to_owned());
+    }
+    value
 }
 
 /// The value of an argument that policies can compare.
@@ -101,7 +106,7 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "values are written where it is called")]
     fn shown(given: Value) -> Value {
-        json_of(Arguments::new(given.as_object().unwrap(), &Numbers::default()).known)
+        json_of(Values::of_arguments(given.as_object().unwrap(), &Numbers::default()).known)
     }
 
     #[test]
@@ -128,9 +133,18 @@ mod tests {
     #[test]
     fn what_lies_too_deep_in_a_claim_is_left_out() {
         let nested = |depth| (0..depth).fold(json!("deep"), |value, _| json!([value]));
-        let claim = |depth| Map::from_iter([("a".to_owned(), nested(depth))]);
-        let text = |depth| json_of(claims(&claim(depth), &Numbers::default())).to_string();
-        assert!(text(10).contains("deep"));
-        assert!(!text(11).contains("deep"));
+        let values = |depth| Values::of_claims(&Map::from_iter([("a".to_owned(), nested(depth))]), &Numbers::default());
+        let (most, more) = (values(10), values(11));
+        assert!(json_of(most.known).to_string().contains("deep") && most.unknown.is_empty());
+        assert!(!json_of(more.known).to_string().contains("deep"));
+        assert_eq!(more.unknown, ["claim_a"]);
+    }
+
+    #[test]
+    fn claims_without_a_value_are_named_and_null_is_no_claim() {
+        let claims = json!({"a": 1e30, "o": {"rate": 0.000_01, "level": 1}, "l": [1, 1e30], "n": null});
+        let values = Values::of_claims(claims.as_object().unwrap(), &Numbers::default());
+        assert_eq!(values.unknown, ["claim_a", "claim_o.rate", "claim_l"]);
+        assert_eq!(json_of(values.known), json!({"claim_l": [1], "claim_o": {"level": 1}}));
     }
 }

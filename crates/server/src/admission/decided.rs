@@ -138,14 +138,18 @@ impl Admission {
 fn unambiguous(text: Option<&str>) -> Option<Map<String, Value>> {
     let Some(text) = text else { return Some(Map::new()) };
     let object = RawObject::parse(text).ok()?;
-    let read = |text: &str| match (serde_json::from_str(text), text.as_bytes().first()) {
-        (Ok(value), _) => value,
-        (Err(_), Some(b'{')) => Value::Object(Map::new()),
-        (Err(_), Some(b'[')) => Value::Array(Vec::new()),
-        (Err(_), Some(b'-')) => Value::from(f64::MIN),
-        (Err(_), _) => Value::from(f64::MAX),
+    let read = |text: &str| match text.as_bytes().first() {
+        Some(b'-' | b'0'..=b'9') => number(text),
+        Some(b'[') => serde_json::from_str(text).unwrap_or_else(|_| Value::Array(Vec::new())),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::Object(Map::new())),
     };
     Some(object.members().iter().map(|member| (member.key().to_owned(), read(member.value()))).collect())
+}
+
+/// A number to the letter: the nearest double, where it is no whole number of 64 bits. `serde_json` may be off by one there.
+fn number(text: &str) -> Value {
+    let whole = text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<u64>().map(Value::from));
+    whole.unwrap_or_else(|_| text.parse::<f64>().map_or(Value::Null, |double| Value::from(double.clamp(f64::MIN, f64::MAX))))
 }
 
 #[cfg(test)]
@@ -160,6 +164,10 @@ mod tests {
             read(r#"{"a":1,"b":{"a":[1]},"c":1e400,"f":-1e400,"d":{"x":1e400},"e":[1e400]}"#),
             Some(json!({"a": 1, "b": {"a": [1]}, "c": f64::MAX, "f": f64::MIN, "d": {}, "e": []}))
         );
+        for text in ["9007199254740991.0", "9007199254740991.0000", "9007199254740991e0", "900719925474099.1e1"] {
+            assert_eq!(number(text), json!(9_007_199_254_740_991_f64), "{text}");
+        }
+        assert_eq!((number("-0"), number("18446744073709551615")), (json!(0), json!(u64::MAX)));
         assert_eq!(unambiguous(None), Some(Map::new()));
         assert_eq!(read(r#"{"a":1,"\u0061":2}"#), None);
         assert_eq!(read("[]"), None);

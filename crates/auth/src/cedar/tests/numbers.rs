@@ -61,3 +61,35 @@ fn a_policy_that_compares_one_number_with_both_kinds_is_told_with_its_place() {
     let message = "policy `b`: compares `arg_n` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies";
     assert_eq!(wrong, [("policies[1]".to_owned(), message.to_owned())]);
 }
+
+#[test]
+fn a_claim_of_which_nothing_can_be_said_is_not_taken_for_none() {
+    let more = r#"@id("more") forbid(principal, action, resource) when { principal has claim_quota && principal.claim_quota.greaterThan(decimal("10.0")) };"#;
+    let some = r#"@id("some") forbid(principal, action, resource) when { principal has claim_quota && resource.name == "git_push" };"#;
+    let other = r#"forbid(principal, action, resource == Tool::"x") when { principal has claim_quota && principal.claim_quota == decimal("1.0") };"#;
+    let ask = |policies: &[&str], claims: Value| Asked { claims, ..Asked::default() }.of(&build(&config(policies)));
+    assert!(ask(&[ALL, more], json!({"quota": 9})).is_allowed);
+    for quota in [json!(100), json!(1e15), json!(0.000_01)] {
+        assert_eq!(ask(&[ALL, more], json!({"quota": quota})).reasons, ["more"], "{quota}");
+    }
+    // What another policy makes of it is nothing to this one: it is there.
+    let push = Asked { claims: json!({"quota": 1e15}), name: "git_push", ..Asked::default() };
+    assert_eq!(push.of(&build(&config(&[ALL, some, other]))).reasons, ["some"]);
+    assert!(ask(&[ALL, some, other], json!({"quota": 1e15})).is_allowed);
+    // What lies beside it in a claim does not count.
+    let level = r#"forbid(principal, action, resource) when { principal has claim_org && principal.claim_org.level > 2 };"#;
+    assert!(ask(&[ALL, level], json!({"org": {"level": 1, "since": 1_785_196_800.123_456}})).is_allowed);
+}
+
+#[test]
+fn a_policy_for_others_decides_nothing_by_what_it_cannot_compare() {
+    let guests = r#"forbid(principal in THVGroup::"guests", action in [Action::"call_tool"], resource in Backend::"git") when { context has arg_n };"#;
+    let ask = |group: &str, backend| {
+        let (arguments, claims) = (Some(json!({"n": 0.000_01})), json!({ "groups": [group] }));
+        let cedar = build(&config(&[ALL, guests]));
+        Asked { arguments, claims, backend, ..Asked::default() }.of(&cedar)
+    };
+    assert!(ask("staff", "git").is_allowed);
+    assert!(ask("guests", "bank").is_allowed);
+    assert_eq!((ask("guests", "git").reasons, ask("guests", "git").errors.len()), (vec!["policy1".to_owned()], 1));
+}
