@@ -296,3 +296,33 @@ endpoints: [{ path: /team, backends: [a], outgoingAuth: { default: *exchange } }
         assert!(code == Some(1) && told.contains(place), "{place}\n{told}");
     }
 }
+
+#[test]
+fn an_empty_variable_is_no_default_of_the_original_and_what_it_was_to_protect_does_not_go_missing() {
+    let config = "\
+incomingAuth:
+  type: oidc
+  oidc: { issuer: https://id.example.com, audience: vmcp, caBundlePath: '${IDP_CA}' }
+backends: [{ name: a, url: 'https://a.example.com/mcp' }]
+outgoingAuth:
+  default: { type: token_exchange, tokenExchange: { tokenUrl: 'https://id.example.com/token', audience: '${AUD}' } }
+endpoints:
+- path: /team
+  backends: [a]
+  outgoingAuth: { default: { type: token_exchange, tokenExchange: { tokenUrl: 'https://id.example.com/token', audience: '${AUD}' } } }
+";
+    let validated = |config: &str| {
+        let output = Folder::new(&[("vmcp.yaml", config)]).vmcp(&["validate"], &[("IDP_CA", ""), ("AUD", "")]);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    let (code, told) = validated(config);
+    let places = [
+        "vmcp.yaml:3:59: incomingAuth.oidc.caBundlePath",
+        "vmcp.yaml:6:95: outgoingAuth.default.tokenExchange.audience",
+        "vmcp.yaml:10:111: endpoints[0].outgoingAuth.default.tokenExchange.audience",
+    ];
+    let why = "the environment variable behind it is empty; set it, remove the key, or write ${NAME:-} if it may be left out";
+    assert_eq!((code, told), (Some(1), places.map(|place| format!("{place}: {why}\n")).concat()));
+    // Whoever writes an empty default says that nothing is fine.
+    assert_eq!(validated(&config.replace("}'", ":-}'")), (Some(0), String::new()));
+}

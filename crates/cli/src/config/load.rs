@@ -258,7 +258,8 @@ impl<'a> Loader<'a> {
     /// Whether what stands at `path` came from the environment.
     fn is_hidden(&self, path: &str) -> bool {
         match self.kind(path) {
-            Some(Kind::File) => self.interpolated.texts.contains_key(path),
+            // Of a variable's default nothing is secret: it stands in the file.
+            Some(Kind::File) => self.interpolated.texts.get(path).is_some_and(|names| !names.is_empty()),
             Some(Kind::Environment) => true,
             Some(Kind::Flag) | None => false,
         }

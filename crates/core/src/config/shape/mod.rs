@@ -43,12 +43,12 @@ impl Shape {
     }
 
     /// Reads a configuration. A key without a value (`aggregation:`) counts as left out, and so does an empty text under a key of the
-    /// original's of which it is the default.
+    /// original's of which it is the default, unless it came from the environment: that is an error.
     ///
     /// `hidden` says of a path whether the value there must not be quoted in a message, because it came from the environment.
     ///
     /// # Errors
-    /// Everything that does not fit, in the order of the value.
+    /// Everything that does not fit, as in [`Reading::problems`].
     pub fn read(&self, value: Value, hidden: &dyn Fn(&str) -> bool) -> Result<Config, Vec<Problem>> {
         let reading = self.read_what_fits(value, hidden);
         match reading.config {
@@ -63,12 +63,17 @@ impl Shape {
         if let Value::Object(members) = &mut value {
             members.shift_remove("$schema");
         }
-        defaults::drop(&mut value);
+        let empty = defaults::drop(&mut value, hidden);
         let mut reading = Reading { problems: check::check(self, &value, hidden), ..Reading::default() };
         if !reading.problems.is_empty() {
             let mended = mend::mend(self, &mut value);
             (reading.replaced, reading.misspelt) = (mended.replaced, mended.misspelt);
         }
+        reading.problems.extend(empty.iter().map(|path| {
+            let hint = "set it, remove the key, or write ${NAME:-} if it may be left out";
+            Problem::error(path, "the environment variable behind it is empty").with_hint(hint)
+        }));
+        reading.replaced.extend(empty);
         self.drop_empty(&mut value);
         match serde_path_to_error::deserialize(value) {
             Ok(config) => reading.config = Some(config),
@@ -130,7 +135,7 @@ impl Shape {
 pub struct Reading {
     /// The configuration. Where something did not fit, something else stands, or nothing.
     pub config: Option<Config>,
-    /// Everything that does not fit, in the order of the value.
+    /// Everything that does not fit, in the order of the value, and after that what is empty and must not be.
     pub problems: Vec<Problem>,
     /// The paths at which something else stands than was written; see [`follows_from`](super::follows_from).
     pub replaced: Vec<String>,

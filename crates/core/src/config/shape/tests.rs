@@ -322,6 +322,26 @@ fn values_from_the_environment_are_never_quoted() {
 }
 
 #[test]
+fn an_empty_text_of_the_environment_is_not_taken_for_a_default_of_the_original() {
+    let exchange = json!({"tokenExchange": {"audience": "", "clientId": ""}});
+    let mut value = json!({
+        "outgoingAuth": {"default": exchange, "backends": {"a b": exchange}},
+        "endpoints": [{"outgoingAuth": {"default": exchange}}],
+    });
+    let mut visible_value = value.clone();
+    let found = super::defaults::drop(&mut value, &|path| path.ends_with("audience"));
+    assert_eq!(
+        found,
+        [
+            "endpoints[0].outgoingAuth.default.tokenExchange.audience",
+            "outgoingAuth.default.tokenExchange.audience",
+            r#"outgoingAuth.backends["a b"].tokenExchange.audience"#,
+        ]
+    );
+    assert_eq!(super::defaults::drop(&mut visible_value, &visible), Vec::<String>::new());
+}
+
+#[test]
 fn a_key_without_a_value_counts_as_left_out() {
     let config = read(json!({"aggregation": null, "sessions": {"max": null}, "instructions": null, "metadata": {"owner": null}}));
     assert_eq!(config.sessions.max, 100_000);
