@@ -138,6 +138,7 @@ async fn the_configured_resource_is_told_to_the_letter() -> Result<()> {
     for (resource, why) in [
         ("mcp.example.com/mcp", "is not a URL"),
         ("api://0e5f/mcp", "`resource` must be an https or http URL"),
+        ("https:/mcp.example.com/mcp", "beginning with `https://`"),
         ("https://mcp.example.com/mcp#tools", "a fragment"),
         ("https://ann@mcp.example.com/mcp", "a user name or a password"),
         ("https://mcp.example.com/mcp ", "a space"),
@@ -168,6 +169,29 @@ async fn scopes_that_are_asked_for_by_another_name_than_tokens_have_are_named_as
             ensure!(challenge.contains(&format!("scope=\"{needed}\"")), "{scopes}, {status}: {challenge}");
         }
         assert_eq!(scene.status(&idp.token()?.claim("scp", json!("tools admin")).sign()?).await?, 200, "{scopes}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn scopes_are_named_as_the_facade_says_that_they_are_asked_for() -> Result<()> {
+    let idp = Idp::start().await?;
+    for (scopes, facade, needed) in [
+        (Value::Null, json!(["api://x/tools"]), "api://x/tools"),
+        (json!(["more"]), json!(["api://x/tools", "offline_access"]), "api://x/tools offline_access"),
+        (json!(["offline_access"]), json!(["api://x/tools", "offline_access"]), "api://x/tools offline_access"),
+        (json!(["tools"]), json!(["api://x/tools"]), "tools"),
+        (json!(["api://x/tools"]), Value::Null, "api://x/tools"),
+    ] {
+        let facade = json!({ "clientId": "by-hand", "scopes": facade });
+        let scene = Scene::of(settings(&idp, json!({ "requiredScopes": ["tools"], "scopes": scopes, "facade": facade }))).await?;
+        let narrow = idp.token()?.claim("scp", json!("else")).sign()?;
+        for (token, status) in [(None, 401), (Some(narrow.as_str()), 403)] {
+            let refused = scene.call(token).await?;
+            let challenge = refused.head.header("www-authenticate").context("no challenge")?;
+            assert_eq!(refused.status(), status, "{challenge}");
+            ensure!(challenge.contains(&format!("scope=\"{needed}\"")), "{scopes}, {facade}, {status}: {challenge}");
+        }
     }
     Ok(())
 }

@@ -63,7 +63,8 @@ impl AuthenticatorFactory for OidcFactory {
                 return Err(refused(&place, "issuer", "has an `issuer` that is configured twice; keep one, with a list as `audience`"));
             }
         }
-        let scope = told::asked_as(&required, config.scopes.as_deref().unwrap_or_default());
+        let of_facade = config.facade.as_ref().and_then(|facade| facade.scopes.as_deref());
+        let scope = told::asked_as(&required, &told::advertised(config.scopes.as_deref(), of_facade));
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
         let own = issuers.get(config.issuer.issuer.as_str());
         let facade = match (config.facade, own) {

@@ -15,6 +15,10 @@ pub(super) fn identifier(text: String) -> Result<String, &'static str> {
     let Some(url) = url else {
         return Err("`resource` must be an https or http URL: clients take it when the URL that they call begins with it");
     };
+    if !has_slashes(&text) {
+        return Err("`resource` must be written in full, beginning with `https://` or `http://` and a host, for example \
+                    https://mcp.example.com/mcp: clients are told it to the letter");
+    }
     if url.fragment().is_some() {
         return Err("`resource` has a fragment, which no resource's identifier has; remove it");
     }
@@ -27,12 +31,29 @@ pub(super) fn identifier(text: String) -> Result<String, &'static str> {
     Ok(text)
 }
 
+/// Whether two slashes and a host follow the scheme. `Url::parse` mends `https:/host` and `https:\\host`, and nobody who compares texts does.
+fn has_slashes(text: &str) -> bool {
+    let rest = text.split_once("://").filter(|(scheme, _)| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)));
+    rest.is_some_and(|(_, rest)| !rest.starts_with(['/', '\\']))
+}
+
+/// The scopes that the operator has clients told to ask for, in the resource's metadata and by a façade, each once.
+pub(super) fn advertised(own: Option<&[String]>, of_facade: Option<&[String]>) -> Vec<String> {
+    let mut all: Vec<String> = own.unwrap_or_default().to_vec();
+    for scope in of_facade.unwrap_or_default() {
+        if !all.contains(scope) {
+            all.push(scope.clone());
+        }
+    }
+    all
+}
+
 /// The scopes that tokens need, by the names under which clients ask for them.
 ///
 /// With some issuers (Entra) a scope is asked for with the API's URI before it, `https://mcp.example.com/mcp/tools`, and stands in the token
 /// without, `tools`. Clients ask for what a 401 or 403 names (MCP 2025-11-25, basic/authorization, scope selection strategy), so these name it
-/// as it stands among the scopes that are advertised. `offline_access` among these is named too: it is what an issuer renews tokens for, not
-/// every client asks for it by itself, and the operator wrote it there to be asked for.
+/// as it stands among the scopes that are advertised, in the resource's metadata or by a façade. `offline_access` among these is named too: it
+/// is what an issuer renews tokens for, not every client asks for it by itself, and the operator wrote it there to be asked for.
 pub(super) fn asked_as<'a>(needed: &'a [String], advertised: &'a [String]) -> Option<String> {
     let is_it = |asked: &&String, needed: &str| asked.strip_suffix(needed).is_some_and(|before| before.ends_with('/'));
     let name = |needed: &'a String| {
@@ -79,5 +100,22 @@ mod tests {
         {
             assert!(identifier(bad.to_owned()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_identifier_has_both_slashes_behind_its_scheme_even_where_a_parser_forgives_their_lack() {
+        for bad in [
+            "https:/mcp.example.com",
+            "https:mcp.example.com",
+            "http:/\\mcp.example.com",
+            "https:\\\\mcp.example.com",
+            "https:///mcp.example.com",
+            "https://\\mcp.example.com",
+            "ht\ntps://a.example.com",
+        ] {
+            let told = identifier(bad.to_owned());
+            assert!(told.is_err_and(|what| what.contains("https://mcp.example.com/mcp")), "{bad}");
+        }
+        assert_eq!(identifier("HTTPS://mcp.example.com".to_owned()).as_deref(), Ok("HTTPS://mcp.example.com"));
     }
 }
