@@ -113,6 +113,9 @@ async fn arguments_decide_where_policies_read_them_and_are_those_that_are_sent()
         assert_eq!(bob.call("a_echo", twice).await?.error()?.code, -32602);
         let escaped = "{\"env\":\"dev\",\"count\":1,\"\\u0065nv\":\"prod\"}";
         assert_eq!(bob.call("a_echo", escaped).await?.error()?.code, -32602);
+        // Half of a character is read by some servers, and by others not.
+        let half = r#"{"env":"dev\ud800","count":1}"#;
+        assert_eq!(bob.call("a_echo", half).await?.error()?.code, -32602);
         let mut eve = scene.client(era, "eve").await?;
         alike(&mut eve, |name| Rpc::tool(name, twice), "a_echo", "a_ecco").await?;
         assert_eq!(scene.a.calls().len(), 1, "no other call reached the backend");

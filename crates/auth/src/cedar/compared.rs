@@ -43,8 +43,14 @@ impl<'a> Compared<'a> {
         match json {
             Value::Object(members) => {
                 for (operator, operands) in members {
-                    self.note(operator, operands);
-                    self.look(operands);
+                    match (operator.as_str(), operands) {
+                        // Its names are no operators.
+                        ("Record", Value::Object(members)) => members.values().for_each(|value| self.look(value)),
+                        _ => {
+                            self.note(operator, operands);
+                            self.look(operands);
+                        }
+                    }
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.look(item)),
@@ -78,8 +84,12 @@ impl<'a> Compared<'a> {
                     (Part::Path(path), Part::Decimal) | (Part::Decimal, Part::Path(path)) => drop(self.decimal.insert(path.clone())),
                     (Part::Path(one), Part::Path(other)) => {
                         // An entity may have an attribute of this name, too.
-                        [one, other].into_iter().for_each(|path| self.relate_to_entity(path, path, ""));
-                        self.same.push((one.clone(), other.clone()));
+                        for path in [one, other] {
+                            let (name, within) = path.split_once('.').unwrap_or((path, ""));
+                            self.relate_to_entity(path, name, within);
+                        }
+                        // Nothing has the kinds of the context as a whole.
+                        self.same.extend((!one.is_empty() && !other.is_empty()).then(|| (one.clone(), other.clone())));
                     }
                     (Part::Path(path), Part::Attribute(name, within)) | (Part::Attribute(name, within), Part::Path(path)) => {
                         self.relate_to_entity(path, name, within);
@@ -144,13 +154,10 @@ fn parts(expression: &Value) -> Vec<Part> {
             vec![Part::Record(members.map(|(name, value)| (name.clone(), parts(value))).collect())]
         }
         "if-then-else" => ["then", "else"].into_iter().filter_map(|branch| of.get(branch)).flat_map(parts).collect(),
-        "." => {
-            let (Some(left), Some(name)) = (of.get("left"), of.get("attr").and_then(Value::as_str)) else { return Vec::new() };
-            match joined(left, name) {
-                Some(path) => vec![Part::Path(path)],
-                None => member(parts(left), name),
-            }
-        }
+        "." => match (of.get("left"), of.get("attr").and_then(Value::as_str)) {
+            (Some(left), Some(name)) => member(parts(left), name),
+            _ => Vec::new(),
+        },
         "getTag" => {
             let name = of.get("right").and_then(|right| right.get("Value")?.as_str());
             vec![Part::Attribute(name.unwrap_or_default().to_owned(), String::new())]
@@ -159,15 +166,21 @@ fn parts(expression: &Value) -> Vec<Part> {
     }
 }
 
-/// What has this name in these; in an entity where none of them is known.
+/// What has this name in these; in an entity where nothing is known of them.
 fn member(all: Vec<Part>, name: &str) -> Vec<Part> {
+    let of_entity = || {
+        // The names of claims and arguments say what they are, wherever they are looked for.
+        let path = named(name).map(Part::Path);
+        path.into_iter().chain([Part::Attribute(name.to_owned(), String::new())])
+    };
     if all.is_empty() {
-        return vec![Part::Attribute(name.to_owned(), String::new())];
+        return of_entity().collect();
     }
     let within = |part| match part {
         Part::Record(members) => members.into_iter().filter(|(other, _)| other == name).flat_map(|(_, inner)| inner).collect(),
         Part::Path(path) => vec![Part::Path(join(&path, name))],
-        Part::Attribute(of, within) => vec![Part::Attribute(of, join(&within, name))],
+        // It may be a record, or another entity.
+        Part::Attribute(of, within) => of_entity().chain([Part::Attribute(of, join(&within, name))]).collect(),
         Part::Whole | Part::Decimal => Vec::new(),
     };
     all.into_iter().flat_map(within).collect()

@@ -147,6 +147,9 @@ impl Cedar {
         let of_arguments = |arguments| Values::of_arguments(arguments, numbers);
         let Values { known: arguments, unknown: more } = question.arguments.map_or_else(Values::default, of_arguments);
         unknown.extend(more);
+        unknown.retain(|path| numbers.looks().at(path));
+        unknown.sort();
+        unknown.dedup();
         let mut about: HashMap<String, RestrictedExpression> = arguments.iter().cloned().collect();
         for hint in HINTS {
             let said = question.annotations.and_then(|annotations| annotations.get(hint)?.as_bool());

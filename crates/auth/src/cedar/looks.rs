@@ -1,6 +1,6 @@
 //! Which claims and arguments policies look at.
 
-use super::compared::{join, named, path, rest};
+use super::compared::{join, named, path};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ pub(super) struct Looks {
 impl Looks {
     /// Whether the value at this path can count.
     pub(super) fn at(&self, path: &str) -> bool {
-        self.all || self.asked.contains(path) || self.values.iter().any(|known| rest(path, known).is_some())
+        let mut above = path.match_indices('.').map(|(at, _)| &path[..at]).chain([path]);
+        self.all || self.asked.contains(path) || above.any(|above| self.values.contains(above))
     }
 
     /// Whether a policy has this path in it.
@@ -44,6 +45,8 @@ impl Looks {
             Value::Object(members) => members.iter().for_each(|(operator, operands)| match operator.as_str() {
                 "." | "has" => self.note(operator == "has", operands),
                 "Var" => self.all |= operands == "context",
+                // Its names are no operators.
+                "Record" => operands.as_object().into_iter().flatten().for_each(|(_, value)| self.look(value)),
                 _ => self.look(operands),
             }),
             Value::Array(items) => items.iter().for_each(|item| self.look(item)),
@@ -100,6 +103,8 @@ mod tests {
             "true || [context.arg_x].contains(1)",
             "{\"a\": context} == {\"a\": {}}",
             "if context.claim_x == 1 then context.arg_y else false",
+            "{\"Var\": context has arg_n && context.arg_n == 100}.Var",
+            "{\"claim_x\": context.arg_n}.claim_x == 1",
             "(if context.claim_x == 1 then context else {\"arg_x\": 1}).arg_x == 1",
         ] {
             assert!(looks(reading).at_arguments(), "{reading}");

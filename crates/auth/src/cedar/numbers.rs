@@ -11,6 +11,8 @@ const MAX_DECIMAL: u64 = i64::MAX.unsigned_abs() / 10_000 - 1;
 /// How many digits a decimal may have behind its point.
 const MAX_PLACES: usize = 4;
 
+/// From here on doubles do not tell all numbers of four places apart.
+const EXACT: f64 = (1_u64 << 39) as f64;
 /// From here on a double may stand for several whole numbers.
 const DOUBLES: u64 = 1 << 53;
 
@@ -71,7 +73,7 @@ impl Numbers {
             Some(whole) if !self.decimals.contains(path) => Some(RestrictedExpression::new_long(whole)),
             Some(whole) => (whole.unsigned_abs() <= MAX_DECIMAL).then(|| RestrictedExpression::new_decimal(format!("{whole}.0"))),
             None => {
-                let text = number.as_f64()?.to_string();
+                let text = number.as_f64().filter(|double| double.abs() < EXACT)?.to_string();
                 let (before, places) = text.split_once('.')?;
                 let before: i64 = before.parse().ok()?;
                 let fits = before.unsigned_abs() <= MAX_DECIMAL && places.len() <= MAX_PLACES;
@@ -97,6 +99,7 @@ mod tests {
 
     const ENTITIES: &str = r#"[
         {"uid": {"type": "Client", "id": "ann"}, "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "level": 3, "mixed": 1,
+            "claim_org": {"rate": {"__extn": {"fn": "decimal", "arg": "1.0"}}}, "manager": {"__entity": {"type": "Client", "id": "bob"}},
             "claim_max": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "box": {"n": {"__extn": {"fn": "decimal", "arg": "5.0"}}}}, "parents": []},
         {"uid": {"type": "Client", "id": "bob"}, "attrs": {"mixed": {"__extn": {"fn": "decimal", "arg": "10.0"}}}, "parents": [],
          "tags": {"most": {"__extn": {"fn": "decimal", "arg": "10.0"}}}}
@@ -137,7 +140,7 @@ mod tests {
     fn what_no_value_says_exactly_has_none() {
         let numbers = numbers("context.arg_d == decimal(\"5.5\")").unwrap();
         let number = |text: &str| serde_json::from_str::<Number>(text).unwrap();
-        for text in ["0.00001", "1e30", "-1e30", "9223372036854775808", "922337203685477.5"] {
+        for text in ["0.00001", "1e30", "-1e30", "9223372036854775808", "922337203685477.5", "900000000000000.125"] {
             assert_eq!(shown(numbers.of_argument("arg_n", &number(text))), Value::Null, "{text}");
         }
         assert_eq!(shown(numbers.of_argument("arg_d", &number("922337203685477"))), Value::Null);
@@ -163,6 +166,11 @@ mod tests {
             "principal.box.n == context.arg_n",
             "{\"n\": context.arg_n} == principal.box",
             "context.arg_n == principal.claim_max",
+            "context.arg_n == principal.claim_org.rate",
+            "context.arg_n == principal.manager.limit",
+            "principal.getTag(\"owner\").limit == context.arg_n",
+            "{\"claim_x\": context.arg_n}.claim_x == decimal(\"1.0\")",
+            "{\"claim_x\": context}.claim_x.arg_n == decimal(\"1.0\")",
             "principal.hasTag(\"most\") && principal.getTag(\"most\") == context.arg_n",
             "principal.getTag(principal.subject) == context.arg_n",
             "[{\"t\": \"x\", \"n\": decimal(\"5.0\")}].contains({\"t\": context.arg_t, \"n\": context.arg_n})",
@@ -178,6 +186,7 @@ mod tests {
             "principal.claim_org.rate.contains(decimal(\"1.0\"))",
             "(if principal has claim_org then principal.claim_org else {\"rate\": decimal(\"0.0\")}).rate == decimal(\"1.0\")",
             "{\"o\": context.claim_org}.o.rate == decimal(\"1.0\")",
+            "{\"a\": context.claim_org == 1}.a || context.claim_org[\"rate\"] == decimal(\"1.0\")",
             "context.claim_org == context.claim_b && context.claim_b.rate == decimal(\"1.0\")",
         ] {
             assert!(numbers(condition).unwrap().decimals.contains("claim_org.rate"), "{condition}");

@@ -131,7 +131,7 @@ impl Source {
             }
             wrong.extend(world.complaints(&named).into_iter().map(|complaint| told(format!("policy `{id}`: {complaint}"))));
             if depth::is_too_deep(&named) {
-                let bound = format!("it has more than {} operators and brackets", depth::MAX);
+                let bound = format!("it has more than {} operators within one another", depth::MAX / 2);
                 wrong.push(told(format!("policy `{id}`: {bound}; make several policies of it, or name what it compares with in a set")));
                 continue;
             }

@@ -297,8 +297,8 @@ fn policies_that_can_never_apply_are_refused() {
 #[test]
 fn a_policy_that_is_too_deep_is_refused_and_a_long_one_is_not() {
     let chain = |terms: usize| format!("{} when {{ {} }};", &ALL[..ALL.len() - 1], vec!["resource.name == \"x\""; terms].join(" || "));
-    let wrong = built(&config(&[&chain(20_000)]), Naming::Qualified).err().unwrap();
-    assert!(wrong[0].1.starts_with("policy `policy0`: it has more than 2000 operators"), "{wrong:?}");
+    let wrong = built(&config(&[&chain(10_000)]), Naming::Qualified).err().unwrap();
+    assert!(wrong[0].1.starts_with("policy `policy0`: it has more than 1000 operators"), "{wrong:?}");
     assert!(built(&config(&[&chain(600)]), Naming::Qualified).is_ok());
 }
 

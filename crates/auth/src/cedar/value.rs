@@ -1,6 +1,6 @@
 //! JSON as Cedar values.
 
-use super::numbers::Numbers;
+use super::{compared::join, numbers::Numbers};
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
 
@@ -66,7 +66,7 @@ fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize, unknown:
         }
         Value::Object(members) => {
             let inner = |(name, value): (&String, &Value)| {
-                let value = of_claim(&format!("{path}.{name}"), value, numbers, depth + 1, unknown)?;
+                let value = of_claim(&join(path, name), value, numbers, depth + 1, unknown)?;
                 Some((name.clone(), value))
             };
             RestrictedExpression::new_record(members.iter().filter_map(inner)).ok()

@@ -133,17 +133,18 @@ impl Admission {
     }
 }
 
-/// A call's arguments. `None` where a key stands twice: whoever decides could see another value than whoever acts. A number beyond all that
-/// can be computed with is the greatest or smallest that can, and what has one in it is empty.
+/// A call's arguments. `None` where a key stands twice, or a text is none (half of a character): whoever decides could see another value
+/// than whoever acts. A number beyond all that can be computed with is the greatest or smallest that can, and what has one in it is empty.
 fn unambiguous(text: Option<&str>) -> Option<Map<String, Value>> {
     let Some(text) = text else { return Some(Map::new()) };
     let object = RawObject::parse(text).ok()?;
     let read = |text: &str| match text.as_bytes().first() {
-        Some(b'-' | b'0'..=b'9') => number(text),
-        Some(b'[') => serde_json::from_str(text).unwrap_or_else(|_| Value::Array(Vec::new())),
-        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::Object(Map::new())),
+        Some(b'-' | b'0'..=b'9') => Some(number(text)),
+        Some(b'[') => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::Array(Vec::new()))),
+        Some(b'{') => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::Object(Map::new()))),
+        _ => serde_json::from_str(text).ok(),
     };
-    Some(object.members().iter().map(|member| (member.key().to_owned(), read(member.value()))).collect())
+    object.members().iter().map(|member| Some((member.key().to_owned(), read(member.value())?))).collect()
 }
 
 /// A number to the letter: the nearest double, where it is no whole number of 64 bits. `serde_json` may be off by one there.
@@ -170,6 +171,8 @@ mod tests {
         assert_eq!((number("-0"), number("18446744073709551615")), (json!(0), json!(u64::MAX)));
         assert_eq!(unambiguous(None), Some(Map::new()));
         assert_eq!(read(r#"{"a":1,"\u0061":2}"#), None);
+        assert_eq!(read(r#"{"a":"x\ud800"}"#), None);
+        assert_eq!(read(r#"{"a":["\ud800"],"b":"\ud83d\ude00"}"#), Some(json!({"a": [], "b": "😀"})));
         assert_eq!(read("[]"), None);
     }
 }

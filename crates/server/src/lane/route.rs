@@ -87,7 +87,9 @@ impl Snapshot {
         let item = Item { action, backend, name: &known, called: name, here: &ground.here };
         admission.check(&caller.identity, &item, asks).map_err(|denied| match denied {
             Denied::Unknown => subject.unknown(name, caller.era),
-            Denied::Ambiguous => Failure::invalid_params("a key stands twice in `arguments`; send it once"),
+            Denied::Ambiguous => Failure::invalid_params(
+                "a key stands twice in `arguments`, or a text in it is none (half of a character); send each once and whole",
+            ),
         })?;
         Ok(Some(ground))
     }

@@ -10,7 +10,7 @@ fn a_policy_that_looks_at_a_number_of_which_nothing_can_be_said_cannot_be_evalua
     assert!(ask("git_log", json!({"n": 99, "m": 1e300})).is_allowed);
     let denied = ask("git_log", json!({"n": 100.000_01}));
     assert_eq!((denied.is_allowed, &denied.reasons[..]), (false, &["f".to_owned()][..]));
-    assert!(denied.errors[0].starts_with("policy `f`: `arg_n` is a number that no policy can compare"), "{denied:?}");
+    assert!(denied.errors[0].starts_with("policy `f`: `arg_n` has a value that no policy can compare"), "{denied:?}");
     assert!(ask("git_push", json!({"n": 100.000_01})).is_allowed, "the policy is about another tool");
 
     // It permits nothing either.
