@@ -1,7 +1,9 @@
 //! The gateway under test: the `vmcp` binary in a process of its own.
 
+mod command;
 mod executables;
 
+pub use command::{command, new_key, run};
 pub use executables::{beside, binary, example};
 
 use crate::{
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{ExitStatus, Output, Stdio},
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
@@ -23,28 +25,6 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-
-/// Runs a command of `vmcp` to its end, in `folder`, without the caller's `VMCP_…` variables.
-///
-/// # Errors
-/// When it cannot be started, or hangs.
-pub async fn run(folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let mut command = command()?;
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    tokio::time::timeout(PATIENCE, command.output()).await.context("vmcp does not end")?.context("starting vmcp")
-}
-
-/// The `vmcp` command without arguments and without the caller's `VMCP_…` variables, which would configure it.
-///
-/// # Errors
-/// When the binary cannot be built.
-pub fn command() -> Result<Command> {
-    let mut command = Command::new(binary()?);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VMCP_")) {
-        command.env_remove(name);
-    }
-    Ok(command)
-}
 
 /// What a process wrote so far, with a signal at every line.
 #[derive(Clone)]

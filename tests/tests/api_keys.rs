@@ -1,21 +1,12 @@
 //! Callers with keys, and callers of this machine.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use vmcp_tests::{
     Era,
     fixture::{Fixture, Spec},
-    process::{Vmcp, run},
+    process::{Vmcp, new_key},
 };
-
-/// A new key and its hash.
-async fn new_key() -> Result<(String, String)> {
-    let folder = tempfile::tempdir()?;
-    let output = run(folder.path(), &["auth", "new-key", "--json"]).await?;
-    let made: Value = serde_json::from_slice(&output.stdout)?;
-    let text = |name: &str| made[name].as_str().map(str::to_owned).context("no such member");
-    Ok((text("key")?, text("hash")?))
-}
 
 #[tokio::test]
 async fn who_has_a_key_is_let_in_and_the_key_goes_no_further() -> Result<()> {

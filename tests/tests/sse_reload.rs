@@ -11,17 +11,8 @@ use vmcp_server::Gateway;
 use vmcp_tests::{
     client::{Old, Request},
     fixture::{Fixture, Spec},
-    process::run,
+    process::new_key,
 };
-
-/// A new key and its hash.
-async fn new_key() -> Result<(String, String)> {
-    let folder = tempfile::tempdir()?;
-    let output = run(folder.path(), &["auth", "new-key", "--json"]).await?;
-    let made: Value = serde_json::from_slice(&output.stdout)?;
-    let text = |name: &str| made[name].as_str().map(str::to_owned).context("no such member");
-    Ok((text("key")?, text("hash")?))
-}
 
 /// A gateway that lets those in whose keys have these hashes.
 fn config(name: &str, fixture: &Fixture, path: &str, hashes: &[(&str, &str)]) -> Result<Config> {
