@@ -141,12 +141,10 @@ impl Scene {
         let mut statuses = Vec::new();
         for backend in BACKENDS {
             let response = client.call(&format!("{backend}_echo"), "{}").await?.response;
-            write!(
-                self.answers,
-                "{}\n{:?}\n",
-                response.text(),
-                response.head.headers.iter().map(|(_, value)| String::from_utf8_lossy(value))
-            )?;
+            writeln!(self.answers, "{}", response.text())?;
+            for (name, value) in &response.head.headers {
+                writeln!(self.answers, "{name}: {}", String::from_utf8_lossy(value))?;
+            }
             statuses.push(response.status());
         }
         Ok(statuses)
