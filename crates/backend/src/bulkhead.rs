@@ -36,6 +36,12 @@ impl Bulkhead {
         self.limit - u32::try_from(self.permits.available_permits()).unwrap_or(self.limit).min(self.limit)
     }
 
+    /// How many wait for a place.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Takes a place, at once where one is free.
     ///
     /// # Errors
@@ -99,7 +105,7 @@ mod tests {
         assert!(matches!(bulkhead.enter().await, Err(ErrorKind::Overloaded)));
         assert_eq!(start.elapsed(), Duration::ZERO);
         drop(waiting);
-        assert_eq!(bulkhead.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(bulkhead.waiting(), 0);
     }
 
     #[tokio::test(start_paused = true)]

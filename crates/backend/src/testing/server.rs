@@ -15,7 +15,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -24,7 +24,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{net::TcpListener, sync::mpsc, task::yield_now, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -185,15 +185,28 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::try_start_at("127.0.0.1:0".parse().unwrap(), handler).await.unwrap()
+        Self::serve(Self::bound().await, Wire::Http1, handler)
     }
 
     pub(crate) async fn start_http2(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::serve("127.0.0.1:0".parse().unwrap(), Wire::Http2, handler).await.unwrap()
+        Self::serve(Self::bound().await, Wire::Http2, handler)
     }
 
-    pub(crate) async fn try_start_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
-        Self::serve(address, Wire::Http1, handler).await
+    /// A server in the place of one that was dropped, whose tasks may need a moment to let go of the port.
+    pub(crate) async fn again_at(address: SocketAddr, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let free = async {
+            loop {
+                match TcpListener::bind(address).await {
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => yield_now().await,
+                    bound => return bound.unwrap(),
+                }
+            }
+        };
+        Self::serve(timeout(Duration::from_secs(10), free).await.expect("the port stays taken"), Wire::Http1, handler)
+    }
+
+    async fn bound() -> TcpListener {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
     }
 
     /// A server with TLS for `localhost`, of either protocol. The second value is its certificate, as PEM.
@@ -208,12 +221,11 @@ impl Server {
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let wire = Wire::Tls(TlsAcceptor::from(Arc::new(config)));
-        let server = Self::serve("127.0.0.1:0".parse().unwrap(), wire, handler).await.unwrap();
+        let server = Self::serve(Self::bound().await, wire, handler);
         (server, cert.pem().into_bytes())
     }
 
-    async fn serve(address: SocketAddr, wire: Wire, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    fn serve(listener: TcpListener, wire: Wire, handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicU32>::default());
         let ((news_sender, news), (closed_sender, closed)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
@@ -264,7 +276,7 @@ impl Server {
                 });
             }
         });
-        Ok(Self { address, seen, connections, news, closed, _stop: stop.drop_guard() })
+        Self { address, seen, connections, news, closed, _stop: stop.drop_guard() }
     }
 
     /// Everything received so far.

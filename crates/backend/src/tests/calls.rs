@@ -3,6 +3,7 @@
 use crate::{Call, ErrorKind, Event, HttpFetch, testing::*};
 use http::Method;
 use std::{mem::size_of_val, sync::Arc, time::Duration};
+use tokio::time::timeout;
 use vmcp_core::{
     Era,
     config::ProtocolEra,
@@ -193,13 +194,7 @@ async fn a_connection_that_the_server_closed_costs_no_call() {
     let under = Setup::new().era(ProtocolEra::Modern).at(&server);
     under.modern_call().await;
     drop(server);
-    let server = loop {
-        // The port is free once the old server's tasks are gone.
-        match Server::try_start_at(address, modern()).await {
-            Ok(server) => break server,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let server = Server::again_at(address, modern()).await;
     under.modern_call().await;
     assert_eq!(server.seen().len(), 1);
 }
@@ -257,8 +252,13 @@ async fn a_request_over_the_limit_waits_for_its_turn() {
     server.wait_for("tools/call").await;
     assert_eq!(under.backend.status().in_flight, 1);
     let mut second = Box::pin(under.call(Era::Modern, &caller, None));
-    tokio::select! { biased; _ = &mut second => panic!("must wait"), () = tokio::task::yield_now() => {} }
-    assert_eq!(server.seen().len(), 1);
+    let queued = timeout(Duration::from_secs(10), async {
+        while under.backend.bulkhead().waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    tokio::select! { _ = &mut second => panic!("must wait"), queued = queued => queued.expect("it takes no place in the queue") }
+    assert_eq!((server.seen().len(), under.backend.status().in_flight), (1, 1));
     _keep.send("}".to_owned()).unwrap();
     drop(_keep);
     assert!(matches!(first.next().await, Ok(Event::Result(_))));
@@ -315,7 +315,7 @@ async fn a_stopping_gateway_takes_no_more_calls() {
     assert!(matches!(error.kind(), ErrorKind::ShuttingDown));
     under.backend.close().await;
     under.shared.tracker().close();
-    tokio::time::timeout(Duration::from_secs(10), under.shared.tracker().wait()).await.unwrap();
+    timeout(Duration::from_secs(10), under.shared.tracker().wait()).await.unwrap();
 }
 
 #[tokio::test]

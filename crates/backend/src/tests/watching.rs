@@ -105,6 +105,7 @@ async fn a_callers_stream_carries_its_headers_and_stops_with_its_guard() {
     assert_eq!(heard(&ears).await, (scope, Some(ListKind::Tools)));
     // An open stream keeps its session.
     sessions.close(&[Arc::clone(&under.backend)]);
+    under.settle_errands().await;
     assert_eq!(server.count("DELETE"), 0);
     drop(guard);
     assert_eq!(server.wait_for("DELETE").await.header("x-key"), None);
@@ -161,12 +162,7 @@ async fn a_backend_that_comes_back_may_have_other_lists() {
     drop(first);
     while under.call_once().await.is_ok() {}
     assert!(ears.0.lock().unwrap().is_empty());
-    let _second = loop {
-        // The port is free once the first server is gone for good.
-        if let Ok(server) = Server::try_start_at(address, legacy()).await {
-            break server;
-        }
-    };
+    let _second = Server::again_at(address, legacy()).await;
     while under.call_once().await.is_err() {}
     assert_eq!(heard(&ears).await, (ViewScope::Shared, None));
 }
