@@ -49,7 +49,7 @@ impl Piped {
         command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp stdio")?;
         let log = Written::new();
-        let logged = log.collect(child.stderr.take().context("no stderr")?);
+        let logged = tokio::spawn(log.clone().collect(child.stderr.take().context("no stderr")?));
         let output = Some(BufReader::new(child.stdout.take().context("no stdout")?).lines());
         Ok(Self { input: child.stdin.take(), child, output, kept: Vec::new(), log, logged, _folder: folder })
     }

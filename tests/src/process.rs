@@ -2,9 +2,11 @@
 
 mod command;
 mod executables;
+mod written;
 
 pub use command::{command, new_key, run};
 pub use executables::{beside, binary, example};
+pub(crate) use written::Written;
 
 use crate::{
     Era, PATIENCE,
@@ -17,50 +19,18 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
-    sync::watch,
-    task::JoinHandle,
+    task::JoinSet,
 };
-
-/// What a process wrote so far, with a signal at every line.
-#[derive(Clone)]
-pub(crate) struct Written {
-    text: Arc<Mutex<String>>,
-    changed: watch::Sender<()>,
-}
-
-impl Written {
-    pub(crate) fn new() -> Self {
-        Self { text: Arc::default(), changed: watch::Sender::new(()) }
-    }
-
-    pub(crate) fn collect(&self, pipe: impl AsyncRead + Unpin + Send + 'static) -> JoinHandle<()> {
-        let this = self.clone();
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(pipe).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                let mut text = this.text.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&line);
-                text.push('\n');
-                drop(text);
-                this.changed.send_replace(());
-            }
-        })
-    }
-
-    pub(crate) fn text(&self) -> String {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// A running gateway. Dropping it kills it.
 pub struct Vmcp {
     child: Child,
     output: Written,
+    /// What reads its standard output and its standard error.
+    pipes: JoinSet<()>,
     addr: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -133,8 +103,10 @@ impl Serve {
         command.envs(self.env.clone()).current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().context("starting vmcp")?;
         let output = Written::new();
-        let mut changes = output.changed.subscribe();
-        let pipes = [output.collect(child.stdout.take().context("no stdout")?), output.collect(child.stderr.take().context("no stderr")?)];
+        let mut changes = output.changes();
+        let mut pipes = JoinSet::new();
+        pipes.spawn(output.clone().collect(child.stdout.take().context("no stdout")?));
+        pipes.spawn(output.clone().collect(child.stderr.take().context("no stderr")?));
         let listening = async {
             loop {
                 if let Some(addr) = address(&output.text()) {
@@ -144,9 +116,7 @@ impl Serve {
                     _ = changes.changed() => {}
                     status = child.wait() => {
                         let status = status?;
-                        for pipe in pipes {
-                            pipe.await?;
-                        }
+                        written::read_out(&mut pipes).await?;
                         bail!("vmcp ended at once, {status}:\n{}", output.text());
                     }
                 }
@@ -156,7 +126,7 @@ impl Serve {
             Ok(addr) => addr?,
             Err(_) => bail!("vmcp never said where it listens:\n{}", output.text()),
         };
-        Ok(Vmcp { child, output, addr, folder })
+        Ok(Vmcp { child, output, pipes, addr, folder })
     }
 }
 
@@ -202,15 +172,16 @@ impl Vmcp {
         Ok((fixture, vmcp))
     }
 
-    /// Calls a backend `b` as a client of either era, to see that it still serves, and looks whether it has panicked.
+    /// Calls a backend `b` as a client of either era, to see that it still serves, ends it, and looks whether it has panicked.
     ///
     /// # Errors
     /// When it does not, or has.
-    pub async fn unharmed(&self) -> Result<()> {
+    pub async fn unharmed(self) -> Result<()> {
         for era in Era::BOTH {
             self.client(era).await?.call("b_echo", "{}").await?.result()?;
         }
-        ensure!(!self.log().contains("panicked"), "{}", self.log());
+        let log = self.quit().await?;
+        ensure!(!log.contains("panicked"), "{log}");
         Ok(())
     }
 
@@ -249,7 +220,7 @@ impl Vmcp {
     /// # Errors
     /// When it does not within [`PATIENCE`].
     pub async fn logged(&self, text: &str) -> Result<()> {
-        let mut changes = self.output.changed.subscribe();
+        let mut changes = self.output.changes();
         let wait = async { while !self.log().contains(text) && changes.changed().await.is_ok() {} };
         tokio::time::timeout(PATIENCE, wait).await.with_context(|| format!("never logged {text:?}:\n{}", self.log()))
     }
@@ -278,13 +249,26 @@ impl Vmcp {
         Ok(())
     }
 
-    /// Waits for its end.
+    /// Waits for its end. All that it wrote is in the log then.
     ///
     /// # Errors
     /// When it does not come within [`PATIENCE`].
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        Ok(status.with_context(|| format!("vmcp does not end:\n{}", self.output.text()))??)
+        let status = status.with_context(|| format!("vmcp does not end:\n{}", self.output.text()))??;
+        written::read_out(&mut self.pipes).await?;
+        Ok(status)
+    }
+
+    /// Ends it in order. Returns everything that it wrote: only then is what does not stand there certainly not in its log.
+    ///
+    /// # Errors
+    /// When it does not end, or says that it failed.
+    pub async fn quit(mut self) -> Result<String> {
+        self.signal("TERM").await?;
+        let status = self.ended().await?;
+        ensure!(status.success(), "vmcp ended with {status}:\n{}", self.log());
+        Ok(self.log())
     }
 
     /// Ends it without a warning.

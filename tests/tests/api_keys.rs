@@ -30,7 +30,8 @@ async fn who_has_a_key_is_let_in_and_the_key_goes_no_further() -> Result<()> {
         assert_eq!(client.call("b_echo", "{}").await?.response.status(), 401, "a hash is no key");
     }
     assert!(fixture.requests().iter().all(|sent| sent.value("x-api-key").is_none()));
-    assert!(!vmcp.log().contains(&ann) && !vmcp.log().contains(&bob));
+    let log = vmcp.quit().await?;
+    assert!(!log.contains(&ann) && !log.contains(&bob));
     Ok(())
 }
 
@@ -54,7 +55,8 @@ async fn keys_of_a_file_are_taken_in_the_header_that_is_named_and_in_no_other() 
             }
         }
         assert!(fixture.requests().iter().all(|sent| !sent.headers_contain(&ann) && !sent.headers_contain(&bob)), "{header}");
-        assert!(!vmcp.log().contains(&ann) && !vmcp.log().contains(&bob));
+        let log = vmcp.quit().await?;
+        assert!(!log.contains(&ann) && !log.contains(&bob));
     }
     Ok(())
 }

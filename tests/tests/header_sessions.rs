@@ -97,7 +97,7 @@ async fn every_request_made_for_a_caller_carries_the_callers_headers() -> Result
 async fn static_headers_and_strategies_are_on_every_request_and_the_callers_on_none_of_the_gateways_own() -> Result<()> {
     let old = Fixture::start(Spec::legacy("old")).await?;
     let new = Fixture::start(Spec::modern("new")).await?;
-    let mut vmcp = Vmcp::with(json!({
+    let vmcp = Vmcp::with(json!({
         "backends": [
             old.entry(json!({ "headers": { "x-service": { "fromEnv": "SERVICE" }, "x-region": "${REGION:-eu}" }, "passthroughHeaders": ["x-request-id"] })),
             new.entry(json!({})),
@@ -120,8 +120,7 @@ async fn static_headers_and_strategies_are_on_every_request_and_the_callers_on_n
         client.call("old_echo", "{}").await?.result()?;
         client.call("new_echo", "{}").await?.result()?;
     }
-    vmcp.signal("TERM").await?;
-    vmcp.ended().await?;
+    let log = vmcp.quit().await?;
     assert!(old.requests().iter().any(|request| request.verb == "DELETE"), "backend sessions are closed at the end");
     for request in old.requests() {
         assert_eq!((request.value("x-service"), request.value("x-region")), (Some("service-value"), Some("eu")), "{request:?}");
@@ -134,7 +133,7 @@ async fn static_headers_and_strategies_are_on_every_request_and_the_callers_on_n
         assert_eq!(request.value("x-api-key"), Some("api-value"), "{request:?}");
         assert!(request.values("x-service").is_empty() && request.values("x-region").is_empty());
     }
-    assert!(!vmcp.log().contains("service-value") && !vmcp.log().contains("api-value"));
+    assert!(!log.contains("service-value") && !log.contains("api-value"));
     Ok(())
 }
 

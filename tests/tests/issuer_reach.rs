@@ -187,7 +187,7 @@ async fn documents_lead_to_no_other_scheme_to_no_password_and_over_no_redirect()
             assert_eq!(status(vmcp.addr(), &token).await?, 503, "{url}");
             vmcp.logged(&format!("{what} cannot be read: its URL")).await?;
         }
-        let log = vmcp.log();
+        let log = vmcp.quit().await?;
         ensure!(log.contains(word) && !log.contains("hunter2"), "{log}");
     }
     for endpoint in [Endpoint::OpenId, Endpoint::Keys, Endpoint::Introspect] {

@@ -207,8 +207,8 @@ async fn a_refused_token_is_in_the_log_with_the_reason_and_without_the_token() -
     let refused = scene.call(Some(&token)).await?;
     let reason = "the token is for somebody else: its audience is not the one configured here";
     ensure!(refused.status() == 401 && refused.text().contains(reason), "{}", refused.text());
-    scene.vmcp.logged(&format!("refused a request: {reason}")).await?;
-    let log = scene.vmcp.log();
+    let log = scene.vmcp.quit().await?;
+    ensure!(log.contains(&format!("refused a request: {reason}")), "{log}");
     ensure!(!log.contains(&token) && !log.contains("somebody-else"), "{log}");
     Ok(())
 }

@@ -10,8 +10,8 @@ use vmcp_tests::{
     process::{Vmcp, run},
 };
 
-fn lines(vmcp: &Vmcp, message: &str) -> Vec<Value> {
-    let parsed = vmcp.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>();
+fn lines(log: &str, message: &str) -> Vec<Value> {
+    let parsed = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>();
     parsed.into_iter().filter(|line| line.to_string().contains(message)).collect()
 }
 
@@ -28,14 +28,12 @@ async fn each_request_is_a_line_at_debug_and_none_at_info() -> Result<()> {
             client.call("b_nothing", "{}").await?.error()?;
             client.send(&Rpc::new("made/up", "")).await?.error()?;
         }
+        let all = vmcp.quit().await?;
+        let requests = lines(&all, r#""request""#);
         if !expected {
-            assert!(lines(&vmcp, r#""request""#).is_empty(), "{level}:\n{}", vmcp.log());
+            assert!(requests.is_empty(), "{level}:\n{all}");
             continue;
         }
-        // What a process wrote is read a little later.
-        eventually("every request is in the log", async || lines(&vmcp, r#""request""#).len() >= 9).await?;
-        let requests = lines(&vmcp, r#""request""#);
-        let all = vmcp.log();
         assert!(!all.contains("argument-value") && !all.contains("made/up") && !all.contains("b_nothing"), "{all}");
         let of = |method: &str| requests.iter().filter(|line| line.to_string().contains(method)).collect::<Vec<_>>();
         assert_eq!((of("initialize").len(), of("tools/list").len(), of("tools/call").len(), of("unknown").len()), (1, 2, 4, 2));
@@ -83,9 +81,10 @@ async fn what_clients_choke_on_is_in_the_log_once_and_again_when_it_comes_back()
         stream.next().await?.context("no word of the change")?;
         client.tools().await?;
     }
-    let said = |name: &str| lines(&vmcp, name).len();
-    eventually("the tool that came back is in the log again", async || said("odd name") >= 2).await?;
-    assert_eq!((said("odd name"), said("long_name_that")), (2, 1), "{}", vmcp.log());
-    assert!(lines(&vmcp, "odd name")[0].to_string().contains("WARN"));
+    let twice = async || lines(&vmcp.log(), "odd name").len() >= 2;
+    eventually("the tool that came back is in the log again", twice).await?;
+    let log = vmcp.quit().await?;
+    assert_eq!((lines(&log, "odd name").len(), lines(&log, "long_name_that").len()), (2, 1), "{log}");
+    assert!(lines(&log, "odd name")[0].to_string().contains("WARN"));
     Ok(())
 }

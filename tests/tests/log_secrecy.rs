@@ -207,9 +207,7 @@ async fn no_token_and_no_secret_stands_in_the_log_when_all_is_well_nor_when_the_
         ensure!(passed.iter().any(|value| value.starts_with(gave)), "no {gave}");
     }
     scene.secrets.extend(passed);
-    scene.vmcp.signal("TERM").await?;
-    scene.vmcp.ended().await?;
-    let log = scene.vmcp.log();
+    let log = scene.vmcp.quit().await?;
     ensure!(log.contains(r#""level":"DEBUG""#) || log.contains(r#""level":"TRACE""#), "the log is not talkative");
     ensure!(log.contains("token endpoint"), "nothing is said of the provider's failures");
     ensure!(log.contains("told: ") && log.contains("secret: ") && log.contains("given: "), "nothing is said of what the program wrote");
@@ -225,7 +223,7 @@ async fn no_key_of_a_caller_stands_in_the_log() -> Result<()> {
     let keys = json!({ "keys": [{ "subject": "ann", "hash": hash }, { "subject": "bob", "key": { "fromEnv": "BOBS_KEY" } }] });
     let bobs = "a-key-of-bobs-0123456789abcdef";
     let config = json!({ "incomingAuth": { "type": "apiKey", "apiKey": keys }, "backends": [fixture.entry(json!({}))] });
-    let mut vmcp = Vmcp::with(config).args(&["--log-level", "trace"]).env("BOBS_KEY", bobs).start().await?;
+    let vmcp = Vmcp::with(config).args(&["--log-level", "trace"]).env("BOBS_KEY", bobs).start().await?;
     let wrong = format!("{key}x");
     for era in Era::BOTH {
         for known in [key.as_str(), bobs] {
@@ -237,8 +235,6 @@ async fn no_key_of_a_caller_stands_in_the_log() -> Result<()> {
             assert!(!refused.text().contains(&wrong));
         }
     }
-    vmcp.signal("TERM").await?;
-    vmcp.ended().await?;
     let digits = hash.strip_prefix("sha256:").context("no hash")?;
-    ensure_absent(&[&key, bobs, digits].map(str::to_owned), &vmcp.log(), "the log")
+    ensure_absent(&[&key, bobs, digits].map(str::to_owned), &vmcp.quit().await?, "the log")
 }

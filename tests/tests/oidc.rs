@@ -74,7 +74,7 @@ async fn a_token_is_checked_with_keys_that_are_asked_for_once_and_is_known_from_
     for sent in scene.fixture.requests() {
         assert_eq!(sent.value("authorization"), None, "the caller's token is for the gateway alone");
     }
-    assert!(!scene.vmcp.log().contains(token.rsplit('.').next().context("no signature")?), "the token is in the log");
+    assert!(!scene.vmcp.quit().await?.contains(token.rsplit('.').next().context("no signature")?), "the token is in the log");
     Ok(())
 }
 
@@ -435,7 +435,7 @@ async fn made_up_tokens_do_not_fill_the_log_while_the_issuer_fails() -> Result<(
     }
     assert_eq!(idp.hits(Endpoint::Introspect), 20, "each could be a good one");
     let complaint = "the answer about a token cannot be read";
-    scene.vmcp.logged(complaint).await?;
-    assert_eq!(scene.vmcp.log().matches(complaint).count(), 1, "{}", scene.vmcp.log());
+    let log = scene.vmcp.quit().await?;
+    assert_eq!(log.matches(complaint).count(), 1, "{log}");
     Ok(())
 }

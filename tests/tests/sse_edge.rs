@@ -98,7 +98,8 @@ async fn the_headers_of_each_post_are_those_of_its_message() -> Result<()> {
     let sent: Vec<_> = fixture.calls().iter().map(|call| call.value("x-key").map(str::to_owned)).collect();
     assert_eq!(sent, [Some("one".to_owned()), Some("two".to_owned()), None]);
     assert!(fixture.requests().iter().all(|request| request.value("x-other").is_none()));
-    assert!(!vmcp.log().contains("sessionId"), "who has the id has the session: {}", vmcp.log());
+    let log = vmcp.quit().await?;
+    assert!(!log.contains("sessionId"), "who has the id has the session: {log}");
     Ok(())
 }
 

@@ -64,7 +64,7 @@ async fn each_caller_has_its_own_process_with_its_own_credential() -> Result<()>
         }
         let mut nobody = vmcp.client(Era::Modern).await?;
         assert!(nobody.call("b_facts", "{}").await?.failure()?.contains("x-token"));
-        assert!(!vmcp.log().contains("own token"));
+        assert!(!vmcp.quit().await?.contains("own token"));
     }
     Ok(())
 }

@@ -72,10 +72,10 @@ async fn what_a_server_prints_is_no_message_and_no_secret_of_the_log() -> Result
     assert_eq!(facts(&mut client).await?["token"], "hunter2hunter2");
     vmcp.logged("the token is [TOKEN]").await?;
     vmcp.logged("only messages belong there").await?;
-    let log = vmcp.log();
+    let log = vmcp.quit().await?;
     let line = log.lines().find(|line| line.contains("the token is")).context("no line")?;
     assert!(line.contains(r#""backend":"b""#), "{line}");
-    assert!(!vmcp.log().contains("hunter2") && !vmcp.log().contains("Server started"));
+    assert!(!log.contains("hunter2") && !log.contains("Server started"));
     Ok(())
 }
 
