@@ -41,6 +41,7 @@ pub(crate) struct Port {
     addr: SocketAddr,
     /// Begins to accept connections.
     begin: Box<dyn Fn(TcpListener) -> JoinHandle<()> + Send + Sync>,
+    /// What accepts them, or did.
     accept: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -65,7 +66,7 @@ impl Port {
 
     /// Closes the port and cuts every connection.
     pub(crate) fn close(&self) {
-        if let Some(accept) = self.accept.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(accept) = &*self.accept.lock().unwrap_or_else(PoisonError::into_inner) {
             accept.abort();
         }
     }
@@ -76,13 +77,12 @@ impl Port {
     /// When it has been taken meanwhile.
     pub(crate) async fn reopen(&self) -> Result<()> {
         self.close();
-        // The aborted task lets go of the port when it is dropped, which is soon but not now.
-        let listener = loop {
-            match TcpListener::bind(self.addr).await {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
-                bound => break bound.context("binding a port again")?,
-            }
-        };
+        let accept = self.accept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(accept) = accept {
+            // The aborted task lets go of the port when it is dropped, which is soon but not now. An error says that it was aborted.
+            let _ = accept.await;
+        }
+        let listener = TcpListener::bind(self.addr).await.context("binding a port again")?;
         *self.accept.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.begin)(listener));
         Ok(())
     }
