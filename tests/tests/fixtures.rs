@@ -152,6 +152,21 @@ async fn listeners_hear_of_changes() {
 }
 
 #[tokio::test]
+async fn who_follows_a_resource_without_a_stream_does_not_hear_of_it() {
+    let (fixture, uri) = (Fixture::start(Spec::legacy("quiet")).await.unwrap(), "fixture://quiet/text");
+    let mut client = Client::connect(Era::Legacy, fixture.addr()).await.unwrap();
+    client.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await.unwrap().result().unwrap();
+    assert_eq!((fixture.followers(uri), fixture.hearers(uri)), (1, 0));
+    let mut stream = client.listen().await.unwrap();
+    fixture.until("the stream", |fixture| fixture.hearers(uri) == 1).await.unwrap();
+    fixture.updated(uri);
+    assert_eq!(stream.next().await.unwrap().unwrap().json()["params"]["uri"], uri);
+    stream.hang_up().await.unwrap();
+    fixture.until("the stream's end", |fixture| fixture.hearers(uri) == 0).await.unwrap();
+    assert_eq!(fixture.followers(uri), 1);
+}
+
+#[tokio::test]
 async fn an_independent_client_agrees_with_the_fixture() {
     let modern = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
     for (eras, lifecycle) in [(Eras::Legacy, ClientLifecycleMode::Initialize), (Eras::Modern, modern.clone()), (Eras::Both, modern)] {

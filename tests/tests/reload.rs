@@ -288,7 +288,8 @@ async fn what_a_client_follows_outlives_a_reload() -> Result<()> {
     while stream.next().await?.is_some() {}
     eventually("the old session has ended", async || fixture.followers(uri) == 0).await?;
     let mut stream = client.listen().await?;
-    eventually("the new session follows", async || fixture.followers(uri) == 1 && fixture.declared_streams() == 1).await?;
+    let hears = |fixture: &Fixture| fixture.followers(uri) == 1 && fixture.hearers(uri) == 1 && fixture.declared_streams() == 1;
+    fixture.until("the new session follows and hears", hears).await?;
     fixture.updated(uri);
     while next(&mut stream).await?["method"] != "notifications/resources/updated" {}
     drop(stream);

@@ -112,7 +112,7 @@ async fn a_reload_that_leaves_callers_as_they_are_leaves_them_their_streams_unle
     ann.call(3, "b_echo", json!({})).await?;
     // The backends are new ones, and hear again of what she follows.
     fixture.until("it is followed again", |fixture| fixture.requests_of("resources/subscribe").len() == 2).await?;
-    fixture.until("by one session", |fixture| fixture.followers(uri) == 1).await?;
+    fixture.until("by one session, which hears", |fixture| fixture.followers(uri) == 1 && fixture.hearers(uri) == 1).await?;
     fixture.updated(uri);
     let told = ann.event().await?.context("the stream's end")?.json();
     assert_eq!((&told["method"], &told["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{told}");

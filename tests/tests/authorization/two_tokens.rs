@@ -128,10 +128,12 @@ async fn what_a_weaker_token_may_not_read_is_followed_again_after_a_reload_for_t
     scene.gateway.reload(config(&[&scene.a, &scene.b], POLICIES, json!({}))?)?;
     while before.next().await?.is_some() {}
     scene.b.until("the old session has ended", |b| b.followers(uri) == 0).await?;
+    scene.a.until("the old session's stream has ended", |a| a.declared_streams() == 0).await?;
     // The weaker one comes back first.
     let mut of_weak = ann.weak.listen().await?;
     let mut of_strong = ann.strong.listen().await?;
-    scene.b.until("the new session follows", |b| b.followers(uri) == 1 && b.declared_streams() == 1).await?;
+    let hears = |b: &Fixture| b.followers(uri) == 1 && b.hearers(uri) == 1 && b.declared_streams() == 1;
+    scene.b.until("the new session follows and hears", hears).await?;
     scene.b.updated(uri);
     let mut update = next(&mut of_strong).await?;
     while update["method"] == CHANGED {

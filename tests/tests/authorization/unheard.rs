@@ -123,6 +123,7 @@ async fn a_server_that_is_still_there_after_a_reload_is_not_taken_for_the_one_in
 
     scene.gateway.reload(config(&[&scene.a], POLICIES, json!({}))?)?;
     while stream.next().await.context("the stream's end")?.is_some() {}
+    scene.a.until("the old session's stream has ended", |a| a.declared_streams() == 0).await?;
     assert_eq!(bob.tools().await?, ["a_echo"]);
     let mut stream = bob.listen().await?;
     scene.a.until("the gateway listens for Bob", |a| a.declared_streams() == 1).await?;
