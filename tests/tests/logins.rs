@@ -9,6 +9,7 @@ use tokio::{net::TcpListener, process::Command};
 use vmcp_core::config::Config;
 use vmcp_server::Gateway;
 use vmcp_tests::{
+    PATIENCE,
     fixture::{Fixture, Spec},
     idp::{Api, Client, Endpoint, Idp, IdpSpec},
     server::script,
@@ -53,7 +54,9 @@ impl Sdk {
     /// The same, and tells how often it sent a browser.
     async fn log_in_often(&self, url: &str, document: Option<&str>) -> Result<(String, String, u64)> {
         let (program, arguments) = self.command.split_first().context("no program")?;
-        let output = Command::new(program).args(arguments).args([url, REDIRECT]).args(document).kill_on_drop(true).output().await?;
+        let mut command = Command::new(program);
+        command.args(arguments).args([url, REDIRECT]).args(document).kill_on_drop(true);
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.with_context(|| format!("{} does not end", self.name))??;
         ensure!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout)?;
         ensure!(said["failed"] == false, "{}: {said}", self.name);

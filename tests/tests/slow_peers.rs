@@ -114,7 +114,7 @@ async fn slow_readers_of_a_stream_are_cut_off_at_the_write_timeout() -> Result<(
 async fn a_connection_that_nobody_uses_any_more_is_closed() -> Result<()> {
     let fixture = Fixture::start(Spec::both("b")).await?;
     // Only the time between two requests is short: no other limit can be what closes it.
-    let limits = json!({ "keepAliveTimeout": "100ms", "readTimeout": "10m", "writeTimeout": "10m" });
+    let limits = json!({ "keepAliveTimeout": "1s", "readTimeout": "10m", "writeTimeout": "10m" });
     let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))], "limits": limits })).await?;
     for era in Era::BOTH {
         let client = vmcp.client(era).await?;

@@ -14,7 +14,7 @@ use vmcp_tests::{
 async fn calls_that_do_not_end_and_a_backend_that_hangs_take_one_deadline_together() -> Result<()> {
     let fixture = Fixture::start(Spec::legacy("b")).await?;
     let other = Fixture::start(Spec::legacy("other")).await?;
-    let limits = json!({ "shutdownTimeout": "2s" });
+    let limits = json!({ "shutdownTimeout": "5s" });
     let backends = json!([fixture.entry(json!({})), other.entry(json!({}))]);
     let mut vmcp = Vmcp::serve(json!({ "limits": limits, "backends": backends })).await?;
     let mut client = vmcp.client(Era::Legacy).await?;
@@ -27,7 +27,7 @@ async fn calls_that_do_not_end_and_a_backend_that_hangs_take_one_deadline_togeth
     vmcp.signal("TERM").await?;
     vmcp.ended().await?;
     let took = begun.elapsed();
-    assert!(took < Duration::from_millis(3200), "took {took:?}, twice limits.shutdownTimeout is 4 s");
+    assert!(took < Duration::from_secs(8), "took {took:?}, twice limits.shutdownTimeout is 10 s");
     assert_eq!(other.live_sessions(), 0, "the time that is left for closing sessions is enough where somebody answers");
     Ok(())
 }
