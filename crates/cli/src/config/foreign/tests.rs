@@ -386,6 +386,62 @@ fn what_a_manifest_says_of_policies_cannot_be_taken_back_beside_or_within_it() {
 }
 
 #[test]
+fn a_setting_of_who_may_call_that_a_manifest_has_twice_is_an_error_and_the_first_stays() {
+    let (oidc, authz) = ("spec.incomingAuth.oidcConfig", "spec.incomingAuth.authzConfig");
+    let forbid = "inline: {policies: ['forbid(principal, action, resource);']}";
+    for (incoming, at, first, own, kept) in [
+        (
+            format!("authzConfig: {{type: inline, {forbid}, policies: ['permit(principal, action, resource);']}}"),
+            format!("{authz}.policies"),
+            format!("{authz}.inline.policies"),
+            "/authz/policies",
+            json!(["forbid(principal, action, resource);"]),
+        ),
+        (
+            "oidcConfig: {type: inline, inline: {thvCABundlePath: /a.pem, caBundlePath: /b.pem}}".to_owned(),
+            format!("{oidc}.inline.caBundlePath"),
+            format!("{oidc}.inline.thvCABundlePath"),
+            "/oidc/caBundlePath",
+            json!("/a.pem"),
+        ),
+        (
+            "oidcConfig: {type: inline, inline: {insecureAllowHttp: false, insecureAllowHTTP: true}}".to_owned(),
+            format!("{oidc}.inline.insecureAllowHTTP"),
+            format!("{oidc}.inline.insecureAllowHttp"),
+            "/oidc/insecureAllowHttp",
+            json!(false),
+        ),
+        (
+            "oidcConfig: {resourceUrl: 'https://a.example', inline: {resource: 'https://b.example'}}".to_owned(),
+            format!("{oidc}.inline.resource"),
+            format!("{oidc}.resourceUrl"),
+            "/oidc/resource",
+            json!("https://a.example"),
+        ),
+    ] {
+        let (document, said) = read(Syntax::Yaml, &with_incoming(&format!("{{type: oidc, {incoming}}}")));
+        let errors: Vec<_> = said.iter().filter(|line| line.starts_with("error")).collect();
+        assert_eq!(errors, [&format!("error {at}: says the same as `{first}`; keep one of them")], "{incoming}");
+        assert_eq!(document.value["incomingAuth"].pointer(own), Some(&kept), "{incoming}");
+    }
+}
+
+#[test]
+fn what_the_configuration_of_a_manifest_says_of_who_may_call_is_said_to_be_not_read_where_the_manifest_says_it_too() {
+    let own = "incomingAuth: {type: oidc, authz: {type: cedar, policies: ['forbid(principal, action, resource);']}}";
+    let config = format!("config:\n    {own}");
+    let (document, said) = read(Syntax::Yaml, &MANIFEST.replace("config:", &config));
+    assert_eq!(document.value["incomingAuth"], json!({"type": "anonymous"}));
+    let expected = "warning spec.config.incomingAuth: not read, policies included: `spec.incomingAuth` wins over it; keep one of them";
+    assert!(said.contains(&expected.to_owned()), "{said:?}");
+    let (document, said) = read(Syntax::Yaml, &MANIFEST.replace("config:", &config).replace("incomingAuth: {type: anonymous}", ""));
+    assert_eq!(document.value["incomingAuth"]["authz"]["type"], "cedar");
+    assert!(said.iter().all(|line| !line.contains("incomingAuth")), "{said:?}");
+    let (_, said) = read(Syntax::Yaml, &MANIFEST.replace("config:", "config:\n    incomingAuth: null"));
+    assert!(said.iter().all(|line| !line.contains("incomingAuth")), "{said:?}");
+}
+
+#[test]
 fn a_secret_of_a_cluster_in_a_strategy_is_told_where_it_can_stand() {
     let outgoing = "outgoingAuth: {backends: {github: {type: token_exchange, tokenExchange: {clientSecretRef: {name: x}}}}}";
     let (_, said) = read(Syntax::Yaml, &MANIFEST.replace("outgoingAuth: {source: inline, default: {type: unauthenticated}}", outgoing));

@@ -6,6 +6,8 @@ use vmcp_core::config::{NOT_AVAILABLE, Problem, key_path, nearest};
 
 const BASE: &str = "spec.incomingAuth";
 
+const KEEP_ONE: &str = "keep one of them";
+
 /// The variable in which the operator gives the gateway what `clientSecretRef` names.
 const CLIENT_SECRET: &str = "VMCP_OIDC_CLIENT_SECRET";
 
@@ -29,6 +31,11 @@ impl Reader {
             // No map: what is said of it is said where it stands, and nobody is let in meanwhile.
             Some(other) => return self.take(config, "incomingAuth", other, BASE),
         };
+        if config.get("incomingAuth").is_some_and(|other| !other.is_null()) {
+            // It wins in a cluster too, and with the other its policies are gone, which somebody may count on.
+            let message = format!("not read, policies included: `{BASE}` wins over it");
+            self.problems.push(Problem::warning("spec.config.incomingAuth", message).with_hint(KEEP_ONE));
+        }
         let mut own = Map::new();
         for (key, value) in incoming {
             match key.as_str() {
@@ -46,7 +53,7 @@ impl Reader {
     }
 
     fn twice(&mut self, key: &str, other: &str) {
-        self.error(key_path(BASE, key), format!("says the same as `{other}`"), "keep one of them");
+        self.error(key_path(BASE, key), format!("says the same as `{other}`"), KEEP_ONE);
     }
 
     fn elsewhere(&mut self, key: &str, hint: &str) {
@@ -140,9 +147,15 @@ impl Reader {
         incoming.insert("authz".to_owned(), authz.into());
     }
 
-    /// A setting that stands at `from` in the manifest.
+    /// A setting that stands at `from` in the manifest. One that was there already stays: what came later would win in silence, a `permit`
+    /// over a `forbid`.
     fn put(&mut self, settings: &mut Map<String, Value>, own: &str, key: &str, value: &Value, from: &str) {
+        let path = key_path(own, key);
+        if settings.contains_key(key) {
+            let first = self.renames.iter().find(|(known, _)| *known == path).map_or(key, |(_, first)| first).to_owned();
+            return self.error(from, format!("says the same as `{first}`"), KEEP_ONE);
+        }
         settings.insert(key.to_owned(), value.clone());
-        self.renames.push((key_path(own, key), from.to_owned()));
+        self.renames.push((path, from.to_owned()));
     }
 }
