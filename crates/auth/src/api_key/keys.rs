@@ -38,8 +38,8 @@ type Hash = [u8; 32];
 pub(super) struct Keys {
     shelves: HashMap<u64, Vec<(Hash, Arc<Authenticated>)>>,
     numbers: RandomState,
-    /// By subject.
-    groups: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// The same callers by their subjects, and those whose keys are not at hand.
+    subjects: HashMap<Arc<str>, Arc<Authenticated>>,
 }
 
 fn hash(key: &[u8]) -> Hash {
@@ -58,8 +58,7 @@ impl Keys {
         if entry.subject.is_empty() {
             return wrong("subject", "has an empty `subject`; say who brings the key");
         }
-        // Also of one whose key is not at hand. Entries of one subject have the same.
-        self.groups.insert(entry.subject.as_str().into(), entry.groups.iter().map(|group| group.as_str().into()).collect());
+        let caller = self.of_subject(entry)?;
         let hash = match (&entry.hash, &entry.key) {
             (Some(text), None) => {
                 let why = "has a `hash` that is not `sha256:` and 64 hexadecimal digits; `vmcp auth new-key` makes one";
@@ -80,19 +79,27 @@ impl Keys {
         if self.find(&hash).is_some() {
             return wrong("", "has a key that another entry has; every key is of one subject");
         }
-        let of_same = |known: &&(Hash, Arc<Authenticated>)| *known.1.principal.subject == *entry.subject;
-        if let Some((_, known)) = self.shelves.values().flatten().find(of_same)
-            && (known.claims != entry.claims || !known.groups.iter().map(|group| &**group).eq(entry.groups.iter().map(String::as_str)))
-        {
+        self.shelves.entry(self.numbers.hash_one(hash)).or_default().push((hash, caller));
+        Ok(())
+    }
+
+    /// Who an entry says its subject is, whether its key is at hand or not.
+    fn of_subject(&mut self, entry: &ApiKeyEntry) -> Result<Arc<Authenticated>, Misplaced> {
+        if let Some(known) = self.subjects.get(entry.subject.as_str()) {
+            if known.claims == entry.claims && known.groups.iter().map(|group| &**group).eq(entry.groups.iter().map(String::as_str)) {
+                return Ok(Arc::clone(known));
+            }
             // What is kept for a subject, a credential that was got for its groups for one, is kept for all its keys.
             let why = "has other `claims` or `groups` than another entry with its `subject`; give it a `subject` of its own";
-            return wrong("subject", why);
+            return Err(Misplaced::new("subject", why));
         }
-        let mut caller = Authenticated::new(Principal { issuer: ISSUER.into(), subject: entry.subject.as_str().into() });
+        let subject: Arc<str> = entry.subject.as_str().into();
+        let mut caller = Authenticated::new(Principal { issuer: ISSUER.into(), subject: Arc::clone(&subject) });
         caller.claims.clone_from(&entry.claims);
         caller.groups = entry.groups.iter().map(|group| group.as_str().into()).collect();
-        self.shelves.entry(self.numbers.hash_one(hash)).or_default().push((hash, Arc::new(caller)));
-        Ok(())
+        let caller = Arc::new(caller);
+        self.subjects.insert(subject, Arc::clone(&caller));
+        Ok(caller)
     }
 
     /// Who brings this key.
@@ -105,7 +112,7 @@ impl Keys {
 
     /// What the list says of a subject.
     pub(super) fn groups(&self, of: &Principal) -> Vec<Arc<str>> {
-        self.groups.get(&of.subject).filter(|_| *of.issuer == *ISSUER).cloned().unwrap_or_default()
+        self.subjects.get(&of.subject).filter(|known| known.principal == *of).map(|known| known.groups.clone()).unwrap_or_default()
     }
 
     fn find(&self, hash: &Hash) -> Option<&Arc<Authenticated>> {

@@ -133,6 +133,21 @@ fn settings_are_checked_where_the_keys_are_not() {
 }
 
 #[test]
+fn entries_of_one_subject_are_held_to_the_same_rights_where_no_key_is_at_hand() {
+    let deps = Deps::new(testing::deps().fetch, testing::deps().secrets.that_may_be_missing());
+    let both = |first: &str, second: &str| {
+        let entry = |more: &str| format!(r#"{{"subject": "ci", "key": {{"fromEnv": "MISSING"}}{more}}}"#);
+        build_with(&format!(r#"{{"keys": [{}, {}]}}"#, entry(first), entry(second)), &deps).err().map(|error| error.to_string())
+    };
+    let admin = r#", "groups": ["admin"]"#;
+    assert_eq!((both("", ""), both(admin, admin)), (None, None));
+    for (first, second) in [(admin, ""), ("", admin), ("", r#", "claims": {"role": "admin"}"#)] {
+        let error = both(first, second).expect("it was taken");
+        assert!(error.starts_with("keys[1].subject: has other `claims` or `groups`"), "{error}");
+    }
+}
+
+#[test]
 fn no_two_new_keys_are_alike_and_their_hashes_lead_to_them() {
     let (one, other) = (NewApiKey::make().unwrap(), NewApiKey::make().unwrap());
     assert!(one.hash() != other.hash() && one.expose_key() != other.expose_key());
