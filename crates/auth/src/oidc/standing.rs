@@ -51,20 +51,19 @@ pub(super) fn standing(who: &Authenticated, claims: &Map<String, Value>) -> Arc<
     let mut lasting: Vec<_> = claims.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())).collect();
     lasting.sort_unstable_by_key(|(name, _)| name.as_str());
     for (name, value) in lasting {
-        hasher.part(name.as_bytes()).part(&written(value));
+        hasher.part(name.as_bytes()).part(written(value).as_bytes());
     }
     hasher.text().into()
 }
 
-/// A claim, with the texts of a list in an order of their own: issuers write them in any.
-fn written(value: &Value) -> Vec<u8> {
-    let mut texts: Vec<Vec<u8>> = match value {
-        Value::Array(list) => list.iter().map(|one| one.to_string().into_bytes()).collect(),
-        one => vec![one.to_string().into_bytes()],
-    };
+/// A claim, with the texts of a list in an order of their own: issuers write them in any. A list of one text is not that text: policies tell
+/// them apart.
+fn written(value: &Value) -> String {
+    let Value::Array(list) = value else { return value.to_string() };
+    let mut texts: Vec<String> = list.iter().map(Value::to_string).collect();
     texts.sort_unstable();
-    // JSON has no such byte outside of strings, and escapes it within.
-    texts.join(&b'\n')
+    // JSON has no such byte outside of strings, and escapes it within; what is no list does not begin with it.
+    format!("\n{}", texts.join("\n"))
 }
 
 #[cfg(test)]
@@ -110,6 +109,9 @@ mod tests {
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "cnf": { "x5t#S256": "BBBB" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "act": { "sub": "agent" } })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": ["write"] })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": "write" })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": [] })),
+            of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "permissions": "" })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "org_id": "org_1" })),
             of("ada", &["a"], &["x"], json!({ "azp": "cli", "acr": "1", "https://example.com/tenant": "b" })),
         ];
