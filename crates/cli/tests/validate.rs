@@ -326,3 +326,12 @@ endpoints:
     // Whoever writes an empty default says that nothing is fine.
     assert_eq!(validated(&config.replace("}'", ":-}'")), (Some(0), String::new()));
 }
+
+#[test]
+fn an_empty_default_of_the_original_is_one_in_a_variable_that_holds_settings_too() {
+    let folder = Folder::new(&[("vmcp.yaml", "backends: [{ name: a, url: 'https://a.example.com/mcp' }]\n")]);
+    let exchange = r#"{"default":{"type":"token_exchange","tokenExchange":{"tokenUrl":"https://id.example.com/token","audience":""}}}"#;
+    let incoming = r#"{"type":"oidc","oidc":{"issuer":"https://id.example.com","audience":"vmcp","caBundlePath":""}}"#;
+    let output = folder.vmcp(&["validate"], &[("VMCP_OUTGOING_AUTH", exchange), ("VMCP_INCOMING_AUTH", incoming)]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+}

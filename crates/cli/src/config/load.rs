@@ -136,7 +136,8 @@ impl<'a> Loader<'a> {
         self.settle(&shape);
         self.missing();
         let value = self.merged.value.clone();
-        let Reading { config, problems, replaced, misspelt, .. } = shape.read_what_fits(value, &|path| self.is_hidden(path));
+        let reading = shape.read_what_fits(value, &|path| self.is_hidden(path), &|path| self.is_filled(path));
+        let Reading { config, problems, replaced, misspelt, .. } = reading;
         let fits = problems.is_empty();
         self.say(problems);
         self.document.silenced.extend(replaced);
@@ -258,11 +259,15 @@ impl<'a> Loader<'a> {
     /// Whether what stands at `path` came from the environment.
     fn is_hidden(&self, path: &str) -> bool {
         match self.kind(path) {
-            // Of a variable's default nothing is secret: it stands in the file.
-            Some(Kind::File) => self.interpolated.texts.get(path).is_some_and(|names| !names.is_empty()),
+            Some(Kind::File) => self.is_filled(path),
             Some(Kind::Environment) => true,
             Some(Kind::Flag) | None => false,
         }
+    }
+
+    /// Whether the file has a text at `path` into which a variable was put. Of a variable's default nothing is secret: it stands in the file.
+    fn is_filled(&self, path: &str) -> bool {
+        self.kind(path) == Some(Kind::File) && self.interpolated.texts.get(path).is_some_and(|names| !names.is_empty())
     }
 
     fn report(mut self, config: Option<Config>) -> Report {

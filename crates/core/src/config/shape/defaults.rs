@@ -26,15 +26,15 @@ const KEYS: &[&str] = &[
 
 /// Takes them out of a configuration, and of the endpoints in it.
 ///
-/// Gives the paths of those that are `hidden`, that is, came from the environment: a variable that is empty by mistake is no default, and with
+/// Gives the paths of those that are `filled`, that is, into which a variable was put: one that is empty by mistake is no default, and with
 /// its key what it was to protect would go missing.
-pub(super) fn drop(config: &mut Value, hidden: &dyn Fn(&str) -> bool) -> Vec<String> {
+pub(super) fn drop(config: &mut Value, filled: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for key in KEYS {
         drop_at(config, &format!("endpoints.*.{key}"), "", &mut found);
         drop_at(config, key, "", &mut found);
     }
-    found.retain(|path| hidden(path));
+    found.retain(|path| filled(path));
     found
 }
 

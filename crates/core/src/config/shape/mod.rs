@@ -43,14 +43,14 @@ impl Shape {
     }
 
     /// Reads a configuration. A key without a value (`aggregation:`) counts as left out, and so does an empty text under a key of the
-    /// original's of which it is the default, unless it came from the environment: that is an error.
+    /// original's of which it is the default, unless a variable of the environment was put in there: that is an error.
     ///
-    /// `hidden` says of a path whether the value there must not be quoted in a message, because it came from the environment.
+    /// `hidden` says of a path whether a variable was put in there, so that the value must not be quoted in a message.
     ///
     /// # Errors
     /// Everything that does not fit, as in [`Reading::problems`].
     pub fn read(&self, value: Value, hidden: &dyn Fn(&str) -> bool) -> Result<Config, Vec<Problem>> {
-        let reading = self.read_what_fits(value, hidden);
+        let reading = self.read_what_fits(value, hidden, hidden);
         match reading.config {
             Some(config) if reading.problems.is_empty() => Ok(config),
             _ => Err(reading.problems),
@@ -58,12 +58,15 @@ impl Shape {
     }
 
     /// As [`Shape::read`], but reads what does not fit too, as far as it goes, so that the rest can be checked all the same.
+    ///
+    /// `hidden` says of a path whether the value there must not be quoted. `filled` says whether a variable was put into a text there: what
+    /// was written out as a whole may be hidden and have the original's defaults in it all the same.
     #[must_use]
-    pub fn read_what_fits(&self, mut value: Value, hidden: &dyn Fn(&str) -> bool) -> Reading {
+    pub fn read_what_fits(&self, mut value: Value, hidden: &dyn Fn(&str) -> bool, filled: &dyn Fn(&str) -> bool) -> Reading {
         if let Value::Object(members) = &mut value {
             members.shift_remove("$schema");
         }
-        let empty = defaults::drop(&mut value, hidden);
+        let empty = defaults::drop(&mut value, filled);
         let mut reading = Reading { problems: check::check(self, &value, hidden), ..Reading::default() };
         if !reading.problems.is_empty() {
             let mended = mend::mend(self, &mut value);

@@ -342,6 +342,23 @@ fn an_empty_text_of_the_environment_is_not_taken_for_a_default_of_the_original()
 }
 
 #[test]
+fn an_empty_text_in_what_was_written_out_as_a_whole_is_a_default_of_the_original_though_nothing_of_it_is_quoted() {
+    let value = || {
+        json!({
+            "backends": [{"name": "a", "url": "http://127.0.0.1:1/mcp"}],
+            "incomingAuth": {"type": "anonymous", "authz": {"type": "cedar", "primaryUpstreamProvider": ""}},
+        })
+    };
+    let path = "incomingAuth.authz.primaryUpstreamProvider";
+    let said = |filled: &dyn Fn(&str) -> bool| {
+        let problems = shape().read_what_fits(value(), &|_| true, filled).problems;
+        problems.iter().map(|problem| problem.path.clone()).filter(|at| at == path).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&visible), Vec::<String>::new());
+    assert_eq!(said(&|at| at == path), [path]);
+}
+
+#[test]
 fn a_key_without_a_value_counts_as_left_out() {
     let config = read(json!({"aggregation": null, "sessions": {"max": null}, "instructions": null, "metadata": {"owner": null}}));
     assert_eq!(config.sessions.max, 100_000);
@@ -473,7 +490,7 @@ proptest! {
         if let Some(place) = value.pointer_mut(chosen.get::<String>(&places)) {
             *place = with;
         }
-        let reading = shape().read_what_fits(value, &visible);
+        let reading = shape().read_what_fits(value, &visible, &visible);
         for problem in reading.problems {
             prop_assert!(!problem.message.starts_with("does not fit"), "{problem}");
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// What is read beside what does not fit: the configuration, where something else stands than was written, and what was misspelt.
 fn beside(value: Value) -> (Config, Vec<String>, Vec<(String, String)>) {
-    let reading = shape().read_what_fits(value, &visible);
+    let reading = shape().read_what_fits(value, &visible, &visible);
     assert!(!reading.problems.is_empty());
     (reading.config.unwrap(), reading.replaced, reading.misspelt)
 }
