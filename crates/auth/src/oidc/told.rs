@@ -19,6 +19,9 @@ pub(super) fn identifier(text: String) -> Result<String, &'static str> {
         return Err("`resource` must be written in full, beginning with `https://` or `http://` and a host, for example \
                     https://mcp.example.com/mcp: clients are told it to the letter");
     }
+    if text.contains('\\') {
+        return Err("`resource` has a `\\`, which no URL has and only forgiving parsers take for a slash; write a slash");
+    }
     if url.fragment().is_some() {
         return Err("`resource` has a fragment, which no resource's identifier has; remove it");
     }
@@ -115,6 +118,9 @@ mod tests {
         ] {
             let told = identifier(bad.to_owned());
             assert!(told.is_err_and(|what| what.contains("https://mcp.example.com/mcp")), "{bad}");
+        }
+        for bad in ["https://mcp.example.com\\mcp", "https://mcp.example.com/a\\b", "https://mcp.example.com/mcp?x=a\\b"] {
+            assert!(identifier(bad.to_owned()).is_err_and(|what| what.contains("write a slash")), "{bad}");
         }
         assert_eq!(identifier("HTTPS://mcp.example.com".to_owned()).as_deref(), Ok("HTTPS://mcp.example.com"));
     }
