@@ -64,6 +64,9 @@ impl AuthenticatorFactory for OidcFactory {
             }
         }
         let of_facade = config.facade.as_ref().and_then(|facade| facade.scopes.as_deref());
+        // Both stand in challenges, between quotes.
+        check_scopes("", "scopes", config.scopes.as_deref().unwrap_or_default())?;
+        check_scopes("facade", "scopes", of_facade.unwrap_or_default())?;
         let scope = told::asked_as(&required, &told::advertised(config.scopes.as_deref(), of_facade));
         let advertised = config.scopes.unwrap_or_else(|| if required.is_empty() { vec!["openid".to_owned()] } else { required });
         let own = issuers.get(config.issuer.issuer.as_str());
@@ -127,9 +130,7 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
             "`audience` must name at least one audience: what the issuer writes into `aud` of tokens for this gateway",
         ));
     }
-    if settings.required_scopes.iter().any(|scope| scope.is_empty() || !scope.bytes().all(is_scope)) {
-        return Err(refused("requiredScopes", "`requiredScopes` has a scope with a space, a quote or another character that no scope has"));
-    }
+    check_scopes(place, "requiredScopes", &settings.required_scopes)?;
     if settings.leeway.0 > MOST_LEEWAY {
         return Err(refused("leeway", "`leeway` is longer than 5m; set the clocks instead"));
     }
@@ -164,9 +165,17 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
     Ok(Issuer { rules, keys: Keys::new(asker, url, settings.jwks_url.clone()), introspection })
 }
 
-/// RFC 6749 §3.3.
-fn is_scope(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+/// Refuses what is no scope (RFC 6749 §3.3) in a list of them.
+fn check_scopes(place: &str, setting: &str, scopes: &[String]) -> Result<(), StrategyError> {
+    let is_scope = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    if scopes.iter().all(|scope| !scope.is_empty() && scope.bytes().all(is_scope)) {
+        return Ok(());
+    }
+    let what = format!(
+        "`{setting}` has a scope that is empty, or with a space, a quote or another character that no scope has; write each scope as an \
+         element of its own"
+    );
+    Err(refused(place, setting, what))
 }
 
 fn introspection(settings: &IssuerConfig, deps: &Deps) -> Result<Option<Introspection>, Misplaced> {
@@ -247,6 +256,28 @@ mod tests {
             let refusal = with(long).expect("it was taken");
             assert!(refusal.contains("`leeway` is longer than 5m"), "{refusal}");
         }
+    }
+
+    #[test]
+    fn what_is_no_scope_is_refused_in_every_list_of_them() {
+        let settings = |more: &str| format!(r#"{{"oidc": {{"issuer": "https://a.example", "audience": "x", {more}}}}}"#);
+        for scope in ["a b", r#"a\"b"#, r"a\\b", "ä", "", "a\\n"] {
+            for (more, place) in [
+                (format!(r#""requiredScopes": ["a", "{scope}"]"#), "requiredScopes: `requiredScopes`"),
+                (format!(r#""scopes": ["a", "{scope}"]"#), "scopes: `scopes`"),
+                (format!(r#""facade": {{"clientId": "c", "scopes": ["a", "{scope}"]}}"#), "facade.scopes: `scopes`"),
+                (
+                    format!(r#""issuers": [{{"issuer": "https://b.example", "audience": "x", "requiredScopes": ["{scope}"]}}]"#),
+                    "issuers[0].requiredScopes: `requiredScopes`",
+                ),
+            ] {
+                let refusal = refusal(&settings(&more)).expect("it was taken");
+                assert!(refusal.starts_with(&format!("{place} has a scope that is empty, or with a space")), "{scope}: {refusal}");
+            }
+        }
+        let good = r#""scopes": ["openid", "api://x/a"], "facade": {"clientId": "c", "scopes": ["https://x.example/a"]}"#;
+        assert_eq!(refusal(&settings(good)), None);
+        assert_eq!(refusal(&settings(r#""scopes": [], "facade": {"clientId": "c", "scopes": []}"#)), None, "nothing is asked for");
     }
 
     #[tokio::test]
