@@ -102,7 +102,7 @@ impl Facade {
             return Err(Misplaced::new("clientId", "`clientId` is empty; write the client that is registered with the issuer"));
         }
         Ok(Self {
-            issuer: Url::parse(&asker.issuer).map_err(|_| Misplaced::new("", "`issuer` is no URL"))?,
+            issuer: issuer.keys.url.clone(),
             client: config.client_id,
             scopes: config.scopes.unwrap_or_else(|| advertised.to_vec()),
             redirects: Redirects::new(config.redirect_uris)?,

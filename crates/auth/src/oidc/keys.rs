@@ -26,7 +26,8 @@ const LONG_PAUSE: Duration = Duration::from_secs(30);
 /// An issuer's metadata and keys.
 pub(super) struct Keys {
     pub(super) asker: Asker,
-    url: Url,
+    /// The issuer's name as a URL.
+    pub(super) url: Url,
     jwks_url: Option<Url>,
     metadata: Kept<Metadata>,
     keys: Kept<Vec<Arc<Key>>>,
