@@ -64,7 +64,7 @@ fn closed(policy: &HeaderPolicy) -> String {
         let key = words::opened_by(group).map_or_else(|| "never".to_owned(), |key| format!("only with `{key}: true`"));
         Some(format!("{key}: {}\n  {}", words::reason(group), names.join(", ")))
     };
-    let own: Vec<&str> = policy.consumed().iter().map(http::HeaderName::as_str).collect();
+    let own = words::consumed_names(policy);
     let own = (!own.is_empty()).then(|| format!("never: {}\n  {}", words::consumed(), own.join(", ")));
     let groups = ClosedGroup::ALL.into_iter().filter(|group| group.closes(Side::Inbound));
     groups.filter_map(paragraph).chain(own).collect::<Vec<_>>().join("\n")
@@ -97,11 +97,10 @@ fn object(config: &Config, policy: &HeaderPolicy, refused: &[Refused<'_>]) -> Va
         })
     });
     let refused = refused.iter().map(Refused::object);
-    let consumed: Vec<&str> = policy.consumed().iter().map(http::HeaderName::as_str).collect();
     json!({
         "backends": backends.collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
         "closed": closed.collect::<Vec<_>>(),
-        "consumed": consumed,
+        "consumed": words::consumed_names(policy),
     })
 }

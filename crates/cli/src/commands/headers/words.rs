@@ -45,8 +45,7 @@ pub(super) fn opened_by(group: ClosedGroup) -> Option<&'static str> {
 
 /// Why a caller's header of that group does not travel: what a refusal says, less what to do about an entry that nobody has written.
 pub(super) fn reason(group: ClosedGroup) -> String {
-    let refusal = refusal(group);
-    refusal.split(';').next().unwrap_or_default().to_owned()
+    without_advice(&refusal(group))
 }
 
 /// The same, with what to do where something can be done.
@@ -56,14 +55,22 @@ pub(super) fn advice(group: ClosedGroup) -> String {
 
 /// Why a caller's header does not travel that incoming authentication reads.
 pub(super) fn consumed() -> String {
-    let refusal = Refusal::Consumed.to_string();
+    without_advice(&Refusal::Consumed.to_string())
+}
+
+fn without_advice(refusal: &str) -> String {
     refusal.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// The names of the headers that incoming authentication reads.
+pub(super) fn consumed_names(policy: &HeaderPolicy) -> Vec<&str> {
+    policy.consumed().iter().map(http::HeaderName::as_str).collect()
 }
 
 /// The names of a group, less those that incoming authentication reads: these are opened by nothing.
 pub(super) fn patterns(group: ClosedGroup, policy: &HeaderPolicy) -> Vec<&'static str> {
-    let is_read = |pattern: &&str| policy.consumed().iter().any(|name| name.as_str() == *pattern);
-    group.patterns().iter().copied().filter(|pattern| !is_read(pattern)).collect()
+    let read = consumed_names(policy);
+    group.patterns().iter().copied().filter(|pattern| !read.contains(pattern)).collect()
 }
 
 fn refusal(group: ClosedGroup) -> String {
