@@ -81,6 +81,15 @@ fn failures_are_one_line_that_says_what_to_do() {
 }
 
 #[test]
+fn headers_that_leave_this_machine_unencrypted_are_warned_of_and_no_others() {
+    let folder = Folder::new(&[]);
+    for (host, warned) in [("127.0.0.1", false), ("localhost", false), ("[::ffff:127.0.0.1]", false), ("0.0.0.0", true)] {
+        let told = folder.vmcp(&["tools", "ls", "--url", &format!("http://{host}:1/mcp"), "-H", "x-a: b"]).stderr;
+        assert_eq!(told.contains("headers travel unencrypted"), warned, "{host}: {told}");
+    }
+}
+
+#[test]
 fn a_backend_that_is_missing_is_said_to_be_and_the_others_are_there() {
     let demo = Demo::start();
     let config = demo.config("vmcp.yaml", "passthroughHeaders: [{ name: x-t, required: true }]", "");

@@ -10,8 +10,11 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use url::{Host, Url, form_urlencoded::byte_serialize};
-use vmcp_core::plugin::{CaBundle, Credentials, Deps, Fetch, FetchRequest, Reach, StrategyError};
+use url::{Url, form_urlencoded::byte_serialize};
+use vmcp_core::{
+    config::is_loopback,
+    plugin::{CaBundle, Credentials, Deps, Fetch, FetchRequest, Reach, StrategyError},
+};
 use zeroize::Zeroizing;
 
 /// How long a token endpoint may take.
@@ -120,13 +123,7 @@ pub(crate) fn check_url(key: &str, name: &str, url: &Url, allow_plaintext: bool)
 
 /// Whether secrets may be sent to a URL.
 pub(super) fn may_be_told(url: &Url, allow_plaintext: bool) -> bool {
-    let is_loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && (is_loopback || allow_plaintext))
+    url.scheme() == "https" || (url.scheme() == "http" && (is_loopback(url) || allow_plaintext))
 }
 
 impl TokenEndpoint {

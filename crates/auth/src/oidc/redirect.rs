@@ -51,6 +51,7 @@ impl Redirects {
     }
 }
 
+/// Narrower than where secrets may go without TLS: these are the forms that clients write, and issuers compare to the letter.
 fn is_own_machine(url: &Url) -> bool {
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -10,10 +10,10 @@ use super::{
     problem::Problems,
     warning::Warnings,
 };
-use crate::config::key_path;
+use crate::config::{is_loopback, key_path};
 use http::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
-use url::{Host, Url};
+use url::Url;
 
 /// Checks everything that one backend would be sent.
 pub(super) struct Towards<'a> {
@@ -219,15 +219,5 @@ impl<'a> Towards<'a> {
                 self.refuse(&path, first, Refusal::Plaintext { more: others.len() });
             }
         }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        // Other names below `localhost` are looked up like any name by some resolvers (RFC 6761 §6.3 is not universal).
-        Some(Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name) == "localhost",
-        None => false,
     }
 }

@@ -1,7 +1,7 @@
 //! One endpoint named by its URL, asked as the only backend of a configuration that nobody wrote.
 
 use http::HeaderMap;
-use url::{Host, Url};
+use url::Url;
 use vmcp_core::config::{Backend, Config, ConflictResolution, PassthroughEntry, PassthroughHeader};
 
 /// What the endpoint behind `--url` is called in here.
@@ -41,16 +41,6 @@ pub(super) fn shown(url: &Url) -> String {
     url.into()
 }
 
-/// Whether it is on this machine, where nobody else can read what travels.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,14 +64,5 @@ mod tests {
         let config = endpoint(&url, &headers);
         let rules = vmcp_core::catalogue::Rules::compile(&config.aggregation, &[ENDPOINT]);
         assert!(rules.is_ok_and(|rules| rules.warnings().is_empty()));
-    }
-
-    #[test]
-    fn plain_http_to_this_machine_is_no_reason_for_a_warning() {
-        for (url, loopback) in
-            [("http://localhost/", true), ("http://127.1.2.3/", true), ("http://[::1]/", true), ("http://localhost.example.com/", false)]
-        {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
-        }
     }
 }

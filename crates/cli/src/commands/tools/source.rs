@@ -1,7 +1,7 @@
 //! Whom to ask: the backends of a configuration, or one endpoint named by its URL. Both through a gateway in this process that listens
 //! nowhere, so that eras, sessions and streams are spoken as `vmcp serve` speaks them.
 
-use super::endpoint::{endpoint, is_loopback, renamed, shown};
+use super::endpoint::{endpoint, renamed, shown};
 use crate::{
     args::{ConfigArgs, EndpointArgs},
     commands::{headers::GivenHeaders, person::Person, watchdog::watched},
@@ -20,7 +20,7 @@ use url::Url;
 use vmcp_auth::Identity;
 use vmcp_core::{
     catalogue::ListKind,
-    config::{Config, LogLevel, Span},
+    config::{Config, LogLevel, Span, is_loopback},
     header::normalise,
 };
 use vmcp_server::{BuildError, CallError, Direct, Gateway, Origins};

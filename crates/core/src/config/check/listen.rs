@@ -1,7 +1,7 @@
 //! Where the gateway listens, and what it is called outside.
 
 use super::Check;
-use crate::config::{Problem, index_path};
+use crate::config::{Problem, index_path, is_loopback};
 
 /// The longest path of a Unix socket that every system takes (macOS; Linux takes 107), in bytes.
 const MAX_SOCKET_PATH: usize = 103;
@@ -46,7 +46,7 @@ impl Check<'_> {
         } else if !is_bare {
             let hint = "write scheme and host alone; the endpoints' paths are added to it";
             self.error("publicUrl", "more than scheme, host and port", hint);
-        } else if url.scheme() == "http" && !is_loopback(url) {
+        } else if url.scheme() == "http" && !is_own_to_clients(url) {
             let message = "clients send no credential to an http:// URL of another machine, or should not";
             self.problems
                 .push(Problem::warning("publicUrl", message).with_hint("write https://, with `listen.tls` or a proxy that speaks TLS"));
@@ -54,11 +54,8 @@ impl Check<'_> {
     }
 }
 
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
-        None => false,
-    }
+/// Whether clients take the URL for one of their own machine. More names than [`is_loopback`] does: browsers look nothing up below `localhost`
+/// (W3C Secure Contexts §3.1), and it is they who send what would be read on the way.
+fn is_own_to_clients(url: &url::Url) -> bool {
+    is_loopback(url) || url.domain().is_some_and(|name| name.ends_with(".localhost"))
 }
