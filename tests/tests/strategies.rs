@@ -137,6 +137,21 @@ async fn tokens_of_one_issuers_callers_are_not_shown_to_anothers_token_endpoint(
 }
 
 #[tokio::test]
+async fn a_token_of_another_issuer_that_a_program_brings_is_shown_to_nobody_where_there_is_one_issuer() -> Result<()> {
+    let (own, other, fixture) = (Idp::start().await?, Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+    let gateway = gateway_for(&[&own], &fixture, &exchanged::strategy(&own, "b"))?;
+    call(&gateway, &user(&own, "ann")?, "b", &json!({})).await?;
+    let stranger = call(&gateway, &user(&other, "ann")?, "b", &json!({})).await.err().context("no error")?.to_string();
+    let why =
+        format!("the caller's token is of another issuer than `{}`, the only one of `incomingAuth`, so it was not shown", own.issuer());
+    assert_eq!(stranger, format!("backend `b`: credentials failed: {why}"));
+    gateway.shutdown().await;
+    let shown = own.asked(Endpoint::Token).iter().filter(|asked| asked.field("subject_token").is_some()).count();
+    assert_eq!((shown, fixture.calls().len()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_program_is_given_the_tokens_of_the_listed_issuers_callers_alone() -> Result<()> {
     let (own, other, fixture) = (Idp::start().await?, Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
     let folder = tempfile::tempdir()?;

@@ -57,7 +57,7 @@ impl Helper {
     /// # Errors
     /// [`StrategyError::Caller`] when the caller's token is none that is shown to it.
     fn admit(&self, context: &StrategyContext<'_>) -> Result<(), StrategyError> {
-        context.principal.map_or(Ok(()), |caller| self.issuers.admit(caller))
+        self.issuers.admit(context)
     }
 
     /// What the helper is told, as JSON.

@@ -161,8 +161,8 @@ impl OutgoingStrategy for TokenExchange {
                 let why = "the caller has no token that could be exchanged; let callers in with `incomingAuth.type: oidc`";
                 failed(StrategyError::Caller(why.to_owned()))
             }
-            (Some(caller), Some(token)) => {
-                if let Err(error) = self.issuers.admit(caller) {
+            (Some(_), Some(token)) => {
+                if let Err(error) = self.issuers.admit(context) {
                     return failed(error);
                 }
                 let mut grant = Form::of_grant(GRANT);
