@@ -40,10 +40,9 @@ impl Scene {
                 "address": "127.0.0.1:0",
                 "tls": { "certificate": at("server.pem"), "key": at("server.key"), "clientCa": at("clients.pem") },
             },
-            "incomingAuth": { "type": "oidc", "oidc": {
-                "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true,
-                "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET",
-            } },
+            "incomingAuth": {
+                "type": "oidc", "oidc": idp.settings(json!({ "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET" })),
+            },
             "backends": [fixture.entry(json!({}))],
         });
         let vmcp = Vmcp::with(config).env("INTROSPECTION_SECRET", "vmcp-secret").start().await?;

@@ -26,10 +26,7 @@ impl Scene {
     async fn set() -> Result<Self> {
         let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
         // It may ask about tokens that it cannot read: a forgery is no reason to.
-        let oidc = json!({
-            "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true,
-            "clientId": "vmcp", "clientSecret": "vmcp-secret",
-        });
+        let oidc = idp.settings(json!({ "clientId": "vmcp", "clientSecret": "vmcp-secret" }));
         let config = json!({ "incomingAuth": { "type": "oidc", "oidc": oidc }, "backends": [fixture.entry(json!({}))] });
         let vmcp = Vmcp::serve(config).await?;
         let scene = Self { idp, fixture, vmcp };

@@ -18,15 +18,6 @@ struct Scene {
     vmcp: Vmcp,
 }
 
-/// The least that a provider of the tests needs, with more.
-fn settings(idp: &Idp, more: Value) -> Value {
-    let mut settings = json!({ "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true });
-    if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
-        settings.extend(more);
-    }
-    settings
-}
-
 impl Scene {
     async fn of(oidc: Value) -> Result<Self> {
         Self::with(json!({ "type": "oidc", "oidc": oidc })).await
@@ -72,7 +63,7 @@ fn seconds() -> Result<u64> {
 #[tokio::test]
 async fn an_issuer_without_tls_is_refused_before_anybody_is_served() -> Result<()> {
     let idp = Idp::start().await?;
-    let refused = Scene::of(settings(&idp, json!({ "insecureAllowHttp": false }))).await.err().context("it was taken")?.to_string();
+    let refused = Scene::of(idp.settings(json!({ "insecureAllowHttp": false }))).await.err().context("it was taken")?.to_string();
     ensure!(refused.contains("`issuer` is not https") && refused.contains("insecureAllowHttp: true"), "{refused}");
     assert_eq!(idp.hits(Endpoint::OpenId) + idp.hits(Endpoint::OAuth) + idp.hits(Endpoint::Keys), 0);
     Ok(())
@@ -82,7 +73,7 @@ async fn an_issuer_without_tls_is_refused_before_anybody_is_served() -> Result<(
 async fn either_key_lets_an_issuer_be_asked_at_a_private_address_and_without_one_it_is_not() -> Result<()> {
     for (jwks, resource, status) in [(false, false, 503), (false, true, 200), (true, false, 200)] {
         let idp = Idp::start().await?;
-        let scene = Scene::of(settings(&idp, json!({ "jwksAllowPrivateIp": jwks, "protectedResourceAllowPrivateIp": resource }))).await?;
+        let scene = Scene::of(idp.settings(json!({ "jwksAllowPrivateIp": jwks, "protectedResourceAllowPrivateIp": resource }))).await?;
         assert_eq!(scene.status(&idp.token_of("alice")?).await?, status, "{jwks} {resource}");
         assert_eq!(idp.hits(Endpoint::Keys) > 0, status == 200);
     }
@@ -92,7 +83,7 @@ async fn either_key_lets_an_issuer_be_asked_at_a_private_address_and_without_one
 #[tokio::test]
 async fn keys_come_from_the_configured_place_alone_and_no_metadata_are_read() -> Result<()> {
     let (idp, keeper) = (Idp::start().await?, Idp::with(IdpSpec { algorithm: Algorithm::Es256, ..IdpSpec::default() }).await?);
-    let scene = Scene::of(settings(&idp, json!({ "jwksUrl": keeper.url("/jwks") }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "jwksUrl": keeper.url("/jwks") }))).await?;
     assert_eq!(scene.status(&keeper.token()?.claim("iss", json!(idp.issuer())).sign()?).await?, 200);
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 401, "the issuer's own key is none of those");
     assert!(keeper.hits(Endpoint::Keys) > 0);
@@ -105,8 +96,8 @@ async fn keys_come_from_the_configured_place_alone_and_no_metadata_are_read() ->
 async fn the_metadata_of_each_endpoint_name_the_configured_resource_and_scopes() -> Result<()> {
     let idp = Idp::start().await?;
     let named = json!({ "resource": "https://mcp.example.com/all", "scopes": ["a", "b"], "requiredScopes": ["a"] });
-    let scene = Scene::of(settings(&idp, named)).await?;
-    let own = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(named)).await?;
+    let own = Scene::of(idp.settings(json!({}))).await?;
     for path in ["/mcp", "/mcp/b", "/team"] {
         let place = format!("/.well-known/oauth-protected-resource{path}");
         let told = scene.page(&place).await?;
@@ -129,7 +120,7 @@ async fn the_configured_resource_is_told_to_the_letter() -> Result<()> {
         "https://mcp.example.com:443/mcp",
         "https://mcp.example.com/a/../b%2f",
     ] {
-        let scene = Scene::of(settings(&idp, json!({ "resource": resource }))).await?;
+        let scene = Scene::of(idp.settings(json!({ "resource": resource }))).await?;
         for path in ["", "/mcp", "/team"] {
             let told = scene.page(&format!("/.well-known/oauth-protected-resource{path}")).await?;
             assert_eq!(told["resource"], resource, "{path}");
@@ -143,7 +134,7 @@ async fn the_configured_resource_is_told_to_the_letter() -> Result<()> {
         ("https://ann@mcp.example.com/mcp", "a user name or a password"),
         ("https://mcp.example.com/mcp ", "a space"),
     ] {
-        let refused = Scene::of(settings(&idp, json!({ "resource": resource }))).await.err().context(resource)?.to_string();
+        let refused = Scene::of(idp.settings(json!({ "resource": resource }))).await.err().context(resource)?.to_string();
         ensure!(refused.contains(why) && refused.contains("incomingAuth.oidc.resource"), "{resource}: {refused}");
     }
     Ok(())
@@ -160,7 +151,7 @@ async fn scopes_that_are_asked_for_by_another_name_than_tokens_have_are_named_as
         (json!([format!("{uri}/tools"), format!("{uri}/notadmin"), "admin"]), format!("{uri}/tools admin")),
         (json!(["more"]), "tools admin".to_owned()),
     ] {
-        let scene = Scene::of(settings(&idp, json!({ "requiredScopes": ["tools", "admin"], "scopes": scopes }))).await?;
+        let scene = Scene::of(idp.settings(json!({ "requiredScopes": ["tools", "admin"], "scopes": scopes }))).await?;
         let narrow = idp.token()?.claim("scp", json!("tools")).sign()?;
         for (token, status) in [(None, 401), (Some("a.b.c"), 401), (Some(narrow.as_str()), 403)] {
             let refused = scene.call(token).await?;
@@ -184,7 +175,7 @@ async fn scopes_are_named_as_the_facade_says_that_they_are_asked_for() -> Result
         (json!(["api://x/tools"]), Value::Null, "api://x/tools"),
     ] {
         let facade = json!({ "clientId": "by-hand", "scopes": facade });
-        let scene = Scene::of(settings(&idp, json!({ "requiredScopes": ["tools"], "scopes": scopes, "facade": facade }))).await?;
+        let scene = Scene::of(idp.settings(json!({ "requiredScopes": ["tools"], "scopes": scopes, "facade": facade }))).await?;
         let narrow = idp.token()?.claim("scp", json!("else")).sign()?;
         for (token, status) in [(None, 401), (Some(narrow.as_str()), 403)] {
             let refused = scene.call(token).await?;
@@ -200,7 +191,7 @@ async fn scopes_are_named_as_the_facade_says_that_they_are_asked_for() -> Result
 async fn a_refused_token_is_in_the_log_with_the_reason_and_without_the_token() -> Result<()> {
     let idp = Idp::start().await?;
     let fixture = Fixture::start(Spec::modern("b")).await?;
-    let config = json!({ "incomingAuth": { "type": "oidc", "oidc": settings(&idp, json!({})) }, "backends": [fixture.entry(json!({}))] });
+    let config = json!({ "incomingAuth": { "type": "oidc", "oidc": idp.settings(json!({})) }, "backends": [fixture.entry(json!({}))] });
     let vmcp = Vmcp::with(config).env("VMCP_LOG_LEVEL", "debug").start().await?;
     let scene = Scene { _fixture: fixture, vmcp };
     let token = idp.token()?.audience("somebody-else").sign()?;
@@ -218,7 +209,7 @@ async fn the_facade_tells_its_own_scopes_where_it_has_some_and_the_issuers_setti
     let idp = Idp::start().await?;
     for (scopes, told) in [(json!(["f:read", "f:write"]), json!(["f:read", "f:write"])), (Value::Null, json!(["outer"]))] {
         let facade = json!({ "clientId": "by-hand", "scopes": scopes });
-        let scene = Scene::of(settings(&idp, json!({ "scopes": ["outer"], "facade": facade }))).await?;
+        let scene = Scene::of(idp.settings(json!({ "scopes": ["outer"], "facade": facade }))).await?;
         assert_eq!(scene.page("/.well-known/oauth-authorization-server").await?["scopes_supported"], told);
         assert_eq!(scene.page("/.well-known/oauth-protected-resource").await?["scopes_supported"], json!(["outer"]));
     }
@@ -234,7 +225,7 @@ async fn tokens_are_asked_about_at_the_configured_place_by_the_client_with_its_s
     for secret in [json!(SECRET), json!({ "fromEnv": "INTROSPECTION_SECRET" }), json!({ "fromFile": file.path() })] {
         let idp = without("introspection_endpoint").await?;
         let client = json!({ "clientId": "vmcp", "clientSecret": secret, "introspectionUrl": idp.url("/introspect") });
-        let scene = Scene::of(settings(&idp, client)).await?;
+        let scene = Scene::of(idp.settings(client)).await?;
         let token = idp.token()?.opaque();
         assert_eq!(scene.status(&token).await?, 200);
         let asked = idp.asked(Endpoint::Introspect);
@@ -249,7 +240,7 @@ async fn tokens_are_asked_about_at_the_configured_place_by_the_client_with_its_s
         (json!({ "clientId": "vmcp", "clientSecret": "wrong", "introspectionUrl": idp.url("/introspect") }), 503, 1),
         (json!({}), 401, 1),
     ] {
-        let scene = Scene::of(settings(&idp, client)).await?;
+        let scene = Scene::of(idp.settings(client)).await?;
         assert_eq!(scene.status(&idp.token()?.opaque()).await?, status);
         assert_eq!(idp.hits(Endpoint::Introspect), hits);
     }
@@ -262,7 +253,7 @@ async fn groups_and_roles_are_read_from_the_configured_claims_and_a_policy_sees_
     let claims = json!({ "groupsClaim": "https://example.com/teams", "rolesClaim": "realm_access.roles" });
     let policy = r#"permit(principal in THVGroup::"ops", action, resource);"#;
     let authz = json!({ "type": "cedar", "policies": [policy] });
-    let scene = Scene::with(json!({ "type": "oidc", "oidc": settings(&idp, claims), "authz": authz })).await?;
+    let scene = Scene::with(json!({ "type": "oidc", "oidc": idp.settings(claims), "authz": authz })).await?;
     for (what, name, value, may) in [
         ("the groups' claim", "https://example.com/teams", json!(["dev", "ops"]), true),
         ("the roles' claim", "realm_access", json!({ "roles": ["ops"] }), true),
@@ -282,7 +273,7 @@ async fn clocks_may_differ_by_the_leeway_and_no_more() -> Result<()> {
     let idp = Idp::start().await?;
     // Far enough from what is tried that a slow machine does not matter.
     for (leeway, status) in [(json!("5m"), 200), (json!("2s"), 401), (json!("0s"), 401), (Value::Null, 401)] {
-        let mut settings = settings(&idp, json!({ "leeway": leeway }));
+        let mut settings = idp.settings(json!({ "leeway": leeway }));
         if leeway.is_null() {
             settings.as_object_mut().context("no object")?.remove("leeway");
         }
@@ -296,7 +287,7 @@ async fn clocks_may_differ_by_the_leeway_and_no_more() -> Result<()> {
             assert_eq!(scene.status(&late).await?, status, "exp with {leeway}");
         }
     }
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     assert_eq!(scene.status(&idp.token()?.claim("nbf", json!(seconds()? + 30)).sign()?).await?, 200, "a minute, when nothing is said");
     assert_eq!(scene.status(&idp.token()?.expires_in(-30).sign()?).await?, 200, "at both ends");
     Ok(())

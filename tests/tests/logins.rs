@@ -87,13 +87,8 @@ impl Scene {
         let clients = vec![Client::public(BY_HAND), Client::public(DOCUMENT)];
         let idp = Idp::with(IdpSpec { clients, ..idp }).await?;
         let fixture = Fixture::start(Spec::both("b")).await?;
-        let mut oidc = json!({
-            "issuer": idp.issuer(),
-            "audience": [format!("{origin}/"), origin, format!("{origin}/mcp"), format!("{origin}/mcp/b")],
-            "scopes": ["mcp:call"],
-            "insecureAllowHttp": true,
-            "jwksAllowPrivateIp": true,
-        });
+        let audience = json!([format!("{origin}/"), origin, format!("{origin}/mcp"), format!("{origin}/mcp/b")]);
+        let mut oidc = idp.settings(json!({ "audience": audience, "scopes": ["mcp:call"] }));
         if let (Some(oidc), Value::Object(more)) = (oidc.as_object_mut(), more) {
             oidc.extend(more);
         }

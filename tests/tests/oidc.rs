@@ -12,15 +12,6 @@ use vmcp_tests::{
     process::Vmcp,
 };
 
-/// The settings for a provider of the tests, with more.
-fn settings(idp: &Idp, more: Value) -> Value {
-    let mut settings = json!({ "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true });
-    if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
-        settings.extend(more);
-    }
-    settings
-}
-
 struct Scene {
     fixture: Fixture,
     vmcp: Vmcp,
@@ -61,7 +52,7 @@ fn challenge(response: &Response) -> &str {
 #[tokio::test]
 async fn a_token_is_checked_with_keys_that_are_asked_for_once_and_is_known_from_then_on() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     let token = idp.token_of("alice")?;
     for era in Era::BOTH {
         let mut client = scene.vmcp.client_of(era).header("authorization", format!("bearer {token}")).connect().await?;
@@ -82,7 +73,7 @@ async fn a_token_is_checked_with_keys_that_are_asked_for_once_and_is_known_from_
 async fn first_callers_who_come_together_ask_the_issuer_once() -> Result<()> {
     let idp = Idp::start().await?;
     idp.fail(Endpoint::Keys, Outage::Slow(Duration::from_millis(300)));
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     let tokens: Vec<String> = (0..20).map(|n| idp.token_of(&format!("user-{n}"))).collect::<Result<_>>()?;
     let calls = tokens.iter().map(|token| scene.status(token));
     let statuses = futures(calls).await?;
@@ -112,7 +103,7 @@ async fn futures<T>(all: impl Iterator<Item = impl Future<Output = Result<T>>>) 
 #[tokio::test]
 async fn every_asymmetric_algorithm_is_taken() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
         idp.rotate(algorithm)?;
         // The fifth is the last unknown key that is asked for at once.
@@ -125,7 +116,7 @@ async fn every_asymmetric_algorithm_is_taken() -> Result<()> {
 async fn no_token_that_a_forger_or_a_mistake_makes_is_taken() -> Result<()> {
     let idp = Idp::start().await?;
     let other = Idp::with(IdpSpec { algorithm: Algorithm::Es256, ..IdpSpec::default() }).await?;
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 200, "the scene works");
     scene.fixture.forget_requests();
 
@@ -192,7 +183,7 @@ async fn no_token_that_a_forger_or_a_mistake_makes_is_taken() -> Result<()> {
 #[tokio::test]
 async fn a_new_key_is_found_at_once_and_made_up_ones_cost_the_issuer_little() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 200);
     idp.rotate(Algorithm::Es256)?;
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 200);
@@ -210,7 +201,7 @@ async fn a_new_key_is_found_at_once_and_made_up_ones_cost_the_issuer_little() ->
 #[tokio::test]
 async fn a_caller_who_is_known_is_refused_when_the_token_is_over_and_when_the_issuer_takes_its_key_back() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({ "leeway": "1m" }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "leeway": "1m" }))).await?;
     // Over, and with the leeway good for a few seconds more: for longer where the machine needed those for the first call.
     let mut good_for = 2;
     let known = loop {
@@ -237,7 +228,7 @@ async fn a_caller_who_is_known_is_refused_when_the_token_is_over_and_when_the_is
 #[tokio::test]
 async fn who_is_known_is_let_in_while_the_issuer_is_away_and_nobody_is_told_to_log_in_again() -> Result<()> {
     let (idp, other) = (Idp::start().await?, Idp::start().await?);
-    let scene = Scene::of(settings(&idp, json!({ "issuers": [settings(&other, json!({}))] }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "issuers": [other.settings(json!({}))] }))).await?;
     let old = idp.token_of("alice")?;
     assert_eq!(scene.status(&old).await?, 200);
     idp.kill();
@@ -264,7 +255,7 @@ async fn who_is_known_is_let_in_while_the_issuer_is_away_and_nobody_is_told_to_l
 async fn an_issuer_that_does_not_answer_holds_up_its_own_new_callers_only() -> Result<()> {
     let (idp, hanging) = (Idp::start().await?, Idp::start().await?);
     hanging.fail(Endpoint::OpenId, Outage::Hang);
-    let scene = Scene::of(settings(&idp, json!({ "issuers": [settings(&hanging, json!({}))] }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "issuers": [hanging.settings(json!({}))] }))).await?;
     let (slow, fast) = (hanging.token_of("carol")?, idp.token_of("alice")?);
     let waits = async { anyhow::Ok((scene.status(&slow).await?, Instant::now())) };
     let goes = async {
@@ -289,13 +280,13 @@ async fn metadata_that_is_not_the_issuers_own_is_not_used() -> Result<()> {
     for (what, metadata, more) in spoils {
         let metadata = metadata.as_object().cloned().unwrap_or_default();
         let idp = Idp::with(IdpSpec { metadata, ..IdpSpec::default() }).await?;
-        let scene = Scene::of(settings(&idp, more)).await?;
+        let scene = Scene::of(idp.settings(more)).await?;
         assert_eq!(scene.status(&idp.token_of("alice")?).await?, 503, "{what}");
         assert_eq!(idp.hits(Endpoint::Keys), 0, "{what}");
     }
     let idp = Idp::start().await?;
     idp.fail(Endpoint::Keys, Outage::Redirect(trap.url("/jwks")));
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 503);
     assert_eq!(trap.hits(Endpoint::Keys), 0, "a redirect was followed");
     Ok(())
@@ -304,7 +295,7 @@ async fn metadata_that_is_not_the_issuers_own_is_not_used() -> Result<()> {
 #[tokio::test]
 async fn without_leave_nothing_on_this_machine_is_asked() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({ "jwksAllowPrivateIp": false }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "jwksAllowPrivateIp": false }))).await?;
     assert_eq!(scene.status(&idp.token_of("alice")?).await?, 503);
     assert_eq!((idp.hits(Endpoint::OpenId), idp.hits(Endpoint::OAuth), idp.hits(Endpoint::Keys)), (0, 0, 0));
     scene.vmcp.logged("jwksAllowPrivateIp").await.context("the log says what to do")?;
@@ -316,7 +307,7 @@ async fn an_issuer_with_a_path_is_found_by_either_standard() -> Result<()> {
     for (openid, oauth) in [(true, false), (false, true)] {
         let spec = IdpSpec { path: "/realms/acme".to_owned(), openid, oauth, ..IdpSpec::default() };
         let idp = Idp::with(spec).await?;
-        let scene = Scene::of(settings(&idp, json!({}))).await?;
+        let scene = Scene::of(idp.settings(json!({}))).await?;
         assert_eq!(scene.status(&idp.token_of("alice")?).await?, 200);
     }
     Ok(())
@@ -325,7 +316,7 @@ async fn an_issuer_with_a_path_is_found_by_either_standard() -> Result<()> {
 #[tokio::test]
 async fn a_token_for_too_little_is_told_what_is_needed() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({ "requiredScopes": ["mcp:read", "mcp:call"] }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "requiredScopes": ["mcp:read", "mcp:call"] }))).await?;
     let little = scene.call(&idp.token()?.scope("mcp:read").sign()?).await?;
     assert_eq!(little.status(), 403);
     let told = challenge(&little);
@@ -338,7 +329,7 @@ async fn a_token_for_too_little_is_told_what_is_needed() -> Result<()> {
 #[tokio::test]
 async fn a_token_comes_in_one_authorization_header_and_nowhere_else() -> Result<()> {
     let idp = Idp::start().await?;
-    let scene = Scene::of(settings(&idp, json!({}))).await?;
+    let scene = Scene::of(idp.settings(json!({}))).await?;
     let token = idp.token_of("alice")?;
     let bearer = format!("Bearer {token}");
     let mut in_url = Scene::request(&[]);
@@ -362,7 +353,7 @@ async fn a_token_comes_in_one_authorization_header_and_nowhere_else() -> Result<
 async fn tokens_that_only_the_issuer_reads_are_asked_about_once_and_never_kept_past_their_end() -> Result<()> {
     let idp = Idp::start().await?;
     let client = json!({ "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET" });
-    let scene = Scene::of(settings(&idp, client)).await?;
+    let scene = Scene::of(idp.settings(client)).await?;
     let good = idp.token()?.opaque();
     for _ in 0..20 {
         assert_eq!(scene.status(&good).await?, 200);
@@ -406,7 +397,7 @@ async fn tokens_that_only_the_issuer_reads_are_asked_about_once_and_never_kept_p
 #[tokio::test]
 async fn two_issuers_users_of_one_name_are_two_users() -> Result<()> {
     let (idp, other) = (Idp::start().await?, Idp::start().await?);
-    let scene = Scene::of(settings(&idp, json!({ "issuers": [settings(&other, json!({ "audience": ["a", "vmcp"] }))] }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "issuers": [other.settings(json!({ "audience": ["a", "vmcp"] }))] }))).await?;
     let ours = format!("Bearer {}", idp.token_of("alice")?);
     let theirs = format!("Bearer {}", other.token_of("alice")?);
     let mut client = scene.vmcp.client_of(Era::Legacy).header("authorization", &ours).connect().await?;
@@ -429,7 +420,7 @@ async fn two_issuers_users_of_one_name_are_two_users() -> Result<()> {
 async fn made_up_tokens_do_not_fill_the_log_while_the_issuer_fails() -> Result<()> {
     let idp = Idp::start().await?;
     idp.fail(Endpoint::Introspect, Outage::Status(500));
-    let scene = Scene::of(settings(&idp, json!({ "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET" }))).await?;
+    let scene = Scene::of(idp.settings(json!({ "clientId": "vmcp", "clientSecretEnv": "INTROSPECTION_SECRET" }))).await?;
     for n in 0..20 {
         assert_eq!(scene.status(&format!("made-up-{n}")).await?, 503);
     }

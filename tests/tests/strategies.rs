@@ -215,23 +215,13 @@ async fn a_gateway_that_is_killed_leaves_no_credential_program_behind() -> Resul
     caller.initialize(&mut conn).await?;
     let calling = async { caller.send(&mut conn, &Rpc::tool("b_echo", "{}")).await.map(drop) };
     let killing = async {
-        until(|| folder.path().join("begun").exists()).await?;
+        vmcp_tests::eventually("the program runs", async || folder.path().join("begun").exists()).await?;
         anyhow::ensure!(!working_in(folder.path()).is_empty());
         vmcp.kill().await?;
-        until(|| working_in(folder.path()).is_empty()).await
+        vmcp_tests::eventually("the end of the program", async || working_in(folder.path()).is_empty()).await
     };
     let (_, killed) = tokio::join!(calling, killing);
     killed
-}
-
-#[cfg(target_os = "linux")]
-async fn until(is_so: impl Fn() -> bool) -> Result<()> {
-    let looking = async {
-        while !is_so() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(vmcp_tests::PATIENCE, looking).await.context("it does not come to that")
 }
 
 #[tokio::test]
@@ -298,9 +288,7 @@ fn sessions_and_rights(fixture: &Fixture) -> Result<BTreeSet<(String, String)>> 
 async fn a_persons_tokens_that_allow_different_things_share_no_lists_and_a_renewed_one_keeps_them() -> Result<()> {
     let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::legacy("b")).await?);
     let vmcp = Vmcp::serve(json!({
-        "incomingAuth": { "type": "oidc", "oidc": {
-            "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true,
-        } },
+        "incomingAuth": { "type": "oidc", "oidc": idp.settings(json!({})) },
         "backends": [fixture.entry(json!({}))],
         "outgoingAuth": { "default": exchanged::strategy(&idp, "b") },
     }))

@@ -8,6 +8,7 @@ use super::{
 use crate::{PATIENCE, port::Port};
 use anyhow::{Context, Result, anyhow};
 use hyper::service::service_fn;
+use serde_json::{Value, json};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
@@ -61,6 +62,16 @@ impl Idp {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.state.issuer
+    }
+
+    /// The settings of a gateway that trusts it: `incomingAuth.oidc` of a configuration, or one of its `issuers`, and what `more` adds.
+    #[must_use]
+    pub fn settings(&self, more: Value) -> Value {
+        let mut settings = json!({ "issuer": self.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true });
+        if let (Some(settings), Value::Object(more)) = (settings.as_object_mut(), more) {
+            settings.extend(more);
+        }
+        settings
     }
 
     /// The URL of something below the issuer, such as `/jwks`.

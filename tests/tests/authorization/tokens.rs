@@ -23,10 +23,7 @@ impl Issued {
         let spec = || IdpSpec { algorithm: Algorithm::Es256, ..IdpSpec::default() };
         let (ours, theirs) = (Idp::with(spec()).await?, Idp::with(spec()).await?);
         let policies = policies.replace("OURS", ours.issuer()).replace("THEIRS", theirs.issuer());
-        let settings =
-            |idp: &Idp| json!({ "issuer": idp.issuer(), "audience": "vmcp", "insecureAllowHttp": true, "jwksAllowPrivateIp": true });
-        let mut oidc = settings(&ours);
-        oidc["issuers"] = json!([settings(&theirs)]);
+        let oidc = ours.settings(json!({ "issuers": [theirs.settings(json!({}))] }));
         let mut all = json!({
             "incomingAuth": { "type": "oidc", "oidc": oidc, "authz": { "type": "cedar", "policies": [policies] } },
         });

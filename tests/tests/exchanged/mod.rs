@@ -66,11 +66,7 @@ pub(crate) fn service(idp: &Idp, audience: &str) -> Value {
 
 /// Callers come with tokens of these providers'.
 pub(crate) fn callers_of(idps: &[&Idp]) -> Value {
-    let issuer = |idp: &&Idp| {
-        let audience = "vmcp";
-        let leeway = "2s";
-        json!({ "issuer": idp.issuer(), "audience": audience, "leeway": leeway, "insecureAllowHttp": true, "jwksAllowPrivateIp": true })
-    };
+    let issuer = |idp: &&Idp| idp.settings(json!({ "leeway": "2s" }));
     let mut oidc = idps.first().map(issuer).unwrap_or_default();
     oidc["issuers"] = idps.iter().skip(1).map(issuer).collect();
     json!({ "type": "oidc", "oidc": oidc })

@@ -45,13 +45,8 @@ impl Scene {
         let clients = std::iter::once(Client::public("registered-by-hand")).chain(documents).collect();
         let idp = Idp::with(IdpSpec { clients, ..idp }).await?;
         let fixture = Fixture::start(Spec::modern("b")).await?;
-        let mut oidc = json!({
-            "issuer": idp.issuer(),
-            "audience": [ORIGIN, format!("{ORIGIN}/mcp"), format!("{ORIGIN}/mcp/b"), "vmcp"],
-            "scopes": ["mcp:call"],
-            "insecureAllowHttp": true,
-            "jwksAllowPrivateIp": true,
-        });
+        let audience = json!([ORIGIN, format!("{ORIGIN}/mcp"), format!("{ORIGIN}/mcp/b"), "vmcp"]);
+        let mut oidc = idp.settings(json!({ "audience": audience, "scopes": ["mcp:call"] }));
         extend(&mut oidc, more);
         if let Some(facade) = oidc.get_mut("facade") {
             let mut settings = json!({
