@@ -1,10 +1,10 @@
 //! What a backend's lists have to do with each other, and with its coming and going: as little as possible, and as much as needed.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use vmcp_tests::{
     Era,
-    client::{Conn, Request, Rpc, Stream},
+    client::{Conn, Request, Rpc},
     eventually,
     fixture::{Fault, Fixture, Items, Spec},
     process::Vmcp,
@@ -12,10 +12,6 @@ use vmcp_tests::{
 
 const TOOL: &str = r#"{"name":"fresh","description":"New","inputSchema":{"type":"object"}}"#;
 const PROMPT: &str = r#"{"name":"fresh","description":"New"}"#;
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
 
 async fn listing_error(vmcp: &Vmcp) -> Result<String> {
     let status = Conn::open(vmcp.addr()).await?.exchange(&Request::get("/status")).await?.json()?;
@@ -69,7 +65,7 @@ async fn who_listens_hears_of_what_a_backend_brought_with_it_when_it_came_back()
         fixture.change(|items: &mut Items| items.tools.push(TOOL.to_owned()));
         fixture.restart().await?;
         client.call("b_echo", "{}").await?.result()?;
-        let note = next(&mut stream).await.with_context(|| at.clone())?;
+        let note = stream.message().await.with_context(|| at.clone())?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{at}");
         assert!(client.tools().await?.contains(&"b_fresh".to_owned()), "{at}");
     }
@@ -93,7 +89,7 @@ async fn one_change_of_a_callers_list_is_told_once_however_many_streams_tell_of_
     fixture.change(|items: &mut Items| items.tools.push(TOOL.to_owned()));
     fixture.announce("tools");
     for (_, stream) in &mut clients {
-        assert_eq!(next(stream).await?["method"], "notifications/tools/list_changed");
+        assert_eq!(stream.message().await?["method"], "notifications/tools/list_changed");
     }
     for (client, _) in &mut clients {
         assert!(client.tools().await?.contains(&"b_fresh".to_owned()));
@@ -102,7 +98,7 @@ async fn one_change_of_a_callers_list_is_told_once_however_many_streams_tell_of_
     fixture.change(|items: &mut Items| items.prompts.push(PROMPT.to_owned()));
     fixture.announce("prompts");
     for (_, stream) in &mut clients {
-        assert_eq!(next(stream).await?["method"], "notifications/prompts/list_changed", "the tools were told of before");
+        assert_eq!(stream.message().await?["method"], "notifications/prompts/list_changed", "the tools were told of before");
     }
     Ok(())
 }

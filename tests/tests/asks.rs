@@ -24,10 +24,6 @@ async fn scene(more: Value) -> Result<(Fixture, Vmcp, Client, Stream)> {
     Ok((fixture, vmcp, client, stream))
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 async fn answer(client: &mut Client, id: &Value, member: &str) -> Result<()> {
     let request = client.caller.answer(id, member);
     assert_eq!(client.conn.exchange(&request).await?.status(), 202);
@@ -43,7 +39,7 @@ async fn a_backends_question_reaches_the_client_and_its_answer_the_backend() -> 
         (r#""error":{"code":-1,"message":"no, thank you"}"#, json!({"error": {"code": -1, "message": "no, thank you"}})),
     ] {
         let client_side = async {
-            let question = next(&mut stream).await?;
+            let question = stream.message().await?;
             assert_eq!((&question["method"], &question["params"]), (&json!("roots/list"), &json!({"x": 1})), "{question}");
             assert!(question["id"].is_u64(), "an id of the gateway's own: {question}");
             answer(&mut client, &question["id"], member).await?;
@@ -65,7 +61,7 @@ async fn a_backends_question_reaches_the_client_and_its_answer_the_backend() -> 
 async fn a_clients_progress_on_a_question_reaches_the_backend_under_its_own_token() -> Result<()> {
     let (fixture, _vmcp, mut client, mut stream) = scene(json!({ "passthroughHeaders": ["x-key"] })).await?;
     let client_side = async {
-        let question = next(&mut stream).await?;
+        let question = stream.message().await?;
         assert_eq!(
             question["params"]["_meta"],
             json!({"progressToken": question["id"], "x": 1}),
@@ -123,7 +119,7 @@ async fn another_session_answers_nothing_and_the_same_answer_counts_once() -> Re
     let (fixture, vmcp, mut client, mut stream) = scene(json!({})).await?;
     let mut stranger = vmcp.client(Era::Legacy).await?;
     let client_side = async {
-        let id = next(&mut stream).await?["id"].clone();
+        let id = stream.message().await?["id"].clone();
         answer(&mut stranger, &id, r#""result":{"roots":"stolen"}"#).await?;
         for wrong in [json!(id.to_string()), json!(99)] {
             answer(&mut client, &wrong, r#""result":{"roots":"wrong"}"#).await?;
@@ -142,10 +138,10 @@ async fn another_session_answers_nothing_and_the_same_answer_counts_once() -> Re
 async fn a_question_that_the_backend_takes_back_is_taken_back_from_the_client() -> Result<()> {
     let (fixture, _vmcp, mut client, mut stream) = scene(json!({})).await?;
     let id = fixture.pose("elicitation/create", r#"{"message":"sure?","requestedSchema":{}}"#)?;
-    let first = next(&mut stream).await?;
+    let first = stream.message().await?;
     assert_eq!(first["method"], "elicitation/create", "{first}");
     fixture.withdraw(&id);
-    let second = next(&mut stream).await?;
+    let second = stream.message().await?;
     assert_eq!((&second["method"], &second["params"]["requestId"]), (&json!("notifications/cancelled"), &first["id"]), "{second}");
     answer(&mut client, &first["id"], r#""result":{"action":"cancel"}"#).await?;
     client.call("b_echo", "{}").await?.result()?;
@@ -159,7 +155,7 @@ async fn a_client_that_lost_its_stream_finds_its_question_again() -> Result<()> 
     fixture.say("notifications/message", r#"{"level":"info","data":1}"#);
     let before = stream.next().await?.and_then(|event| event.id).context("an event without an id")?;
     let client_side = async {
-        let lost = next(&mut stream).await?;
+        let lost = stream.message().await?;
         drop(stream);
         let mut conn = Conn::open(client.addr).await?;
         conn.write(&client.caller.get().header("last-event-id", &before).bytes()).await?;
@@ -200,7 +196,7 @@ async fn an_answer_does_not_wait_behind_what_another_client_has_the_backend_told
     }
     fixture.until("the backend is told", |f| !f.requests_of(LEVEL).is_empty()).await?;
     let answering = async {
-        let question = next(&mut stream).await?;
+        let question = stream.message().await?;
         answer(&mut client, &question["id"], r#""result":{"roots":[]}"#).await
     };
     // Less than what hangs is given.
@@ -230,7 +226,7 @@ async fn what_waits_to_be_told_is_told_once_and_as_it_is_then() -> Result<()> {
 async fn a_question_does_not_hold_up_the_end_of_its_session() -> Result<()> {
     let (fixture, _vmcp, mut client, mut stream) = scene(json!({})).await?;
     fixture.pose("roots/list", "{}")?;
-    next(&mut stream).await?;
+    stream.message().await?;
     let request = client.caller.delete();
     assert_eq!(client.conn.exchange(&request).await?.status(), 204);
     fixture.until("the session's end", |f| f.requests().iter().any(|r| r.verb == "DELETE")).await?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vmcp_tests::{
     Era,
-    client::{Caller, Conn, Request, Rpc, Stream},
+    client::{Caller, Conn, Request, Rpc},
     fixture::{Fixture, Items, Spec},
     process::Vmcp,
 };
@@ -136,10 +136,6 @@ async fn without_backends_of_the_top_level_there_are_the_endpoints_and_nothing_a
     Ok(())
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 #[tokio::test]
 async fn changes_are_told_where_they_are_visible_and_nowhere_else() -> Result<()> {
     let change = |fixture: &Fixture| {
@@ -169,11 +165,11 @@ async fn changes_are_told_where_they_are_visible_and_nowhere_else() -> Result<()
             fixture.until("the gateway listens", |f| f.streams() > 0).await?;
         }
         prompt(&mail);
-        assert_eq!(next(&mut users[0].1).await?["method"], "notifications/prompts/list_changed", "{era:?}: all backends");
+        assert_eq!(users[0].1.message().await?["method"], "notifications/prompts/list_changed", "{era:?}: all backends");
         change(&git);
-        assert_eq!(next(&mut users[0].1).await?["method"], "notifications/tools/list_changed", "{era:?}: all backends");
+        assert_eq!(users[0].1.message().await?["method"], "notifications/tools/list_changed", "{era:?}: all backends");
         assert_eq!(
-            next(&mut users[1].1).await?["method"],
+            users[1].1.message().await?["method"],
             "notifications/tools/list_changed",
             "{era:?}: the first that is heard of git alone"
         );
@@ -363,12 +359,12 @@ async fn changes_at_a_named_endpoint_are_told_there_alone() -> Result<()> {
         shared.until("the gateway listens for both", |f| f.streams() > 1).await?;
         other.change(|items: &mut Items| items.prompts.push(r#"{"name":"fresh"}"#.to_owned()));
         other.announce("prompts");
-        assert_eq!(next(&mut listening[1].1).await?["method"], "notifications/prompts/list_changed", "{era:?}");
+        assert_eq!(listening[1].1.message().await?["method"], "notifications/prompts/list_changed", "{era:?}");
         shared.change(|items: &mut Items| items.tools.push(TOOL.to_owned()));
         shared.announce("tools");
         for (client, stream) in &mut listening {
             assert_eq!(
-                next(stream).await?["method"],
+                stream.message().await?["method"],
                 "notifications/tools/list_changed",
                 "{era:?}: the first that the main endpoint hears"
             );

@@ -1,20 +1,15 @@
 //! `list_changed` reaches those whose view changed, and nobody else.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use vmcp_tests::{
     Era,
-    client::Stream,
     fixture::{Fixture, Items, Spec},
     process::Vmcp,
 };
 
 const TOOL: &str = r#"{"name":"fresh","description":"New","inputSchema":{"type":"object"}}"#;
 const PROMPT: &str = r#"{"name":"fresh","description":"New"}"#;
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
 
 fn change(fixture: &Fixture, what: &str) {
     fixture.change(|items: &mut Items| match what {
@@ -34,7 +29,7 @@ async fn a_change_at_a_backend_reaches_listeners_of_both_eras() -> Result<()> {
         let mut stream = client.listen().await?;
         fixture.until("the gateway listens", |f| f.streams() > 0).await?;
         change(&fixture, "tools");
-        let note = next(&mut stream).await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
+        let note = stream.message().await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{note}");
         let tagged = note["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].is_null();
         assert_eq!(tagged, caller == Era::Legacy, "{note}");
@@ -59,7 +54,7 @@ async fn a_change_in_a_list_of_ones_own_reaches_its_caller_in_both_eras() -> Res
         let mut stream = client.listen().await?;
         fixture.until("the gateway listens for the caller", |f| f.streams() > 0).await.with_context(|| at.clone())?;
         change(&fixture, "tools");
-        let note = next(&mut stream).await.with_context(|| at.clone())?;
+        let note = stream.message().await.with_context(|| at.clone())?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{at}: {note}");
         assert!(client.tools().await?.contains(&"b_fresh".to_owned()), "{at}");
     }
@@ -80,7 +75,7 @@ async fn an_announcement_without_a_change_is_not_passed_on() -> Result<()> {
         fixture.announce("tools");
         fixture.until("the gateway looks", |f| !f.requests_of("tools/list").is_empty()).await?;
         change(&fixture, "prompts");
-        assert_eq!(next(&mut stream).await?["method"], "notifications/prompts/list_changed", "{backend:?}");
+        assert_eq!(stream.message().await?["method"], "notifications/prompts/list_changed", "{backend:?}");
     }
     Ok(())
 }
@@ -110,7 +105,7 @@ async fn who_joins_is_no_news_to_those_who_listen() -> Result<()> {
                 joined.push((joining.listen().await?, joining));
             }
             change(&fixture, "prompts");
-            let note = next(&mut stream).await.with_context(|| at.clone())?;
+            let note = stream.message().await.with_context(|| at.clone())?;
             assert_eq!(note["method"], "notifications/prompts/list_changed", "{at}: the first that is heard");
         }
     }
@@ -139,12 +134,12 @@ async fn who_cannot_see_a_backend_does_not_hear_of_it() -> Result<()> {
         let mut outside = outsider.listen().await?;
         open.until("the gateway listens", |f| f.streams() >= heard.max(1)).await?;
         change(&closed, "prompts");
-        let note = next(&mut inside).await.context("the insider's first")?;
+        let note = inside.message().await.context("the insider's first")?;
         assert_eq!(note["method"], "notifications/prompts/list_changed", "{era:?}");
         change(&open, "tools");
-        let note = next(&mut inside).await.context("the insider's second")?;
+        let note = inside.message().await.context("the insider's second")?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{era:?}");
-        let note = next(&mut outside).await.context("the outsider's first")?;
+        let note = outside.message().await.context("the outsider's first")?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{era:?}: the first that an outsider hears");
     }
     Ok(())
@@ -161,7 +156,7 @@ async fn a_backend_that_comes_up_changes_the_view_of_those_who_listen() -> Resul
         let mut stream = client.listen().await?;
         late.restart().await?;
         loop {
-            let note = next(&mut stream).await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
+            let note = stream.message().await.with_context(|| format!("{caller:?} caller, {backend:?} backend"))?;
             if note["method"] == "notifications/tools/list_changed" {
                 break;
             }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vmcp_tests::{
     Era,
-    client::{Client, Conn, Stream},
+    client::{Client, Conn},
     eventually,
     fixture::{Fixture, Items, Spec},
     process::Vmcp,
@@ -18,10 +18,6 @@ async fn scene(limits: Value) -> Result<(Fixture, Fixture, Vmcp)> {
     let (a, b) = (Fixture::start(Spec::legacy("a")).await?, Fixture::start(Spec::modern("b")).await?);
     let vmcp = Vmcp::serve(json!({ "backends": [a.entry(json!({})), b.entry(json!({}))], "limits": limits })).await?;
     Ok((a, b, vmcp))
-}
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
 }
 
 fn uris(all: &[&str]) -> String {
@@ -45,7 +41,7 @@ async fn updates_reach_the_subscription_that_names_the_resource_whatever_era_its
     for (fixture, uri) in [(&a, from_a), (&b, from_b), (&a, from_a)] {
         fixture.announce("tools");
         fixture.updated(uri);
-        let note = next(&mut stream).await?;
+        let note = stream.message().await?;
         assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(uri)), "{note}");
         assert_eq!(&note["params"]["_meta"][SUBSCRIPTION], id, "{note}");
     }
@@ -65,14 +61,14 @@ async fn subscriptions_with_one_id_hear_what_each_of_them_asked_for() -> Result<
         for uri in [&named[1], &named[0], &named[1]] {
             fixture.updated(uri);
         }
-        assert_eq!(next(&mut first).await?["params"]["uri"], json!(named[0]));
-        assert_eq!(next(&mut second).await?["params"]["uri"], json!(named[1]));
+        assert_eq!(first.message().await?["params"]["uri"], json!(named[0]));
+        assert_eq!(second.message().await?["params"]["uri"], json!(named[1]));
         drop(first);
         eventually("one of them has ended", async || fixture.followers(&named[0]) == 0).await?;
         fixture.updated(&named[0]);
         fixture.part_updated(&named[1], &format!("{}/part", named[1]));
         loop {
-            let note = next(&mut second).await?;
+            let note = second.message().await?;
             // Two equal notifications that wait are one.
             if note["params"]["uri"] != json!(named[1]) {
                 assert_eq!(note["params"]["uri"], json!(format!("{}/part", named[1])), "{note}");
@@ -118,7 +114,7 @@ async fn a_thousand_listeners_cost_the_backends_one_stream_each_and_all_of_them_
         fixture.change(|items: &mut Items| items.tools.push(r#"{"name":"fresh","inputSchema":{"type":"object"}}"#.to_owned()));
         fixture.announce("tools");
         for stream in &mut streams {
-            assert_eq!(next(stream).await?["method"], "notifications/tools/list_changed");
+            assert_eq!(stream.message().await?["method"], "notifications/tools/list_changed");
         }
     }
     assert_eq!((a.streams(), b.streams(), a.sessions()), (1, 1, sessions));
@@ -142,13 +138,13 @@ async fn a_subscription_that_nobody_reads_ends_and_holds_up_nobody() -> Result<(
             b.part_updated(uri, &format!("{uri}/{part}/{}", "x".repeat(8 * 1024)));
         }
         for heard in part - AT_ONCE..part {
-            let note = next(&mut read).await.context("a client that reads is ended")?;
+            let note = read.message().await.context("a client that reads is ended")?;
             let told = note["params"]["uri"].as_str().context("no uri")?;
             assert!(told.starts_with(&format!("{uri}/{}/", heard + 1)), "the parts come in order");
         }
         client.call("b_echo", "{}").await?.result()?;
     }
     b.updated(uri);
-    assert_eq!(next(&mut read).await?["params"]["uri"], json!(uri));
+    assert_eq!(read.message().await?["params"]["uri"], json!(uri));
     Ok(())
 }

@@ -23,10 +23,6 @@ async fn set(client: &mut Client, level: &str) -> Result<vmcp_tests::client::Rep
     client.send(&Rpc::new("logging/setLevel", format!(r#""level":{level}"#))).await
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 fn message(level: &str, data: u32) -> String {
     format!(r#"{{"level":"{level}","logger":"b","data":{{"n":{data}}}}}"#)
 }
@@ -35,12 +31,12 @@ fn message(level: &str, data: u32) -> String {
 async fn a_client_hears_what_its_backends_say_outside_of_calls_as_far_as_it_wants() -> Result<()> {
     let (fixture, _vmcp, mut client, mut stream) = scene().await?;
     fixture.say("notifications/message", &message("debug", 1));
-    let first = next(&mut stream).await?;
+    let first = stream.message().await?;
     assert_eq!((&first["method"], &first["params"]["data"]["n"]), (&json!("notifications/message"), &json!(1)), "{first}");
     assert_eq!(set(&mut client, r#""warning""#).await?.raw_result()?, "{}");
     fixture.say("notifications/message", &message("info", 2));
     fixture.say("notifications/message", &message("warning", 3));
-    assert_eq!(next(&mut stream).await?["params"]["data"]["n"], 3, "what is not severe enough is left out");
+    assert_eq!(stream.message().await?["params"]["data"]["n"], 3, "what is not severe enough is left out");
     Ok(())
 }
 
@@ -67,7 +63,7 @@ async fn a_level_that_does_not_exist_is_refused_and_changes_nothing() -> Result<
         assert!(error.code == -32602 && error.message.contains("emergency"), "{level}: {error:?}");
     }
     fixture.say("notifications/message", &message("debug", 1));
-    assert_eq!(next(&mut stream).await?["params"]["data"]["n"], 1);
+    assert_eq!(stream.message().await?["params"]["data"]["n"], 1);
     assert!(fixture.requests_of("logging/setLevel").is_empty());
     Ok(())
 }
@@ -78,7 +74,7 @@ async fn what_is_said_while_a_client_is_away_is_there_when_it_comes_back() -> Re
     fixture.say("notifications/message", &message("info", 1));
     let first = stream.next().await?.context("the stream ended")?;
     fixture.say("notifications/message", &message("info", 2));
-    next(&mut stream).await?;
+    stream.message().await?;
     drop(stream);
     let mut conn = vmcp_tests::client::Conn::open(client.addr).await?;
     conn.write(&client.caller.get().header("last-event-id", first.id.context("no id")?).bytes()).await?;

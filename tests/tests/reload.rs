@@ -16,7 +16,7 @@ use vmcp_core::config::Config;
 use vmcp_server::Gateway;
 use vmcp_tests::{
     Era,
-    client::{Client, Rpc, Stream},
+    client::{Client, Rpc},
     eventually,
     fixture::{Fixture, Recorded, Spec},
 };
@@ -74,10 +74,6 @@ impl Served {
     }
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 fn change(fixture: &Fixture) {
     fixture.change(|items| items.tools.push(TOOL.to_owned()));
     fixture.announce("tools");
@@ -105,7 +101,7 @@ async fn a_get_stream_ends_in_order_at_a_reload_and_a_new_one_tells_of_the_new_c
         two.until("the gateway listens at the new backend", |f| f.streams() > 0).await?;
         change(&two);
         loop {
-            let note = next(&mut stream).await.with_context(|| format!("{backend:?}: of a change at the new backend"))?;
+            let note = stream.message().await.with_context(|| format!("{backend:?}: of a change at the new backend"))?;
             let known = client.tools().await?.contains(&"two_fresh".to_owned());
             if note["method"] == "notifications/tools/list_changed" && known {
                 break;
@@ -128,7 +124,7 @@ async fn a_subscription_ends_in_order_at_a_reload_and_a_new_one_is_under_the_new
 
         served.gateway.reload(config(&[&two], "x-new")?)?;
         let last = loop {
-            let message = next(&mut stream).await.with_context(|| format!("{backend:?}: the subscription's result"))?;
+            let message = stream.message().await.with_context(|| format!("{backend:?}: the subscription's result"))?;
             if message.get("method").is_none() {
                 break message;
             }
@@ -142,7 +138,7 @@ async fn a_subscription_ends_in_order_at_a_reload_and_a_new_one_is_under_the_new
         assert!(client.tools().await?.contains(&"two_echo".to_owned()), "{backend:?}");
         two.until("the gateway listens", |f| f.streams() > 0).await?;
         change(&two);
-        let note = next(&mut stream).await.with_context(|| format!("{backend:?}: of a change at the new backend"))?;
+        let note = stream.message().await.with_context(|| format!("{backend:?}: of a change at the new backend"))?;
         assert_eq!(note["method"], "notifications/tools/list_changed", "{backend:?}: {note}");
         assert!(client.tools().await?.contains(&"two_fresh".to_owned()), "{backend:?}");
         served.end().await?;
@@ -291,7 +287,7 @@ async fn what_a_client_follows_outlives_a_reload() -> Result<()> {
     let hears = |fixture: &Fixture| fixture.followers(uri) == 1 && fixture.hearers(uri) == 1 && fixture.declared_streams() == 1;
     fixture.until("the new session follows and hears", hears).await?;
     fixture.updated(uri);
-    while next(&mut stream).await?["method"] != "notifications/resources/updated" {}
+    while stream.message().await?["method"] != "notifications/resources/updated" {}
     drop(stream);
     served.end().await
 }

@@ -1,7 +1,7 @@
 //! `resources/subscribe`: at the backend that owns the resource, for the session that asked.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 use vmcp_tests::{
     Era,
@@ -36,10 +36,6 @@ async fn follow(client: &mut Client, method: &str, uri: &str) -> Result<vmcp_tes
     client.send(&Rpc::new(method, format!(r#""uri":"{uri}""#))).await
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 #[tokio::test]
 async fn updates_reach_the_session_that_follows_the_resource_and_no_other() -> Result<()> {
     let (uri, later) = ("fixture://b/text", "fixture://b/item/7");
@@ -60,7 +56,7 @@ async fn updates_reach_the_session_that_follows_the_resource_and_no_other() -> R
         assert_eq!(follow(client, "resources/subscribe", uri).await?.raw_result()?, "{}", "{era:?}");
         assert_eq!((a.followers(uri), b.followers(uri)), (0, 1), "{era:?}: only its owner is asked");
         b.updated(uri);
-        let note = next(stream).await.with_context(|| format!("{era:?}"))?;
+        let note = stream.message().await.with_context(|| format!("{era:?}"))?;
         assert_eq!((&note["method"], &note["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{note}");
 
         assert_eq!(follow(client, "resources/unsubscribe", uri).await?.raw_result()?, "{}", "{era:?}");
@@ -71,7 +67,7 @@ async fn updates_reach_the_session_that_follows_the_resource_and_no_other() -> R
         b.updated(uri);
         b.updated(later);
         for stream in [stream, elsewhere] {
-            assert_eq!(next(stream).await?["params"]["uri"], later, "{era:?}: the next that is heard");
+            assert_eq!(stream.message().await?["params"]["uri"], later, "{era:?}: the next that is heard");
         }
         assert!(a.requests_of("resources/subscribe").is_empty(), "{era:?}");
     }
@@ -91,7 +87,7 @@ async fn what_is_followed_before_anybody_listens_is_heard_of_as_soon_as_somebody
     let mut stream = client.listen().await?;
     eventually("the resource is followed", async || b.followers(uri) == 1).await?;
     b.updated(uri);
-    assert_eq!(next(&mut stream).await?["params"]["uri"], uri);
+    assert_eq!(stream.message().await?["params"]["uri"], uri);
     Ok(())
 }
 
@@ -109,7 +105,7 @@ async fn a_resource_of_which_its_backend_tells_nothing_cannot_be_followed() -> R
     assert_eq!(follow(&mut client, "resources/subscribe", told).await?.raw_result()?, "{}", "others can");
     eventually("it is not asked for again", async || b.followers(untold) == 0 && b.followers(told) == 1).await?;
     b.updated(told);
-    assert_eq!(next(&mut stream).await?["params"]["uri"], told);
+    assert_eq!(stream.message().await?["params"]["uri"], told);
     Ok(())
 }
 
@@ -153,7 +149,7 @@ async fn a_subscription_is_repeated_in_a_session_that_the_backend_forgot() -> Re
     eventually("the gateway listens again", async || b.declared_streams() == 1).await?;
     b.updated(uri);
     loop {
-        let note = next(&mut stream).await?;
+        let note = stream.message().await?;
         if note["method"] == "notifications/resources/updated" {
             return Ok(());
         }

@@ -1,10 +1,10 @@
 //! The Tasks extension (SEP-2663): a task's id leads its owner back to the backend that has it, and nobody else anywhere.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use vmcp_tests::{
     Era,
-    client::{Client, Reply, Rpc, Stream},
+    client::{Client, Reply, Rpc},
     eventually,
     fixture::{Fixture, Spec},
     process::Vmcp,
@@ -33,10 +33,6 @@ async fn begin(client: &mut Client, tool: &str, arguments: &str) -> Result<Strin
 async fn about(client: &mut Client, method: &str, id: &str, more: &str) -> Result<Reply> {
     let rpc = Rpc::new(method, format!(r#""taskId":{}{more}"#, json!(id)));
     client.send(&Rpc { name: Some(id.to_owned()), ..rpc }).await
-}
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
 }
 
 #[tokio::test]
@@ -153,11 +149,11 @@ async fn a_subscription_hears_of_its_tasks_under_the_ids_that_its_caller_knows()
     a.complete("job-1");
     a.tell_of_task("job-2");
     a.tell_of_task("job-1");
-    let note = next(&mut stream).await?;
+    let note = stream.message().await?;
     assert_eq!((&note["method"], &note["params"]["taskId"]), (&json!("notifications/tasks"), &json!(at_a)), "{note} {unfollowed}");
     assert_eq!((&note["params"]["status"], &note["params"]["_meta"]), (&json!("completed"), &first["params"]["_meta"]), "{note}");
     b.tell_of_task("job-1");
-    assert_eq!(next(&mut stream).await?["params"]["taskId"], json!(at_b));
+    assert_eq!(stream.message().await?["params"]["taskId"], json!(at_b));
     // A request that does not declare the extension hears of no task.
     let plain = vmcp.client(Era::Modern).await?;
     let (first, _stream) = plain.subscribe(&format!(r#""taskIds":{}"#, json!([at_a]))).await?;

@@ -232,6 +232,14 @@ impl Stream {
         self.conn.event(&mut self.buffer).await
     }
 
+    /// The message in the next event.
+    ///
+    /// # Errors
+    /// As [`Self::next`], and at the end.
+    pub async fn message(&mut self) -> Result<Value> {
+        Ok(self.next().await?.context("the stream ended")?.json())
+    }
+
     /// Ends it, and waits until the gateway has noticed.
     ///
     /// # Errors

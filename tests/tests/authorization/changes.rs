@@ -1,12 +1,6 @@
 //! Changes of lists: those hear of them whose own view changed.
 
 use super::*;
-use anyhow::Context;
-use vmcp_tests::client::Stream;
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
 
 /// A tool of this name, as text.
 fn tool(name: &str) -> String {
@@ -25,19 +19,19 @@ async fn only_those_hear_of_a_change_who_see_it() -> Result<()> {
         let (mut of_ann, mut of_bob) = (ann.listen().await?, bob.listen().await?);
         scene.a.change(|items| items.tools.push(tool("tool_x")));
         scene.a.announce("tools");
-        assert_eq!(next(&mut of_ann).await?["method"], "notifications/tools/list_changed");
+        assert_eq!(of_ann.message().await?["method"], "notifications/tools/list_changed");
         assert!(bob.tools().await?.is_empty(), "the change is in the lists of everybody now, and not in Bob's");
         // What Bob hears first is of the change after that.
         scene.a.change(|items| items.tools.push(tool("mine")));
         scene.a.announce("tools");
-        assert_eq!(next(&mut of_bob).await?["method"], "notifications/tools/list_changed");
+        assert_eq!(of_bob.message().await?["method"], "notifications/tools/list_changed");
         assert_eq!(bob.tools().await?, ["a_mine"]);
         scene.a.change(|items| items.prompts.clear());
         scene.a.announce("prompts");
         ann.list("prompts/list").await?;
         scene.a.change(|items| items.tools.push(tool("mine_too")));
         scene.a.announce("tools");
-        assert_eq!(next(&mut of_bob).await?["method"], "notifications/tools/list_changed");
+        assert_eq!(of_bob.message().await?["method"], "notifications/tools/list_changed");
         scene.gateway.shutdown().await;
     }
     Ok(())

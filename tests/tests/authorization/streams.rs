@@ -1,14 +1,8 @@
 //! Following resources: what may not be read is not heard of.
 
 use super::*;
-use anyhow::Context;
-use vmcp_tests::client::Stream;
 
 const UPDATED: &str = "notifications/resources/updated";
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
 
 fn subscribe(uri: &str) -> Rpc {
     Rpc::new("resources/subscribe", format!(r#""uri":{}"#, json!(uri)))
@@ -34,7 +28,7 @@ async fn an_old_client_follows_what_it_may_read_and_hears_of_nothing_else() -> R
         // A part of it that Bob may not read, then what he may.
         scene.a.part_updated("fixture://a/text", "fixture://a/text/secret");
         scene.a.updated("fixture://a/text");
-        let note = next(&mut stream).await?;
+        let note = stream.message().await?;
         assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!("fixture://a/text")), "{backend:?}");
         scene.gateway.shutdown().await;
     }
@@ -52,7 +46,7 @@ async fn a_subscription_hears_of_what_its_caller_may_read() -> Result<()> {
         assert_eq!((scene.a.followers("fixture://a/blob"), scene.b.followers("fixture://b/text")), (0, 0));
         scene.a.part_updated("fixture://a/text", "fixture://a/text/secret");
         scene.a.updated("fixture://a/text");
-        assert_eq!(next(&mut stream).await?["params"]["uri"], "fixture://a/text", "{backend:?}");
+        assert_eq!(stream.message().await?["params"]["uri"], "fixture://a/text", "{backend:?}");
         scene.gateway.shutdown().await;
     }
     Ok(())

@@ -19,13 +19,9 @@ fn told(data: &str) -> String {
     format!(r#"{{"level":"emergency","data":"{data}"}}"#)
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 /// What the next message of a log says.
 async fn heard(stream: &mut Stream) -> Result<String> {
-    let message = next(stream).await?;
+    let message = stream.message().await?;
     Ok(message["params"]["data"].as_str().with_context(|| format!("no message of a log: {message}"))?.to_owned())
 }
 
@@ -83,7 +79,7 @@ async fn each_stream_hears_the_backends_that_its_own_token_may_see() -> Result<(
         scene.b.say(MESSAGE, &told("b"));
         assert_eq!(heard(&mut of_strong).await?, "b", "strong first: {strong_first}");
         let question = scene.b.pose("roots/list", "{}")?;
-        assert_eq!(next(&mut of_strong).await?["method"], "roots/list", "{question}");
+        assert_eq!(of_strong.message().await?["method"], "roots/list", "{question}");
         // What everybody may hear goes to the newest.
         scene.a.say(MESSAGE, &told("a"));
         let newest = if strong_first { &mut of_weak } else { &mut of_strong };
@@ -110,10 +106,10 @@ async fn each_stream_hears_of_the_resources_that_its_own_token_may_read() -> Res
     let mut of_weak = ann.weak.listen().await?;
     ann.is_listened_for().await?;
     ann.scene.b.updated("fixture://b/text");
-    let update = next(&mut of_strong).await?;
+    let update = of_strong.message().await?;
     assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!("fixture://b/text")));
     ann.scene.a.updated("fixture://a/text");
-    let update = next(&mut of_weak).await?;
+    let update = of_weak.message().await?;
     assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!("fixture://a/text")));
     Ok(())
 }
@@ -135,18 +131,18 @@ async fn what_a_weaker_token_may_not_read_is_followed_again_after_a_reload_for_t
     let hears = |b: &Fixture| b.followers(uri) == 1 && b.hearers(uri) == 1 && b.declared_streams() == 1;
     scene.b.until("the new session follows and hears", hears).await?;
     scene.b.updated(uri);
-    let mut update = next(&mut of_strong).await?;
+    let mut update = of_strong.message().await?;
     while update["method"] == CHANGED {
-        update = next(&mut of_strong).await?;
+        update = of_strong.message().await?;
     }
     assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!(uri)));
     scene.a.until("the gateway listens for Ann", |a| a.declared_streams() == 1).await?;
     of_strong.hang_up().await?;
     ann.weak.tools().await?;
     scene.a.say(MESSAGE, &told("a"));
-    let mut heard = next(&mut of_weak).await?;
+    let mut heard = of_weak.message().await?;
     while heard["method"] == CHANGED {
-        heard = next(&mut of_weak).await?;
+        heard = of_weak.message().await?;
     }
     assert_eq!(heard["params"]["data"], "a", "the weaker one has heard nothing of it");
     Ok(())
@@ -163,14 +159,14 @@ async fn each_stream_hears_of_the_changes_that_its_own_token_shows() -> Result<(
     ann.is_listened_for().await?;
     ann.scene.b.change(|items| items.tools.push(tool("more")));
     ann.scene.b.announce("tools");
-    assert_eq!(next(&mut of_strong).await?["method"], CHANGED);
+    assert_eq!(of_strong.message().await?["method"], CHANGED);
     // Of a change that both see both hear, the weaker one of nothing before it.
     ann.scene.a.say(MESSAGE, &told("before"));
     assert_eq!(heard(&mut of_weak).await?, "before");
     ann.scene.a.change(|items| items.tools.push(tool("more")));
     ann.scene.a.announce("tools");
-    assert_eq!(next(&mut of_weak).await?["method"], CHANGED);
-    assert_eq!(next(&mut of_strong).await?["method"], CHANGED);
+    assert_eq!(of_weak.message().await?["method"], CHANGED);
+    assert_eq!(of_strong.message().await?["method"], CHANGED);
     Ok(())
 }
 
@@ -179,7 +175,7 @@ async fn a_stream_of_a_token_that_shows_something_else_than_the_client_saw_begin
     let mut ann = Ann::new(json!({})).await?;
     ann.weak.tools().await?;
     let mut of_strong = ann.strong.listen().await?;
-    assert_eq!(next(&mut of_strong).await?["method"], CHANGED);
+    assert_eq!(of_strong.message().await?["method"], CHANGED);
     ann.is_listened_for().await?;
     ann.scene.b.say(MESSAGE, &told("b"));
     assert_eq!(heard(&mut of_strong).await?, "b", "once");
@@ -236,10 +232,10 @@ async fn a_question_that_comes_before_the_lists_waits_until_they_say_whether_it_
         scene.b.until("the gateway listens for Ann", |b| b.declared_streams() == 1).await?;
         let client = async {
             if may {
-                let mut question = next(&mut stream).await?;
+                let mut question = stream.message().await?;
                 while question["method"] == CHANGED {
                     // What is listed meanwhile changes when the lists have come.
-                    question = next(&mut stream).await?;
+                    question = stream.message().await?;
                 }
                 assert_eq!(question["method"], "roots/list", "{question}");
                 let request = ann.caller.answer(&question["id"], r#""result":{"roots":[]}"#);

@@ -3,7 +3,7 @@
 use super::*;
 use anyhow::Context;
 use std::time::Duration;
-use vmcp_tests::client::{Conn, Old, Request, Stream};
+use vmcp_tests::client::{Conn, Old, Request};
 
 const CAPABILITIES: &str = r#"{"roots":{"listChanged":true},"sampling":{},"elicitation":{}}"#;
 const MESSAGE: &str = "notifications/message";
@@ -15,10 +15,6 @@ const QUESTIONS: [(&str, &str); 3] = [
 
 fn told(of: &str) -> String {
     format!(r#"{{"level":"emergency","logger":"{of}","data":"x"}}"#)
-}
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
 }
 
 /// A backend says all that one can say outside of calls, and asks all that one can ask. When this returns, the gateway has heard it.
@@ -54,11 +50,11 @@ async fn a_client_on_its_stream_hears_nothing_of_a_backend_that_it_may_see_nothi
     bob.send(&Rpc::new("resources/subscribe", r#""uri":"fixture://a/text""#)).await?.result()?;
     says_everything(&scene.b).await?;
     scene.a.say(MESSAGE, &told("allowed"));
-    let first = next(&mut stream).await?;
+    let first = stream.message().await?;
     assert_eq!(first["params"]["logger"], "allowed", "{first}");
     // What he may use something of is heard as before.
     let asked = scene.a.pose("roots/list", "{}")?;
-    let question = next(&mut stream).await?;
+    let question = stream.message().await?;
     assert_eq!(question["method"], "roots/list", "{asked} {question}");
     Ok(())
 }
@@ -73,16 +69,16 @@ async fn somebody_who_may_see_it_hears_it() -> Result<()> {
     let heard = loop {
         scene.b.say(MESSAGE, &told("b"));
         tokio::select! {
-            heard = next(&mut stream) => break heard?,
+            heard = stream.message() => break heard?,
             () = tokio::time::sleep(Duration::from_millis(50)) => {}
         }
     };
     assert_eq!(heard["params"]["logger"], "b");
     for (method, params) in QUESTIONS {
         scene.b.pose(method, params)?;
-        let mut asked = next(&mut stream).await?;
+        let mut asked = stream.message().await?;
         while asked["method"] == MESSAGE {
-            asked = next(&mut stream).await?;
+            asked = stream.message().await?;
         }
         assert_eq!(asked["method"], method);
     }
@@ -133,7 +129,7 @@ async fn a_server_that_is_still_there_after_a_reload_is_not_taken_for_the_one_in
     // Answered by the gateway itself, so it has heard what came ahead of this.
     scene.b.ask("ping", "{}").await?;
     scene.a.say(MESSAGE, &told("allowed"));
-    let first = next(&mut stream).await?;
+    let first = stream.message().await?;
     assert_eq!(first["params"]["logger"], "allowed", "{first}");
     scene.b.release(1);
     calling.finish().await?.result()?;
@@ -185,12 +181,12 @@ async fn a_token_that_may_see_it_is_heard_with_when_the_next_stream_opens() -> R
     }
     says_everything(&scene.b).await?;
     scene.a.say(MESSAGE, &told("a"));
-    assert_eq!(next(&mut stream).await?["params"]["logger"], "a");
+    assert_eq!(stream.message().await?["params"]["logger"], "a");
     ann.caller.set("x-claims", r#"{"all":1}"#);
     let mut stream = ann.listen().await?;
-    assert_eq!(next(&mut stream).await?["method"], "notifications/tools/list_changed", "it shows more than she saw");
+    assert_eq!(stream.message().await?["method"], "notifications/tools/list_changed", "it shows more than she saw");
     scene.b.say(MESSAGE, &told("b"));
-    assert_eq!(next(&mut stream).await?["params"]["logger"], "b");
+    assert_eq!(stream.message().await?["params"]["logger"], "b");
     Ok(())
 }
 
@@ -212,7 +208,7 @@ async fn a_change_of_lists_that_are_a_callers_own_is_not_told_to_who_sees_nothin
     let mut of_ann = ann.listen().await?;
     scene.b.until("the gateway listens for Ann", |b| b.declared_streams() == 1).await?;
     scene.b.announce("tools");
-    assert_eq!(next(&mut of_ann).await?["method"], "notifications/tools/list_changed");
+    assert_eq!(of_ann.message().await?["method"], "notifications/tools/list_changed");
     drop((ann, of_ann));
     let scene = own_lists(Spec::legacy("b").interactive()).await?;
     let mut bob = scene.user(Era::Legacy, "bob").header("x-tenant", "t").capabilities(CAPABILITIES).connect().await?;
@@ -225,7 +221,7 @@ async fn a_change_of_lists_that_are_a_callers_own_is_not_told_to_who_sees_nothin
     says_everything(&scene.b).await?;
     scene.a.announce("tools");
     scene.a.say(MESSAGE, &told("allowed"));
-    let heard = [next(&mut of_bob).await?["method"].clone(), next(&mut of_bob).await?["method"].clone()];
+    let heard = [of_bob.message().await?["method"].clone(), of_bob.message().await?["method"].clone()];
     assert_eq!(heard, ["notifications/tools/list_changed", MESSAGE], "of A he hears once");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use vmcp_auth::Identity;
 use vmcp_core::plugin::{Authenticated, Principal};
-use vmcp_tests::client::{Conn, Old, Rpc, Stream};
+use vmcp_tests::client::{Conn, Old, Rpc};
 
 const TASKS: &str = r#"{"elicitation":{},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 const ASKS: &str = r#""ask":[{"method":"roots/list"}]"#;
@@ -57,10 +57,6 @@ async fn begin(client: &mut Client, arguments: &str) -> Result<String> {
     Ok(created["taskId"].as_str().context("no id")?.to_owned())
 }
 
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
-}
-
 #[tokio::test]
 async fn the_result_of_a_task_is_seen_whenever_it_is_collected() -> Result<()> {
     let scene = Scene::new(Spec::modern("b").tasks()).await?;
@@ -94,11 +90,11 @@ async fn the_result_of_a_task_that_is_refused_is_told_nowhere() -> Result<()> {
     taken(&scene.seen);
     scene.fixture.tell_of_task("job-1");
     scene.fixture.tell_of_task("job-2");
-    let note = next(&mut stream).await?;
+    let note = stream.message().await?;
     assert_eq!((&note["params"]["taskId"], &note["params"]["status"]), (&json!(other), &json!("working")), "{note}");
     scene.fixture.complete("job-2");
     scene.fixture.tell_of_task("job-2");
-    let note = next(&mut stream).await?;
+    let note = stream.message().await?;
     assert_eq!((&note["params"]["taskId"], &note["params"]["status"]), (&json!(other), &json!("completed")), "{note}");
     is_marked(&note["params"]["result"]);
     let seen = taken(&scene.seen);
