@@ -36,20 +36,6 @@ fn with_endpoints(fixture: &Fixture, paths: &[&str]) -> Result<Config> {
     Ok(serde_json::from_value(json!({ "backends": [fixture.entry(json!({}))], "endpoints": endpoints }))?)
 }
 
-/// How many of the sessions that calls went over have not been closed.
-fn open_sessions_of_calls(fixture: &Fixture) -> usize {
-    let requests = fixture.requests();
-    let closed = |id: &str| requests.iter().any(|request| request.verb == "DELETE" && request.session() == Some(id));
-    let mut open: Vec<&str> = sessions_of_calls(&requests).filter(|id| !closed(id)).collect();
-    open.sort_unstable();
-    open.dedup();
-    open.len()
-}
-
-fn sessions_of_calls(requests: &[Recorded]) -> impl Iterator<Item = &str> {
-    requests.iter().filter(|request| request.method.as_deref() == Some("tools/call")).filter_map(Recorded::session)
-}
-
 /// A served gateway.
 struct Served {
     gateway: Gateway,
@@ -326,7 +312,7 @@ async fn an_endpoint_that_is_gone_takes_its_sessions_and_streams_with_it_and_the
     served.gateway.reload(with_endpoints(&fixture, &["/stays", "/goes"])?)?;
     assert_eq!(gone.conn.exchange(&gone.caller.request(&Rpc::list("tools/list", None), "2")).await?.status(), 404);
     served.end().await?;
-    fixture.until("every session that was called over is closed", |f| open_sessions_of_calls(f) == 0).await?;
+    fixture.until("every session that was called over is closed", |f| f.open_sessions_of_calls() == 0).await?;
     assert_eq!(fixture.violations(), Vec::<String>::new());
     Ok(())
 }

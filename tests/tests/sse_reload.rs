@@ -29,14 +29,6 @@ async fn old(addr: SocketAddr, key: &str) -> Result<Old> {
     Ok(old)
 }
 
-/// Whether every session that a call went over was closed: the gateway has others of its own.
-fn closed(fixture: &Fixture) -> bool {
-    let requests = fixture.requests();
-    let is_closed = |id: &str| requests.iter().any(|request| request.verb == "DELETE" && request.session() == Some(id));
-    let calls = requests.iter().filter(|request| request.method.as_deref() == Some("tools/call"));
-    calls.filter_map(|call| call.session()).all(is_closed)
-}
-
 /// Reads to the end of the stream, which has to be one in order.
 async fn ends(old: &mut Old) -> Result<()> {
     while let Some(event) = old.event().await.context("the stream's end")? {
@@ -68,7 +60,7 @@ async fn a_reload_that_changes_who_callers_are_ends_their_streams_and_whose_key_
     ends(&mut ann).await?;
     let get = Request::get("/sse").header("accept", "text/event-stream").header("x-api-key", &ann_key);
     assert_eq!(ann.conn.exchange(&get).await?.status(), 401);
-    fixture.until("what they had at the backend is closed", closed).await?;
+    fixture.until("what they had at the backend is closed", |fixture| fixture.open_sessions_of_calls() == 0).await?;
     let mut bob = old(addr, &bob_key).await?;
     bob.call(3, "b_echo", json!({})).await?;
     gateway.shutdown().await;
@@ -91,7 +83,7 @@ async fn a_call_that_outlasts_the_time_for_ending_does_not_keep_such_a_stream() 
     fixture.until("Ann's call", |fixture| fixture.started() == 1).await?;
     gateway.reload(limited(&[("bob", &bob_hash)])?)?;
     ends(&mut ann).await?;
-    fixture.until("the call was given up", |fixture| fixture.abandoned() == 1 && closed(fixture)).await?;
+    fixture.until("the call was given up", |fixture| fixture.abandoned() == 1 && fixture.open_sessions_of_calls() == 0).await?;
     gateway.shutdown().await;
     Ok(())
 }
@@ -118,7 +110,7 @@ async fn a_reload_that_leaves_callers_as_they_are_leaves_them_their_streams_unle
     assert_eq!((&told["method"], &told["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(uri)), "{told}");
     gateway.reload(config("two", &fixture, "/events", &hashes)?)?;
     ends(&mut ann).await?;
-    fixture.until("what she had at the backend is closed", closed).await?;
+    fixture.until("what she had at the backend is closed", |fixture| fixture.open_sessions_of_calls() == 0).await?;
     gateway.shutdown().await;
     Ok(())
 }
