@@ -33,8 +33,7 @@ fn members(raw: &str) -> Result<HashMap<String, Box<RawValue>>> {
 
 async fn pair(backend: Era, sse: bool) -> Result<(Fixture, Vmcp)> {
     let spec = Spec::new("b", backend);
-    let (fixture, vmcp) = Vmcp::with_backend(if sse { spec.sse() } else { spec }).await?;
-    Ok((fixture, vmcp))
+    Vmcp::with_backend(if sse { spec.sse() } else { spec }).await
 }
 
 /// The text with line ends between tokens as spaces: SSE cannot carry them, whoever writes it.

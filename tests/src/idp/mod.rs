@@ -18,6 +18,7 @@ mod token;
 
 pub use api::Api;
 pub use keys::{Algorithm, Key};
+pub use serve::escaped;
 pub use server::Idp;
 pub use spec::{Client, Endpoint, IdpSpec, Outage};
 pub use state::Asked;

@@ -115,8 +115,9 @@ pub(super) fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986.
-pub(super) fn escaped(text: &str) -> String {
+/// Percent-encodes everything but the unreserved characters of RFC 3986 (§2.3).
+#[must_use]
+pub fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut done, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             done.push(byte.into());

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use vmcp_tests::client::Response;
+use vmcp_tests::{client::Response, idp::escaped};
 
 /// What a client has when it has logged in.
 #[derive(Clone)]
@@ -52,11 +52,6 @@ pub(crate) fn parameter<'a>(refused: &'a Response, name: &str) -> Option<&'a str
     challenge.split(&format!("{name}=\"")).nth(1)?.split('"').next()
 }
 
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
 /// Where an issuer's metadata may be, in the order of the protocol or with OpenID Connect's first.
 fn places(issuer: &str, openid_first: bool) -> Vec<String> {
     let at = issuer.find("://").map_or(0, |at| at + 3);
@@ -72,7 +67,7 @@ fn places(issuer: &str, openid_first: bool) -> Vec<String> {
 impl Scene {
     async fn discover(&self, kind: &Kind) -> Result<Found> {
         let words = |list: &Value| list.as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
-        if kind.finds == Finds::Never {
+        if !kind.knows_of_issuers() {
             let metadata = self.json(&format!("{ORIGIN}/.well-known/oauth-authorization-server"), None).await?;
             let scopes = words(&metadata["scopes_supported"]);
             return Ok(Found { metadata, scope: scopes, resource: self.resource() });

@@ -9,7 +9,7 @@ mod scene;
 
 use anyhow::{Context, Result, bail};
 use client::Grant;
-use kinds::{Finds, KINDS};
+use kinds::KINDS;
 use scene::Scene;
 use serde_json::{Value, json};
 use vmcp_tests::idp::{Endpoint, IdpSpec};
@@ -40,7 +40,7 @@ async fn where_the_issuer_registers_clients_those_that_know_of_it_log_in_without
         IdpSpec { path: "/tenant".to_owned(), openid: false, ..plain },
     ] {
         let scene = Scene::at("/mcp", spec, None).await?;
-        let (new, old): (Vec<_>, Vec<_>) = KINDS.iter().partition(|kind| kind.finds != Finds::Never);
+        let (new, old): (Vec<_>, Vec<_>) = KINDS.iter().partition(|kind| kind.knows_of_issuers());
         for kind in &new {
             let Grant { token, .. } = scene.log_in(kind).await.with_context(|| format!("{} at {}", kind.name, scene.idp.issuer()))?;
             assert_eq!(scene.call(Some(&token)).await?.status(), 200, "{}", kind.name);
