@@ -4,7 +4,7 @@
 mod named;
 mod served;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use named::NamedFactory;
 use serde_json::{Value, json};
 use served::serve;
@@ -32,15 +32,6 @@ async fn lose(client: &Client) -> Result<Event> {
     Ok(first)
 }
 
-/// Comes back for what followed an event.
-async fn come_back(client: &Client, id: &str) -> Result<Conn> {
-    let mut conn = Conn::open(client.addr).await?;
-    conn.write(&client.caller.get().header("last-event-id", id).bytes()).await?;
-    let head = conn.head().await?;
-    ensure!(head.status == 200, "status {}", head.status);
-    Ok(conn)
-}
-
 /// The messages up to the end of the stream: the number of each step, and the answer as 0.
 async fn rest(conn: &mut Conn) -> Result<Vec<i64>> {
     let (mut buffer, mut rest) = (Vec::new(), Vec::new());
@@ -51,15 +42,6 @@ async fn rest(conn: &mut Conn) -> Result<Vec<i64>> {
     Ok(rest)
 }
 
-/// The text of the first event of a stream, comments left out.
-async fn opening(conn: &mut Conn) -> Result<String> {
-    let mut text = String::new();
-    while !text.contains("\n\n") {
-        text += &String::from_utf8(conn.piece().await?.context("the stream ended")?)?;
-    }
-    Ok(text)
-}
-
 #[tokio::test]
 async fn a_call_whose_connection_broke_goes_on_behind_the_last_event_and_can_be_read_again() -> Result<()> {
     for (backend, revision) in [(Era::Legacy, "2025-11-25"), (Era::Modern, "2025-11-25"), (Era::Legacy, "2025-06-18")] {
@@ -67,12 +49,12 @@ async fn a_call_whose_connection_broke_goes_on_behind_the_last_event_and_can_be_
         let client = vmcp.client_of(Era::Legacy).revision(revision).connect().await?;
         let id = lose(&client).await?.id.context("an event without an id")?;
         fixture.until("the call waits", |f| f.started() == 1).await?;
-        let mut back = come_back(&client, &id).await?;
+        let mut back = client.come_back(&id).await?;
         fixture.release(1);
         assert_eq!(rest(&mut back).await?, [2, 3, 0], "{backend:?} {revision}");
         assert_eq!(fixture.abandoned(), 0, "a broken connection cancels nothing");
         // The answer may have been lost with that connection too.
-        assert_eq!(rest(&mut come_back(&client, &id).await?).await?, [2, 3, 0], "{backend:?} {revision}");
+        assert_eq!(rest(&mut client.come_back(&id).await?).await?, [2, 3, 0], "{backend:?} {revision}");
         assert_eq!(fixture.calls().len(), 1);
     }
     Ok(())
@@ -87,12 +69,12 @@ async fn the_streams_of_the_newest_sessions_begin_with_an_id_and_older_clients_a
         get.conn.write(&client.caller.get().bytes()).await?;
         get.conn.head().await?;
         client.start(&Rpc::tool("b_progress", r#"{"steps":1}"#).meta(r#""progressToken":1"#)).await?;
-        let text = opening(&mut client.conn).await?;
+        let text = client.conn.opening().await?;
         let first = text.split("\n\n").next().unwrap_or_default();
         assert_eq!(first.contains("\nretry: ") && first.ends_with("\ndata:"), primed, "{text}");
         assert!(text.starts_with("id: "), "{text}");
         if primed {
-            let text = opening(&mut get.conn).await?;
+            let text = get.conn.opening().await?;
             assert!(text.starts_with("id: ") && text.contains("\nretry: ") && text.contains("\ndata:\n"), "{text}");
         }
         drop(fixture);
@@ -113,7 +95,7 @@ async fn what_a_stream_kept_is_for_the_session_and_the_credentials_that_opened_i
     let mut other_key = Client::with(ann.caller.clone(), ann.addr).await?;
     other_key.caller.set("x-key", "eve");
     for stranger in [&bob, &other_key] {
-        let text = opening(&mut come_back(stranger, &id).await?).await?;
+        let text = stranger.come_back(&id).await?.opening().await?;
         let stream = id.rsplit_once('-').context("an id of three parts")?.0;
         assert!(text.starts_with("id: ") && !text.contains(stream) && !text.contains("progress"), "{text}");
     }
@@ -122,7 +104,7 @@ async fn what_a_stream_kept_is_for_the_session_and_the_credentials_that_opened_i
     nobody.caller.session = Some("v1.nonsense".to_owned());
     assert_eq!(nobody.conn.exchange(&nobody.caller.get().header("last-event-id", &id)).await?.status(), 404);
 
-    assert_eq!(rest(&mut come_back(&ann, &id).await?).await?, [2, 3, 0], "all that did her no harm");
+    assert_eq!(rest(&mut ann.come_back(&id).await?).await?, [2, 3, 0], "all that did her no harm");
     Ok(())
 }
 
@@ -147,10 +129,10 @@ async fn nobody_but_the_principal_who_opened_a_session_can_go_on_with_a_stream_o
     }
     let nameless = thief.caller.get().without("x-user").header("last-event-id", &id);
     assert_eq!(Conn::open(addr).await?.exchange(&nameless).await?.status(), 401);
-    let text = opening(&mut come_back(&bob, &id).await?).await?;
+    let text = bob.come_back(&id).await?.opening().await?;
     assert!(!text.contains("progress"), "in his own session nothing of hers is found: {text}");
 
-    assert_eq!(rest(&mut come_back(&ann, &id).await?).await?, [2, 3, 0], "all that did her no harm");
+    assert_eq!(rest(&mut ann.come_back(&id).await?).await?, [2, 3, 0], "all that did her no harm");
     gateway.shutdown().await;
     serving.await??;
     Ok(())
@@ -162,7 +144,7 @@ async fn an_id_that_names_nothing_opens_a_stream_that_hears_of_changes() -> Resu
     let mut client = vmcp.client(Era::Legacy).await?;
     client.tools().await?;
     for id in ["", "1", "0-1-1", "ffffffff-1-1"] {
-        let mut conn = come_back(&client, id).await?;
+        let mut conn = client.come_back(id).await?;
         fixture.until("the gateway listens", |f| f.streams() > 0).await?;
         fixture.change(|items| items.tools.push(format!(r#"{{"name":"fresh{id}","inputSchema":{{"type":"object"}}}}"#)));
         fixture.announce("tools");
@@ -179,7 +161,7 @@ async fn a_session_that_lost_its_get_stream_goes_on_with_it_and_hears_what_chang
     let mut client = vmcp.client(Era::Legacy).await?;
     client.tools().await?;
     client.list("prompts/list").await?;
-    let mut conn = come_back(&client, "").await?;
+    let mut conn = client.come_back("").await?;
     fixture.until("the gateway listens", |f| f.streams() > 0).await?;
     let change = |what: &str| {
         let (tool, what) = (r#"{"name":"fresh","inputSchema":{"type":"object"}}"#, what.to_owned());
@@ -189,7 +171,7 @@ async fn a_session_that_lost_its_get_stream_goes_on_with_it_and_hears_what_chang
     change("tools");
     let event = conn.event(&mut Vec::new()).await?.context("the stream ended")?;
     drop(conn);
-    let mut conn = come_back(&client, &event.id.context("an event without an id")?).await?;
+    let mut conn = client.come_back(&event.id.context("an event without an id")?).await?;
     change("prompts");
     let event = conn.event(&mut Vec::new()).await?.context("the stream ended")?;
     assert_eq!(event.json()["method"], "notifications/prompts/list_changed", "what was heard is not heard again");

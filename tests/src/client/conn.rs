@@ -1,9 +1,9 @@
 //! One HTTP/1.1 connection.
 
-use super::{reply::Event, request::Request};
+use super::request::Request;
 use crate::PATIENCE;
 use anyhow::{Context, Result, bail, ensure};
-use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+use std::{io::ErrorKind, net::SocketAddr};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpSocket, TcpStream},
@@ -283,28 +283,5 @@ impl Conn {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.closing
-    }
-
-    /// The next event of an SSE body, comments left out; `None` at the end of the body.
-    ///
-    /// # Errors
-    /// When the connection ends in the middle of the body.
-    pub async fn event(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Event>> {
-        let begun = Instant::now();
-        loop {
-            // Comments keep a connection alive, but they are not what anybody waits for.
-            ensure!(begun.elapsed() < PATIENCE, "timed out: no event came");
-            if let Some(end) = buffer.windows(2).position(|window| window == b"\n\n") {
-                let text: Vec<u8> = buffer.drain(..end + 2).collect();
-                match Event::parse(&String::from_utf8_lossy(&text)) {
-                    Some(event) => return Ok(Some(event)),
-                    None => continue,
-                }
-            }
-            match self.piece().await? {
-                Some(piece) => buffer.extend(piece.into_iter().filter(|&byte| byte != b'\r')),
-                None => return Ok(None),
-            }
-        }
     }
 }

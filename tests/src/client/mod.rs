@@ -6,6 +6,7 @@
 
 mod caller;
 mod conn;
+mod events;
 mod old;
 mod once;
 mod reply;

@@ -4,6 +4,7 @@ use super::{
     caller::Caller,
     conn::{Conn, Head},
     reply::{Event, Reply},
+    request::Request,
     rpc::Rpc,
 };
 use crate::Era;
@@ -208,12 +209,24 @@ impl Client {
             let wanted = r#""toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true"#;
             return Ok(self.subscribe(wanted).await?.1);
         }
-        let mut client = self.sibling().await?;
-        let request = client.caller.get();
-        client.conn.write(&request.bytes()).await?;
-        let head = client.conn.head().await?;
+        Ok(Stream { conn: self.get(&self.caller.get()).await?, buffer: Vec::new() })
+    }
+
+    /// Comes back for what followed the event with this id on a stream that was lost (2025-11-25, basic/transports, resumability).
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn come_back(&self, id: &str) -> Result<Conn> {
+        self.get(&self.caller.get().header("last-event-id", id)).await
+    }
+
+    /// Opens a stream over a connection of its own.
+    async fn get(&self, request: &Request) -> Result<Conn> {
+        let mut conn = Conn::open(self.addr).await?;
+        conn.write(&request.bytes()).await?;
+        let head = conn.head().await?;
         ensure!(head.status == 200, "listening was refused with status {}", head.status);
-        Ok(Stream { conn: client.conn, buffer: Vec::new() })
+        Ok(conn)
     }
 }
 

@@ -2,10 +2,7 @@
 
 use super::*;
 use anyhow::Context;
-use vmcp_tests::{
-    client::Conn,
-    idp::{Algorithm, Idp, IdpSpec, Token},
-};
+use vmcp_tests::idp::{Algorithm, Idp, IdpSpec, Token};
 
 const TASKS: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 const LISTS: [&str; 4] = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"];
@@ -188,18 +185,6 @@ async fn another_token_of_the_same_person_has_other_rights_in_the_same_session()
     Ok(())
 }
 
-/// Comes back for what followed an event, and returns the first event.
-async fn come_back(client: &Client, id: &str) -> Result<String> {
-    let mut conn = Conn::open(client.addr).await?;
-    conn.write(&client.caller.get().header("last-event-id", id).bytes()).await?;
-    assert_eq!(conn.head().await?.status, 200);
-    let mut text = String::new();
-    while !text.contains("\n\n") {
-        text += &String::from_utf8(conn.piece().await?.context("the stream ended")?)?;
-    }
-    Ok(text)
-}
-
 #[tokio::test]
 async fn the_rest_of_a_call_is_for_tokens_with_the_same_rights() -> Result<()> {
     let policies = r#"permit(principal == Client::"OURS#alice", action, resource in Backend::"a") when { context.claim_level > 1 };"#;
@@ -213,11 +198,11 @@ async fn the_rest_of_a_call_is_for_tokens_with_the_same_rights() -> Result<()> {
     issued.scene.a.until("the call waits", |a| a.started() == 1).await?;
     issued.scene.a.release(1);
     alice.caller.set("authorization", token(1, "weaker")?);
-    let text = come_back(&alice, &id).await?;
+    let text = alice.come_back(&id).await?.opening().await?;
     let stream = id.rsplit_once('-').context("an id of three parts")?.0;
     assert!(text.starts_with("id: ") && !text.contains(stream) && !text.contains("progress"), "{text}");
     alice.caller.set("authorization", token(2, "renewed")?);
-    let text = come_back(&alice, &id).await?;
+    let text = alice.come_back(&id).await?.opening().await?;
     assert!(text.contains(stream), "{text}");
     Ok(())
 }
