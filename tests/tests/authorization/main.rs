@@ -9,6 +9,7 @@ mod calls;
 mod changes;
 mod endpoints;
 mod lists;
+mod pages;
 mod streams;
 mod tasks;
 mod tokens;

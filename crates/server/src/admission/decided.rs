@@ -3,7 +3,6 @@
 use super::{
     digest::of_identity,
     grant::Grant,
-    hearer::Hearer,
     item::{Asks, Item, wanders},
     shown::Shown,
 };
@@ -92,11 +91,7 @@ impl Admission {
         told(self.calls.get_with(key.finish(), || self.is_allowed(who, item, None, is_call)))
     }
 
-    /// Whoever follows a resource of this backend.
-    pub(crate) fn hearer(self: &Arc<Self>, caller: &Identity, backend: usize) -> Hearer {
-        Hearer { admission: Arc::clone(self), grant: self.grant(caller), backend }
-    }
-
+    /// Whether whoever follows resources may be told of one, which policies know by this URI: where reading it is allowed.
     pub(crate) fn may_hear(&self, grant: &Grant, backend: usize, uri: &str) -> bool {
         let who = Who { principal: &grant.principal, claims: &grant.claims, groups: &grant.groups };
         self.decide(who, (Action::ReadResource, backend, uri), None, None, false)

@@ -7,12 +7,10 @@
 mod decided;
 mod digest;
 mod grant;
-mod hearer;
 mod item;
 mod shown;
 
 pub(crate) use decided::{Admission, Denied};
 pub(crate) use digest::rights;
 pub(crate) use grant::Grant;
-pub(crate) use hearer::Hearer;
 pub(crate) use item::{Asks, Item};

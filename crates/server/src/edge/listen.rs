@@ -87,7 +87,7 @@ pub(super) async fn open(
         snapshot.views.gather(&viewer, &key, |_| true).await;
     }
     // What nobody has is not heard of, nor what this caller was not given.
-    let mut heard = Heard::default();
+    let mut heard = Heard::by(snapshot.views.audience(key.clone()));
     let mut followed = Followed::default();
     for uri in &uris {
         if let Ok(owned) = snapshot.owner(&caller, uri).await {

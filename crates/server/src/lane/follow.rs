@@ -1,11 +1,7 @@
 //! Hearing of changes of single resources.
 
 use super::{Caller, carried::Subject, pages::error_under_our_uri, route::Sought};
-use crate::{
-    admission::{Asks, Hearer},
-    failure::Failure,
-    gateway::Snapshot,
-};
+use crate::{admission::Asks, failure::Failure, gateway::Snapshot};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -23,8 +19,6 @@ pub(crate) struct Owned {
     pub(crate) theirs: Arc<str>,
     /// The URI as the caller knows it.
     pub(crate) ours: String,
-    /// Who may be told of what, where not everybody may read everything.
-    pub(crate) hearer: Option<Hearer>,
 }
 
 impl Snapshot {
@@ -62,7 +56,6 @@ impl Snapshot {
         let sought = Sought { caller, key: &key, subject: Subject::Resource, name: uri, asks: Asks::Call(None) };
         let route = self.route(&sought).await?;
         let backend = self.backends.get(route.backend).ok_or_else(|| Failure::unknown_resource(uri, caller.era))?;
-        let hearer = self.admission.as_ref().map(|admission| admission.hearer(&caller.identity, route.backend));
-        Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned(), hearer })
+        Ok(Owned { backend: Arc::clone(backend), theirs: route.original.unwrap_or_else(|| uri.into()), ours: uri.to_owned() })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     current::Views,
+    granted::policy_uri,
     keys::{ListKey, ViewerKey},
 };
 use std::sync::{Arc, Weak};
@@ -35,6 +36,11 @@ impl Audience {
     /// Whether it may be told of a backend's resource, by the URI by which callers know it.
     pub(crate) fn hears_of(&self, backend: &Backend, uri: &str) -> bool {
         self.views(backend).is_some_and(|views| views.may_be_told(&self.key, backend.index(), uri))
+    }
+
+    /// As [`Self::hears_of`], for a subscription: it ends with its configuration, and its backends are all of that one.
+    pub(super) fn hears_of_own(&self, backend: usize, uri: &str) -> bool {
+        self.views.upgrade().is_some_and(|views| views.may_be_told(&self.key, backend, uri))
     }
 
     /// Whether it is known which it is that [`Self::hears`] says.
@@ -79,10 +85,12 @@ impl Views {
     }
 
     fn may_be_told(&self, key: &ViewerKey, backend: usize, uri: &str) -> bool {
-        match (&key.granted, &self.settings.admission) {
-            (Some(granted), Some(admission)) => admission.may_hear(&granted.grant, backend, uri),
-            _ => false,
-        }
+        let (Some(granted), Some(admission), Some(own)) = (&key.granted, &self.settings.admission, self.backends.get(backend)) else {
+            return false;
+        };
+        let among_all = granted.among_all.as_deref().map(|key| self.whole(key));
+        let known = policy_uri(among_all.as_ref(), (backend, own.name()), uri);
+        admission.may_hear(&granted.grant, backend, &known)
     }
 
     /// Wakes when a list of this backend has been asked for, as long as its lists are missing that say whether a viewer may see something

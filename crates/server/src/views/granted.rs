@@ -9,6 +9,11 @@ use crate::admission::Admission;
 use std::{borrow::Cow, sync::Arc};
 use vmcp_core::{catalogue::Catalogue, plugin::Action};
 
+/// The name by which policies know a resource of this backend, which is given by its place and its name: [`Views::policy_name`].
+pub(crate) fn policy_uri<'n>(among_all: Option<&Merged>, (backend, name): (usize, &str), uri: &'n str) -> Cow<'n, str> {
+    among_all.map_or(Cow::Borrowed(uri), |all| all.catalogue.uri_among_all(backend, name, uri))
+}
+
 impl Views {
     pub(super) fn granted(&self, key: &ViewerKey, granted: &Granted, admission: &Admission) -> Arc<Catalogue> {
         let here = self.whole(&key.whole());
@@ -38,7 +43,7 @@ impl Views {
                     || all.prompt(name).is_some_and(|there| there.backend != backend || own.is_some_and(|own| *own != there.original));
                 rules.name_among_all(backend, name, is_others)
             }
-            Action::ReadResource => all.uri_among_all(backend, rules.backend(backend), name),
+            Action::ReadResource => policy_uri(among_all, (backend, rules.backend(backend)), name),
             _ => {
                 let own = here.catalogue.tool(name).map(|own| &own.original);
                 let is_others =

@@ -1,9 +1,7 @@
 //! The resources and tasks that one subscription hears of: what backends call them, and what its caller does.
 
-use crate::{
-    admission::Hearer,
-    lane::{Began, Owned},
-};
+use super::audience::Audience;
+use crate::lane::{Began, Owned};
 use bytes::Bytes;
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_backend::Unheard;
@@ -12,25 +10,32 @@ use vmcp_core::frame::{Edit, RawObject, json_string};
 /// What a subscription hears of, each under the backend's name for it.
 #[derive(Default)]
 pub(crate) struct Heard {
+    /// Who hears it, where not everybody may read everything.
+    audience: Option<Audience>,
     backends: HashMap<usize, Names>,
 }
 
 #[derive(Default)]
 struct Names {
-    /// The backend's URI, the caller's, and who may be told of what.
-    resources: HashMap<Box<str>, (Box<str>, Option<Hearer>)>,
+    /// The backend's URI, and the caller's.
+    resources: HashMap<Box<str>, Box<str>>,
     /// The backend's id, the caller's, and the call that became the task.
     tasks: HashMap<Box<str>, (Box<str>, Arc<Began>)>,
 }
 
 impl Heard {
-    /// A resource that is followed.
-    pub(crate) fn resource(&mut self, owned: &Owned) {
-        self.insert(owned.backend.index(), &owned.theirs, &owned.ours, owned.hearer.clone());
+    /// What is heard by this audience: nothing yet.
+    pub(crate) fn by(audience: Option<Audience>) -> Self {
+        Self { audience, ..Self::default() }
     }
 
-    fn insert(&mut self, backend: usize, theirs: &str, ours: &str, hearer: Option<Hearer>) {
-        self.backends.entry(backend).or_default().resources.insert(theirs.into(), (ours.into(), hearer));
+    /// A resource that is followed.
+    pub(crate) fn resource(&mut self, owned: &Owned) {
+        self.insert(owned.backend.index(), &owned.theirs, &owned.ours);
+    }
+
+    fn insert(&mut self, backend: usize, theirs: &str, ours: &str) {
+        self.backends.entry(backend).or_default().resources.insert(theirs.into(), ours.into());
     }
 
     /// `theirs` is the backend's id, `ours` the caller's.
@@ -58,7 +63,7 @@ impl Heard {
     /// The URIs and the ids of tasks that are heard of, as the caller knows them.
     pub(super) fn ours(&self) -> (Vec<&str>, Vec<&str>) {
         let all = || self.backends.values();
-        let mut resources: Vec<&str> = all().flat_map(|names| names.resources.values()).map(|(ours, _)| &**ours).collect();
+        let mut resources: Vec<&str> = all().flat_map(|names| names.resources.values()).map(|ours| &**ours).collect();
         let mut tasks: Vec<&str> = all().flat_map(|names| names.tasks.values()).map(|(ours, _)| &**ours).collect();
         resources.sort_unstable();
         tasks.sort_unstable();
@@ -71,7 +76,14 @@ impl Heard {
         let names = self.backends.get(&backend)?;
         let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
         let (member, ours) = match method {
-            "notifications/resources/updated" => ("uri", names.uri(&params.get_str("uri")?)?),
+            "notifications/resources/updated" => {
+                let ours = names.uri(&params.get_str("uri")?)?;
+                // Whoever may read what is followed may not read each of its parts.
+                if self.audience.as_ref().is_some_and(|audience| !audience.hears_of_own(backend, &ours)) {
+                    return None;
+                }
+                ("uri", ours)
+            }
             "notifications/tasks" => ("taskId", Cow::Borrowed(&*names.tasks.get(&*params.get_str("taskId")?)?.0)),
             _ => return None,
         };
@@ -83,24 +95,18 @@ impl Heard {
 }
 
 impl Names {
-    /// The caller's name for a resource, or for a part of one that it may read too: servers may tell of parts (2025-11-25, schema
+    /// The caller's name for a resource, or for a part of one: servers may tell of parts (2025-11-25, schema
     /// `ResourceUpdatedNotification`).
     fn uri<'h>(&'h self, theirs: &str) -> Option<Cow<'h, str>> {
-        if let Some((ours, hearer)) = self.resources.get(theirs) {
-            return may_hear(hearer.as_ref(), ours).then_some(Cow::Borrowed(ours));
+        if let Some(ours) = self.resources.get(theirs) {
+            return Some(Cow::Borrowed(ours));
         }
-        self.resources.iter().find_map(|(whole, (ours, hearer))| {
+        self.resources.iter().find_map(|(whole, ours)| {
             let part = theirs.strip_prefix(&**whole)?;
             let is_part = whole.ends_with('/') || part.starts_with(['/', '?', '#']);
-            let ours = is_part.then(|| format!("{ours}{part}"))?;
-            may_hear(hearer.as_ref(), &ours).then_some(Cow::Owned(ours))
+            is_part.then(|| Cow::Owned(format!("{ours}{part}")))
         })
     }
-}
-
-/// Whether something may be told of. Where everybody may read everything, there is no hearer.
-fn may_hear(hearer: Option<&Hearer>, uri: &str) -> bool {
-    hearer.is_none_or(|hearer| hearer.may_hear_of(uri))
 }
 
 fn text(write: impl FnOnce(&mut Vec<u8>)) -> Option<String> {
@@ -117,8 +123,8 @@ mod tests {
 
     fn heard() -> Heard {
         let mut heard = Heard::default();
-        heard.insert(0, "ui://page", "ui://b/page", None);
-        heard.insert(0, "note://all", "note://all", None);
+        heard.insert(0, "ui://page", "ui://b/page");
+        heard.insert(0, "note://all", "note://all");
         heard.task(0, "1", "sealed", Began { backend: "b".into(), tool: "b_job".into() });
         heard
     }

@@ -26,6 +26,7 @@ pub(crate) use audience::Audience;
 pub(crate) use catalogues::Merged;
 pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use finished::Finished;
+pub(crate) use granted::policy_uri;
 pub(crate) use hashes::KindHashes;
 pub(crate) use heard::Heard;
 pub(crate) use keys::{Viewer, ViewerKey};

@@ -1,0 +1,116 @@
+//! Pages that have another URI at their backend's own endpoint: of a change of one is told whoever may read it, there too.
+
+use super::*;
+use anyhow::Context;
+use vmcp_tests::client::Stream;
+
+const UPDATED: &str = "notifications/resources/updated";
+const MESSAGE: &str = "notifications/message";
+/// The page as each backend has it, and as policies know that of `b`.
+const PAGE: &str = "ui://show";
+const KNOWN: &str = "ui://b/show";
+const CAPABILITIES: &str = r#"{"roots":{}}"#;
+const ALL: &str = r#"{"all":1}"#;
+
+/// A gateway in front of two servers that both have the page. It has listed them for such callers.
+async fn scene(callers: Era, backends: Era, policies: &str) -> Result<Scene> {
+    let (a, b) = (Spec::new("a", backends).interactive(), Spec::new("b", backends).interactive());
+    let (a, b) = (Fixture::start(a).await?, Fixture::start(b).await?);
+    for fixture in [&a, &b] {
+        fixture.change(|items| items.resources.push(json!({ "uri": PAGE, "name": "page" }).to_string()));
+    }
+    let gateway = Gateway::builder(config(&[&a, &b], policies, json!({}))?).authenticator(NamedFactory).build()?;
+    let (addr, _) = serve(&gateway).await?;
+    let scene = Scene { a, b, gateway, addr };
+    let mut client = scene.user(callers, "ann").header("x-claims", ALL).capabilities(CAPABILITIES).connect().await?;
+    assert!(listed(&mut client, "resources/list").await?.contains(&KNOWN.to_owned()), "it is known by another URI among all");
+    Ok(scene)
+}
+
+/// Ann may read everything, and Bob that page of all pages.
+fn bob_reads_the_page() -> String {
+    format!(
+        r#"permit(principal == Client::"ann", action, resource);
+        permit(principal == Client::"bob", action == Action::"read_resource", resource) when {{ resource.uri == "{KNOWN}" }};
+        permit(principal == Client::"bob", action == Action::"call_tool", resource == Tool::"b_log");"#
+    )
+}
+
+fn subscribe() -> Rpc {
+    Rpc::new("resources/subscribe", format!(r#""uri":"{PAGE}""#))
+}
+
+async fn next(stream: &mut Stream) -> Result<Value> {
+    Ok(stream.next().await?.context("the stream ended")?.json())
+}
+
+/// What a call's stream brings, during which its backend tells of a change of the page: all up to the answer.
+async fn told_during_a_call(client: &Client) -> Result<Vec<Value>> {
+    let note = json!({ "jsonrpc": "2.0", "method": UPDATED, "params": { "uri": PAGE } });
+    let (mut call, mut buffer, mut told) = (client.sibling().await?, Vec::new(), Vec::new());
+    call.start(&Rpc::tool("log", &json!({ "notes": [note], "levels": ["emergency"] }).to_string())).await?;
+    loop {
+        let message = call.conn.event(&mut buffer).await?.context("no answer")?.json();
+        match &message["method"] {
+            Value::String(method) if method == UPDATED => told.push(message),
+            Value::String(_) => {}
+            _ => return Ok(told),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there() -> Result<()> {
+    for backend in [Era::Legacy, Era::Modern] {
+        let scene = scene(Era::Legacy, backend, &bob_reads_the_page()).await?;
+        let mut bob = scene.user(Era::Legacy, "bob").capabilities(CAPABILITIES).path("/mcp/b").connect().await?;
+        bob.send(&Rpc::read(PAGE)).await?.result()?;
+        bob.send(&subscribe()).await?.result()?;
+        let mut stream = bob.listen().await?;
+        let is_heard = |b: &Fixture| if backend == Era::Legacy { b.declared_streams() == 1 } else { b.followers(PAGE) == 1 };
+        scene.b.until("the gateway listens for Bob", is_heard).await?;
+        scene.b.updated(PAGE);
+        let note = next(&mut stream).await?;
+        assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(PAGE)), "{backend:?}");
+        if backend == Era::Legacy {
+            let told = told_during_a_call(&bob).await?;
+            assert!(matches!(told.as_slice(), [one] if one["params"]["uri"] == PAGE), "{told:?}");
+        }
+        scene.gateway.shutdown().await;
+
+        let scene = self::scene(Era::Modern, backend, &bob_reads_the_page()).await?;
+        let bob = scene.user(Era::Modern, "bob").capabilities(CAPABILITIES).path("/mcp/b").connect().await?;
+        let (first, mut stream) = bob.subscribe(&format!(r#""resourceSubscriptions":["{PAGE}"]"#)).await?;
+        assert_eq!(first["params"]["notifications"], json!({ "resourceSubscriptions": [PAGE] }), "{backend:?}");
+        scene.b.updated(PAGE);
+        assert_eq!(next(&mut stream).await?["params"]["uri"], PAGE, "{backend:?}");
+        scene.gateway.shutdown().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_read_a_page_is_told_nothing_of_it_by_another_name() -> Result<()> {
+    let policies = format!(
+        r#"permit(principal, action, resource);
+        forbid(principal, action == Action::"read_resource", resource) when {{ resource.uri == "{KNOWN}" }}
+        unless {{ principal == Client::"ann" && context has claim_all }};"#
+    );
+    let scene = scene(Era::Legacy, Era::Legacy, &policies).await?;
+    let weak = scene.user(Era::Legacy, "ann").capabilities(CAPABILITIES).path("/mcp/b").connect().await?;
+    let mut strong = weak.sibling().await?;
+    strong.caller.set("x-claims", ALL);
+    strong.send(&subscribe()).await?.result()?;
+    let mut of_strong = strong.listen().await?;
+    let mut of_weak = weak.listen().await?;
+    scene.b.until("the gateway listens for Ann", |b| b.declared_streams() == 1).await?;
+    scene.b.updated(PAGE);
+    let note = next(&mut of_strong).await?;
+    assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(PAGE)));
+    // What everybody may hear goes to the newest: nothing came before it.
+    scene.b.say(MESSAGE, r#"{"level":"emergency","data":"b"}"#);
+    assert_eq!(next(&mut of_weak).await?["method"], MESSAGE);
+    assert_eq!(told_during_a_call(&weak).await?, Vec::<Value>::new());
+    assert_eq!(told_during_a_call(&strong).await?.len(), 1);
+    Ok(())
+}
