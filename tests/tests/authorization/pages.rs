@@ -8,6 +8,7 @@ const UPDATED: &str = "notifications/resources/updated";
 const MESSAGE: &str = "notifications/message";
 /// The page as each backend has it, and as policies know that of `b`.
 const PAGE: &str = "ui://show";
+const PART: &str = "ui://show#top";
 const KNOWN: &str = "ui://b/show";
 const CAPABILITIES: &str = r#"{"roots":{}}"#;
 const ALL: &str = r#"{"all":1}"#;
@@ -27,11 +28,11 @@ async fn scene(callers: Era, backends: Era, policies: &str) -> Result<Scene> {
     Ok(scene)
 }
 
-/// Ann may read everything, and Bob that page of all pages.
+/// Ann may read everything, and Bob that page of all pages, with its parts.
 fn bob_reads_the_page() -> String {
     format!(
         r#"permit(principal == Client::"ann", action, resource);
-        permit(principal == Client::"bob", action == Action::"read_resource", resource) when {{ resource.uri == "{KNOWN}" }};
+        permit(principal == Client::"bob", action == Action::"read_resource", resource) when {{ resource.uri like "{KNOWN}*" }};
         permit(principal == Client::"bob", action == Action::"call_tool", resource == Tool::"b_log");"#
     )
 }
@@ -44,11 +45,11 @@ async fn next(stream: &mut Stream) -> Result<Value> {
     Ok(stream.next().await?.context("the stream ended")?.json())
 }
 
-/// What a call's stream brings, during which its backend tells of a change of the page: all up to the answer.
+/// What a call's stream brings, during which its backend tells of changes of the page and of its part: all up to the answer.
 async fn told_during_a_call(client: &Client) -> Result<Vec<Value>> {
-    let note = json!({ "jsonrpc": "2.0", "method": UPDATED, "params": { "uri": PAGE } });
+    let notes = [PAGE, PART].map(|uri| json!({ "jsonrpc": "2.0", "method": UPDATED, "params": { "uri": uri } }));
     let (mut call, mut buffer, mut told) = (client.sibling().await?, Vec::new(), Vec::new());
-    call.start(&Rpc::tool("log", &json!({ "notes": [note], "levels": ["emergency"] }).to_string())).await?;
+    call.start(&Rpc::tool("log", &json!({ "notes": notes, "levels": ["emergency"] }).to_string())).await?;
     loop {
         let message = call.conn.event(&mut buffer).await?.context("no answer")?.json();
         match &message["method"] {
@@ -69,12 +70,14 @@ async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there(
         let mut stream = bob.listen().await?;
         let is_heard = |b: &Fixture| if backend == Era::Legacy { b.declared_streams() == 1 } else { b.followers(PAGE) == 1 };
         scene.b.until("the gateway listens for Bob", is_heard).await?;
-        scene.b.updated(PAGE);
-        let note = next(&mut stream).await?;
-        assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(PAGE)), "{backend:?}");
+        for uri in [PAGE, PART] {
+            scene.b.part_updated(PAGE, uri);
+            let note = next(&mut stream).await?;
+            assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(uri)), "{backend:?}");
+        }
         if backend == Era::Legacy {
             let told = told_during_a_call(&bob).await?;
-            assert!(matches!(told.as_slice(), [one] if one["params"]["uri"] == PAGE), "{told:?}");
+            assert!(told.iter().map(|told| &told["params"]["uri"]).eq([PAGE, PART]), "{told:?}");
         }
         scene.gateway.shutdown().await;
 
@@ -82,8 +85,10 @@ async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there(
         let bob = scene.user(Era::Modern, "bob").capabilities(CAPABILITIES).path("/mcp/b").connect().await?;
         let (first, mut stream) = bob.subscribe(&format!(r#""resourceSubscriptions":["{PAGE}"]"#)).await?;
         assert_eq!(first["params"]["notifications"], json!({ "resourceSubscriptions": [PAGE] }), "{backend:?}");
-        scene.b.updated(PAGE);
-        assert_eq!(next(&mut stream).await?["params"]["uri"], PAGE, "{backend:?}");
+        for uri in [PAGE, PART] {
+            scene.b.part_updated(PAGE, uri);
+            assert_eq!(next(&mut stream).await?["params"]["uri"], uri, "{backend:?}");
+        }
         scene.gateway.shutdown().await;
     }
     Ok(())
@@ -93,7 +98,7 @@ async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there(
 async fn a_token_that_may_not_read_a_page_is_told_nothing_of_it_by_another_name() -> Result<()> {
     let policies = format!(
         r#"permit(principal, action, resource);
-        forbid(principal, action == Action::"read_resource", resource) when {{ resource.uri == "{KNOWN}" }}
+        forbid(principal, action == Action::"read_resource", resource) when {{ resource.uri like "{KNOWN}*" }}
         unless {{ principal == Client::"ann" && context has claim_all }};"#
     );
     let scene = scene(Era::Legacy, Era::Legacy, &policies).await?;
@@ -104,13 +109,15 @@ async fn a_token_that_may_not_read_a_page_is_told_nothing_of_it_by_another_name(
     let mut of_strong = strong.listen().await?;
     let mut of_weak = weak.listen().await?;
     scene.b.until("the gateway listens for Ann", |b| b.declared_streams() == 1).await?;
-    scene.b.updated(PAGE);
-    let note = next(&mut of_strong).await?;
-    assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(PAGE)));
+    for uri in [PAGE, PART] {
+        scene.b.part_updated(PAGE, uri);
+        let note = next(&mut of_strong).await?;
+        assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(uri)));
+    }
     // What everybody may hear goes to the newest: nothing came before it.
     scene.b.say(MESSAGE, r#"{"level":"emergency","data":"b"}"#);
     assert_eq!(next(&mut of_weak).await?["method"], MESSAGE);
     assert_eq!(told_during_a_call(&weak).await?, Vec::<Value>::new());
-    assert_eq!(told_during_a_call(&strong).await?.len(), 1);
+    assert_eq!(told_during_a_call(&strong).await?.len(), 2);
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! What backends say to a client outside of its calls, and ask it.
 
 use super::{client::ClientSession, common::Common, followed::updated};
-use crate::{lane::Unanswered, views::Audience};
+use crate::{
+    lane::Unanswered,
+    views::{Audience, Told},
+};
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -44,9 +47,9 @@ impl Ear for ClientSession {
 impl ClientSession {
     /// Tells of a resource: where not everybody may read everything, of what this client follows alone, and whoever may read it.
     fn updated(&self, backend: &Backend, params: &str) {
-        let ours = self.followed(backend, params);
-        let renamed = updated(params, ours.as_deref());
-        let may_read = |audience: &Audience| ours.as_ref().is_some_and(|ours| audience.hears_of(backend, ours));
+        let told = self.followed(backend, params);
+        let renamed = updated(params, told.as_ref().map(Told::uri));
+        let may_read = |audience: &Audience| told.as_ref().is_some_and(|told| audience.hears_of(backend, told));
         let message = notification("notifications/resources/updated", Some(renamed.as_deref().unwrap_or(params)));
         self.leave(&message.into(), &|audience| audience.is_none_or(may_read));
     }

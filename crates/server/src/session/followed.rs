@@ -2,7 +2,7 @@
 //! anew meanwhile.
 
 use super::{client::ClientSession, locked};
-use crate::lane::Owned;
+use crate::{lane::Owned, views::Told};
 use std::sync::Arc;
 use vmcp_backend::Backend;
 use vmcp_core::frame::{Edit, RawObject, json_string};
@@ -77,14 +77,13 @@ impl ClientSession {
         }
     }
 
-    /// The client's URI for the resource that a backend's `notifications/resources/updated` is about, as far as it follows that or what it
-    /// is a part of.
-    pub(crate) fn followed(&self, backend: &Backend, params: &str) -> Option<String> {
+    /// What a backend's `notifications/resources/updated` is about, as far as the client follows that or what it is a part of.
+    pub(crate) fn followed(&self, backend: &Backend, params: &str) -> Option<Told> {
         let params = RawObject::parse(params).ok()?;
         let theirs = params.get_str("uri")?;
         let followed = locked(&self.followed);
-        let mut own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend.id());
-        own.find_map(|resource| resource.ours_of(&theirs))
+        let own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend.id());
+        Told::of(&theirs, own.map(|resource| (&*resource.theirs, &*resource.ours)))
     }
 }
 
@@ -106,14 +105,4 @@ pub(super) fn updated(params: &str, ours: Option<&str>) -> Option<String> {
     }
     object.write(&edits, &mut out);
     String::from_utf8(out).ok()
-}
-
-impl Resource {
-    /// The client's URI for this resource or for a part of it: servers may tell of parts (2025-11-25, schema
-    /// `ResourceUpdatedNotification`).
-    fn ours_of(&self, theirs: &str) -> Option<String> {
-        let part = theirs.strip_prefix(&*self.theirs)?;
-        let is_part = part.is_empty() || self.theirs.ends_with('/') || part.starts_with(['/', '?', '#']);
-        is_part.then(|| format!("{}{part}", self.ours))
-    }
 }

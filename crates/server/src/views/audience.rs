@@ -2,8 +2,8 @@
 
 use super::{
     current::Views,
-    granted::policy_uri,
     keys::{ListKey, ViewerKey},
+    told::Told,
 };
 use std::sync::{Arc, Weak};
 use tokio::sync::watch;
@@ -33,14 +33,14 @@ impl Audience {
         self.views(backend).is_some_and(|views| views.sees(&self.key, backend.index()))
     }
 
-    /// Whether it may be told of a backend's resource, by the URI by which callers know it.
-    pub(crate) fn hears_of(&self, backend: &Backend, uri: &str) -> bool {
-        self.views(backend).is_some_and(|views| views.may_be_told(&self.key, backend.index(), uri))
+    /// Whether it may be told of this backend's resource.
+    pub(crate) fn hears_of(&self, backend: &Backend, told: &Told) -> bool {
+        self.views(backend).is_some_and(|views| views.may_be_told(&self.key, backend.index(), told))
     }
 
     /// As [`Self::hears_of`], for a subscription: it ends with its configuration, and its backends are all of that one.
-    pub(super) fn hears_of_own(&self, backend: usize, uri: &str) -> bool {
-        self.views.upgrade().is_some_and(|views| views.may_be_told(&self.key, backend, uri))
+    pub(super) fn hears_of_own(&self, backend: usize, told: &Told) -> bool {
+        self.views.upgrade().is_some_and(|views| views.may_be_told(&self.key, backend, told))
     }
 
     /// Whether it is known which it is that [`Self::hears`] says.
@@ -84,13 +84,12 @@ impl Views {
         key.is_granted() && self.listed(key, &ListKind::ALL).get(backend).copied().unwrap_or(false) && !self.sees(key, backend)
     }
 
-    fn may_be_told(&self, key: &ViewerKey, backend: usize, uri: &str) -> bool {
+    fn may_be_told(&self, key: &ViewerKey, backend: usize, told: &Told) -> bool {
         let (Some(granted), Some(admission), Some(own)) = (&key.granted, &self.settings.admission, self.backends.get(backend)) else {
             return false;
         };
         let among_all = granted.among_all.as_deref().map(|key| self.whole(key));
-        let known = policy_uri(among_all.as_ref(), (backend, own.name()), uri);
-        admission.may_hear(&granted.grant, backend, &known)
+        admission.may_hear(&granted.grant, backend, &told.known(among_all.as_ref(), (backend, own.name())))
     }
 
     /// Wakes when a list of this backend has been asked for, as long as its lists are missing that say whether a viewer may see something

@@ -10,7 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 use vmcp_core::{catalogue::Catalogue, plugin::Action};
 
 /// The name by which policies know a resource of this backend, which is given by its place and its name: [`Views::policy_name`].
-pub(crate) fn policy_uri<'n>(among_all: Option<&Merged>, (backend, name): (usize, &str), uri: &'n str) -> Cow<'n, str> {
+pub(super) fn policy_uri<'n>(among_all: Option<&Merged>, (backend, name): (usize, &str), uri: &'n str) -> Cow<'n, str> {
     among_all.map_or(Cow::Borrowed(uri), |all| all.catalogue.uri_among_all(backend, name, uri))
 }
 

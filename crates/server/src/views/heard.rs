@@ -1,6 +1,6 @@
 //! The resources and tasks that one subscription hears of: what backends call them, and what its caller does.
 
-use super::audience::Audience;
+use super::{audience::Audience, told::Told};
 use crate::lane::{Began, Owned};
 use bytes::Bytes;
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
@@ -77,12 +77,13 @@ impl Heard {
         let params = RawObject::parse(std::str::from_utf8(params).ok()?).ok()?;
         let (member, ours) = match method {
             "notifications/resources/updated" => {
-                let ours = names.uri(&params.get_str("uri")?)?;
+                let resources = names.resources.iter().map(|(theirs, ours)| (&**theirs, &**ours));
+                let told = Told::of(&params.get_str("uri")?, resources)?;
                 // Whoever may read what is followed may not read each of its parts.
-                if self.audience.as_ref().is_some_and(|audience| !audience.hears_of_own(backend, &ours)) {
+                if self.audience.as_ref().is_some_and(|audience| !audience.hears_of_own(backend, &told)) {
                     return None;
                 }
-                ("uri", ours)
+                ("uri", Cow::Owned(told.into_uri()))
             }
             "notifications/tasks" => ("taskId", Cow::Borrowed(&*names.tasks.get(&*params.get_str("taskId")?)?.0)),
             _ => return None,
@@ -91,21 +92,6 @@ impl Heard {
         let meta = text(|out| meta.write(&[Edit::Set(tag.0, tag.1)], out))?;
         let ours = text(|out| json_string(&ours, out))?;
         text(|out| params.write(&[Edit::Set(member, &ours), Edit::Set("_meta", &meta)], out))
-    }
-}
-
-impl Names {
-    /// The caller's name for a resource, or for a part of one: servers may tell of parts (2025-11-25, schema
-    /// `ResourceUpdatedNotification`).
-    fn uri<'h>(&'h self, theirs: &str) -> Option<Cow<'h, str>> {
-        if let Some(ours) = self.resources.get(theirs) {
-            return Some(Cow::Borrowed(ours));
-        }
-        self.resources.iter().find_map(|(whole, ours)| {
-            let part = theirs.strip_prefix(&**whole)?;
-            let is_part = whole.ends_with('/') || part.starts_with(['/', '?', '#']);
-            is_part.then(|| Cow::Owned(format!("{ours}{part}")))
-        })
     }
 }
 

@@ -21,15 +21,16 @@ mod notify;
 mod outbox;
 mod refresh;
 mod slot;
+mod told;
 
 pub(crate) use audience::Audience;
 pub(crate) use catalogues::Merged;
 pub(crate) use current::{Shown, Views, ViewsSettings};
 pub(crate) use finished::Finished;
-pub(crate) use granted::policy_uri;
 pub(crate) use hashes::KindHashes;
 pub(crate) use heard::Heard;
 pub(crate) use keys::{Viewer, ViewerKey};
 pub(crate) use listeners::{Listening, Wanted};
 pub(crate) use notify::ListObserver;
 pub(crate) use outbox::Inbox;
+pub(crate) use told::Told;
