@@ -69,6 +69,31 @@ async fn a_change_of_a_page_is_told_under_the_uri_that_the_client_follows() -> R
 }
 
 #[tokio::test]
+async fn a_change_of_a_page_during_a_call_is_told_under_the_uri_that_the_client_follows() -> Result<()> {
+    let legacy = ["a", "b"].map(|name| Spec::legacy(name).interactive());
+    let (_fixtures, vmcp) = paged::scene(legacy, &json!({ "uri": "ui://show", "name": "page" }), json!({})).await?;
+    let mut client = vmcp.client(Era::Legacy).await?;
+    let uri = page(&mut client, "b_show").await?;
+    assert_ne!(uri, "ui://show", "it is not its backend's own");
+    client.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await?.result()?;
+    let told = ["ui://show", "ui://show#top", "ui://other"]
+        .map(|uri| json!({ "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": { "uri": uri, "x": 1 } }));
+    // What it does not follow is passed on as it is.
+    for (tool, names) in [("b_log", [&*uri, &format!("{uri}#top"), "ui://other"]), ("a_log", ["ui://show", "ui://show#top", "ui://other"])]
+    {
+        let (mut call, mut buffer) = (client.sibling().await?, Vec::new());
+        call.start(&Rpc::tool(tool, &json!({ "notes": told }).to_string())).await?;
+        for name in names {
+            let note = call.conn.event(&mut buffer).await?.context("the stream ended")?.json();
+            assert_eq!(note["params"], json!({ "uri": name, "x": 1 }), "{tool}: {note}");
+        }
+        let last = call.conn.event(&mut buffer).await?.context("the stream ended")?.json();
+        assert!(last["result"].is_object(), "{last}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_page_for_which_something_is_asked_or_that_is_gone_has_the_uri_that_was_read() -> Result<()> {
     let asking = ["a", "b"].map(|name| Spec::modern(name).interactive());
     let page_asked_for = json!({ "uri": "ui://show/ask", "name": "page" });

@@ -5,7 +5,7 @@ use crate::{
     admission::{Admission, Asks, Denied, Item},
     failure::Failure,
     gateway::Snapshot,
-    views::{Merged, ViewerKey},
+    views::{Merged, Told, ViewerKey},
 };
 use std::sync::Arc;
 use vmcp_backend::Backend;
@@ -31,10 +31,8 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Whether a caller that was let through may be told of a backend's `notifications/resources/updated`: of what its session follows, and
-    /// what it may read of that.
-    pub(super) fn tells(&self, caller: &Caller, backend: &Backend, params: &str) -> bool {
-        let Some(told) = caller.session().and_then(|session| session.followed(backend, params)) else { return false };
+    /// Whether a caller that was let through may be told of this backend's resource.
+    pub(super) fn tells(&self, caller: &Caller, backend: &Backend, told: &Told) -> bool {
         let known = told.known(self.among_all.as_ref(), (backend.index(), backend.name()));
         self.admission.may_hear(&self.admission.grant(&caller.identity), backend.index(), &known)
     }

@@ -8,7 +8,11 @@ use super::{
     question::mode,
     route::Ground,
 };
-use crate::failure::{Failure, code};
+use crate::{
+    failure::{Failure, code},
+    session::updated,
+    views::Told,
+};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::{ops::Deref, sync::Arc};
@@ -159,8 +163,8 @@ fn urls(object: &Bytes) -> Option<Bytes> {
 }
 
 /// What the backend says ahead of its answer, as its caller is told it: progress under the caller's own token, log messages that are as
-/// severe as the caller wants, and between legacy peers whatever else the caller's revision has. `None`: it is not for this caller.
-/// `ground` is on what it was let through, where somebody decides that.
+/// severe as the caller wants, and between legacy peers whatever else the caller's revision has, resources under the caller's own URIs.
+/// `None`: it is not for this caller. `ground` is on what it was let through, where somebody decides that.
 pub(super) fn ahead(
     method: &str,
     params: &Bytes,
@@ -181,10 +185,17 @@ pub(super) fn ahead(
             let level = RawObject::parse(text).ok()?.get_str("level").and_then(|level| LoggingLevel::parse(&level));
             is_wanted(caller, level).then(|| notification(method, Some(text)).into())
         }
-        "notifications/resources/updated" if ground.is_some_and(|ground| !ground.tells(caller, backend, text)) => None,
-        _ if caller.era == Era::Legacy && era == Era::Legacy && caller.revision().has_notification(method) => {
-            Some(notification(method, Some(text)).into())
+        _ if (caller.era, era) != (Era::Legacy, Era::Legacy) => None,
+        "notifications/resources/updated" => {
+            let told = caller.session().and_then(|session| session.followed(backend, text));
+            // Where not everybody may read everything, of what its session follows alone, and of what it may read of that.
+            if ground.is_some_and(|ground| told.as_ref().is_none_or(|told| !ground.tells(caller, backend, told))) {
+                return None;
+            }
+            let renamed = updated(text, told.as_ref().map(Told::uri));
+            Some(notification(method, Some(renamed.as_deref().unwrap_or(text))).into())
         }
+        _ if caller.revision().has_notification(method) => Some(notification(method, Some(text)).into()),
         _ => None,
     }
 }

@@ -89,7 +89,7 @@ impl ClientSession {
 
 /// The params of a backend's `notifications/resources/updated` as a client is told them that knows the resource as `ours`. `None`: as they
 /// are.
-pub(super) fn updated(params: &str, ours: Option<&str>) -> Option<String> {
+pub(crate) fn updated(params: &str, ours: Option<&str>) -> Option<String> {
     let object = RawObject::parse(params).ok()?;
     let theirs = object.get_str("uri")?;
     let has_id = object.meta().is_some_and(|meta| meta.get(SUBSCRIPTION).is_some());

@@ -22,6 +22,7 @@ mod viewed;
 pub(crate) use asks::OnProgress;
 pub(crate) use client::{ClientSession, Use};
 pub(crate) use endpoint::EndpointId;
+pub(crate) use followed::updated;
 pub(crate) use reader::{Reader, Writer};
 pub(crate) use replay::Binding;
 pub(crate) use seal::random;
