@@ -29,10 +29,14 @@ struct Resource {
 }
 
 impl ClientSession {
-    /// Remembers that the client follows a resource, or no longer. `generation` counts configurations.
+    /// Remembers that the client follows a resource, or no longer. `generation` counts configurations: where the backend of a later one was
+    /// told meanwhile, it is the one that is heard.
     pub(crate) fn follow(&self, owned: &Owned, on: bool, generation: u64) {
         let mut followed = locked(&self.followed);
         let resources = &mut followed.get_or_insert_default().resources;
+        if on && resources.iter().any(|own| *own.ours == *owned.ours && own.told > Some(generation)) {
+            return;
+        }
         resources.retain(|other| *other.ours != *owned.ours);
         if on && resources.len() < MAX_FOLLOWED {
             let (backend, theirs) = (owned.backend.id(), Arc::clone(&owned.theirs));
@@ -106,3 +110,6 @@ pub(crate) fn updated(params: &str, ours: Option<&str>) -> Option<String> {
     object.write(&edits, &mut out);
     String::from_utf8(out).ok()
 }
+
+#[cfg(test)]
+mod tests;
