@@ -8,7 +8,7 @@ mod task;
 pub(crate) use table::{Bounds, Parking};
 
 use super::{
-    Caller, Requester,
+    Caller, Load, Requester,
     asking::Ask,
     input::{can_answer, required},
     question::answer_for_legacy,
@@ -24,6 +24,7 @@ use crate::{
 use bytes::Bytes;
 use state::State;
 use std::sync::Arc;
+use table::Sent;
 use task::{Entry, ParkedCall, Resume, Said};
 use tokio::sync::mpsc;
 use vmcp_backend::{Event, Exchange};
@@ -36,6 +37,15 @@ impl Snapshot {
     /// What a `requestState` says, if it is one that this caller was given here.
     pub(super) fn own_state(&self, caller: &Caller, text: &str) -> Option<State> {
         State::from_bytes(&self.seals.open_state(&self.bound(&caller.identity), text)?)
+    }
+
+    /// Keeps the arguments that a call is sent with, where interceptors made others of the caller's own and decisions read them: these are
+    /// asked about again when its caller goes on with it.
+    fn keep_sent(&self, load: &Load<'_>) -> Result<Option<Arc<Sent>>, Failure> {
+        if !self.admission.as_ref().is_some_and(|admission| admission.reads_arguments()) {
+            return Ok(None);
+        }
+        load.changed_arguments().map(|sent| self.parking.keep(sent).ok_or_else(table::is_full)).transpose()
     }
 }
 
@@ -52,8 +62,7 @@ impl Way<'_> {
         let (out, said) = mpsc::channel(QUEUE);
         let identity = &self.caller.identity;
         let key = self.backend.session_key(identity);
-        let changed = snapshot.admission.as_ref().and_then(|_| self.changed_arguments());
-        let sent = changed.map(|arguments| snapshot.parking.keep(arguments).ok_or_else(table::is_full)).transpose()?;
+        let sent = snapshot.keep_sent(self.load)?;
         let (tracker, shutdown) = snapshot.background();
         let place = Entry { handle, principal: identity.principal().clone(), key, sent };
         let call = ParkedCall::new(exchange, place, Arc::clone(&snapshot.parking), shutdown.clone());
@@ -142,3 +151,6 @@ impl Way<'_> {
         state::digest(self.carried.method(), &self.name, self.own_arguments().unwrap_or("{}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(crate) struct Bounds {
 }
 
 /// What all calls may be asked together, in bytes.
-const ASKED: usize = 64 << 20;
+pub(super) const ASKED: usize = 64 << 20;
 /// Shorter questions are not counted: a call has so few that the bound of calls bounds them.
 const SHORT: usize = 16 * 1024;
 
