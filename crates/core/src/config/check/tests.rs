@@ -19,6 +19,16 @@ fn a_plain_configuration_has_nothing_wrong() {
 }
 
 #[test]
+fn a_public_url_without_tls_is_warned_of_unless_clients_take_it_for_their_own_machine() {
+    for (host, warned) in
+        [("127.0.0.1", false), ("[::ffff:127.0.0.1]", false), ("localhost", false), ("gw.localhost", false), ("mcp.example.com", true)]
+    {
+        let config = Config { public_url: Some(format!("http://{host}:4483").parse().unwrap()), ..config() };
+        assert_eq!(complaints(&config).iter().any(|line| line.starts_with("warning publicUrl: ")), warned, "{host}");
+    }
+}
+
+#[test]
 fn the_path_of_event_streams_is_its_own() {
     let complaint = |path: &str| {
         let mut config = Config { sse_path: Some(path.to_owned()), ..config() };
