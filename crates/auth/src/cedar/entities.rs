@@ -1,6 +1,6 @@
 //! The entities that a configuration adds, and those of one question.
 
-use super::compared::{join, rest};
+use super::path::{join, rest};
 use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,6 +1,6 @@
 //! Which claims and arguments policies look at.
 
-use super::compared::{join, named, path};
+use super::path::{path, step};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ impl Looks {
         };
         let mut at = path(left);
         for name in names {
-            at = at.map_or_else(|| named(name), |above| Some(join(&above, name)));
+            at = step(at, name);
             if is_question { self.asked.extend(at.clone()) } else { self.values.extend(at.clone()) }
         }
         self.look_left(left);

@@ -20,6 +20,7 @@ mod errors;
 mod literals;
 mod looks;
 mod numbers;
+mod path;
 mod policies;
 mod position;
 mod principal;

@@ -28,7 +28,8 @@ impl Numbers {
     /// never be met.
     pub(super) fn of(policy: &Policy, added: &Added) -> Result<Self, String> {
         let json = policy.to_json().map_err(|_| "has no JSON form, so that it cannot be looked through; write it otherwise".to_owned())?;
-        let compared = Compared::of(&json, added);
+        let compared = Compared::of(&json, added)
+            .ok_or("compares claims and arguments with each other in too many ways to follow; make several policies of it")?;
         let mut looks = Looks::default();
         looks.look(&json);
         match compared.decimal.intersection(&compared.whole).next() {
@@ -93,7 +94,7 @@ fn whole(number: &Number) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::depth::with_room, *};
     use cedar_policy::Context;
     use serde_json::{Value, json};
 
@@ -177,6 +178,10 @@ mod tests {
             "context == {\"arg_n\": decimal(\"5.0\")}",
             "{\"a\": decimal(\"1.0\")}.a == context.arg_n",
             "(if true then context else context).arg_n == decimal(\"1.0\")",
+            "(if context has arg_n then resource else {\"arg_n\": decimal(\"0.0\")}).arg_n == decimal(\"9.0\")",
+            "(if context has arg_n then {\"arg_n\": decimal(\"0.0\")} else Tool::\"x\").arg_n == decimal(\"9.0\")",
+            "(if true then principal.manager else principal.box).limit == context.arg_n",
+            "{\"r\": if true then resource else context}.r.arg_n == decimal(\"9.0\")",
         ] {
             assert!(numbers(condition).unwrap().decimals.contains("arg_n"), "{condition}");
         }
@@ -215,6 +220,34 @@ mod tests {
             let wrong = numbers(condition).unwrap_err();
             assert!(wrong.contains("write decimals in all places"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_value_is_never_equal_to_what_is_in_it() {
+        let within = (0..8).map(|n| format!("context.claim_a == context.claim_a.b{n}")).collect::<Vec<_>>().join(" || ");
+        let numbers = numbers(&format!("{within} || context.claim_a.rate == decimal(\"1.0\")")).unwrap();
+        assert_eq!(numbers.decimals, BTreeSet::from(["claim_a.rate".to_owned()]));
+    }
+
+    #[test]
+    fn what_multiplies_beyond_all_bounds_is_refused_before_it_fills_the_memory() {
+        let list = |of: &str| (0..5000).map(|n| format!("context.{of}{n}")).collect::<Vec<_>>().join(", ");
+        let long = "x".repeat(900);
+        for condition in [
+            // Each is within the other, and so on without an end.
+            "context.arg_n == decimal(\"1.0\") && (context.arg_n == context.claim_a.x || context.claim_a == context.claim_b.y || context.claim_b == context.claim_a.z)",
+            &format!("[{}].containsAny([{}])", list("arg_a"), list("arg_b")),
+            &format!("principal{} == 1", format!(".arg_{long}").repeat(900)),
+        ] {
+            let wrong = with_room(|| numbers(condition).unwrap_err()).unwrap();
+            assert!(wrong.contains("in too many ways to follow"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_long_way_from_entity_to_entity_is_followed_to_its_end() {
+        let condition = format!("principal{}.limit == context.arg_n", ".manager".repeat(900));
+        assert!(with_room(|| numbers(&condition)).unwrap().unwrap().decimals.contains("arg_n"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! JSON as Cedar values.
 
-use super::{compared::join, numbers::Numbers};
+use super::{numbers::Numbers, path::join};
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
 
