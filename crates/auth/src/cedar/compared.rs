@@ -12,7 +12,7 @@ const COUNTS: [&str; 5] = ["toMilliseconds", "toSeconds", "toMinutes", "toHours"
 
 /// How much is noted of one policy at most: about so many bytes of paths, and pairs of what is compared with each other. Far more than what
 /// somebody writes needs, and nothing against what a few lines can be made to multiply to.
-const MOST: usize = 16 * 1024 * 1024;
+const MOST: usize = 4 * 1024 * 1024;
 
 /// What a part of a policy says of the number that it stands for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

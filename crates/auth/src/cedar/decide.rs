@@ -2,17 +2,16 @@
 
 use super::{
     config::CedarConfig,
-    depth::with_room,
+    depth::{evaluating, with_room},
     entities::{Added, uid},
     literals::World,
     numbers::Numbers,
     policies::{Policies, Reader},
     principal::{Naming, groups},
     tally::Tally,
-    value::Values,
+    value::{MAX_DEPTH, Values},
 };
 use cedar_policy::{Authorizer as Engine, Context, Entities, EntityTypeName, Request, RestrictedExpression};
-
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use vmcp_core::plugin::{Action, Authorizer, AuthorizerFactory, Decision, Deps, Misplaced, Question, StrategyError};
 
@@ -40,6 +39,8 @@ pub(super) struct Cedar {
     engine: Engine,
     policies: Policies,
     added: Added,
+    /// How deep the deepest of all that is evaluated is.
+    depth: usize,
     naming: Naming,
     types: Types,
     group_claim: Option<String>,
@@ -85,6 +86,11 @@ impl Types {
 impl Cedar {
     /// Builds it, or says all that is wrong.
     pub(super) fn new(config: &CedarConfig, naming: Naming) -> Result<Self, StrategyError> {
+        let message = "they cannot be read: there is no memory for it, or they are beyond all bounds; make them shorter";
+        with_room(|| Self::read(config, naming)).unwrap_or_else(|| Err(StrategyError::Settings(vec![Misplaced::new("policies", message)])))
+    }
+
+    fn read(config: &CedarConfig, naming: Naming) -> Result<Self, StrategyError> {
         let group_type = config.group_entity_type.as_deref().filter(|name| !name.is_empty()).unwrap_or(GROUP_TYPE);
         let mut reader = Reader::default();
         if config.policies.is_empty() && config.policy_files.is_empty() {
@@ -98,12 +104,11 @@ impl Cedar {
         match (types, added) {
             (Ok(types), Ok(added)) => {
                 let world = World { added: &added, naming: &naming, group_type };
-                let policies = with_room(|| reader.parse(&world));
-                let message = "they cannot be read: there is no memory for it, or they are beyond all bounds; make them shorter";
-                reader.wrong.extend(policies.is_none().then(|| Misplaced::new("policies", message)));
-                if let (Some(policies), true) = (policies, reader.wrong.is_empty()) {
+                let policies = reader.parse(&world);
+                if reader.wrong.is_empty() {
+                    let depth = policies.operators.max(added.levels).max(MAX_DEPTH);
                     let (group_claim, role_claim) = (config.group_claim_name.clone(), config.role_claim_name.clone());
-                    return Ok(Self { engine: Engine::new(), policies, added, naming, types, group_claim, role_claim });
+                    return Ok(Self { engine: Engine::new(), policies, added, depth, naming, types, group_claim, role_claim });
                 }
             }
             (types, added) => {
@@ -186,7 +191,7 @@ impl Authorizer for Cedar {
     }
 
     fn decide(&self, question: &Question<'_>) -> Decision {
-        match self.ask(question) {
+        match evaluating(self.depth, || self.ask(question)) {
             Ok(tally) => tally.decision(),
             Err(why) => {
                 let mut decision = Decision::new(false);

@@ -1,6 +1,9 @@
 //! The entities that a configuration adds, and those of one question.
 
-use super::path::{join, rest};
+use super::{
+    depth::levels,
+    path::{join, rest},
+};
 use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,6 +18,8 @@ pub(super) struct Added {
     tags: HashMap<EntityUid, HashMap<String, RestrictedExpression>>,
     /// What numbers their attributes and tags have, by name and by the path within; those of all tags under the empty name.
     numbers: HashMap<String, BTreeMap<String, Kinds>>,
+    /// How deep what they have nests.
+    pub(super) levels: usize,
 }
 
 /// What kinds of numbers there are.
@@ -43,6 +48,7 @@ impl Added {
             }
             of("tags").for_each(|(_, value)| note_numbers(value, "", numbers.entry(String::new()).or_default()));
         }
+        let levels = levels(&value);
         // The first line; what stands below it quotes the file.
         let wrong =
             |error| format!("are no Cedar entities: {}; give an array of objects with `uid`, `attrs` and `parents`", first_line(&error));
@@ -52,7 +58,7 @@ impl Added {
             let (uid, tags, _) = entity.clone().into_inner();
             (uid, tags)
         });
-        Ok(Self { entities, types, tags: tags.collect(), numbers })
+        Ok(Self { entities, types, tags: tags.collect(), numbers, levels })
     }
 
     /// Whether an entity of this type is named.

@@ -19,6 +19,7 @@ mod entities;
 mod errors;
 mod literals;
 mod looks;
+mod nesting;
 mod numbers;
 mod path;
 mod policies;

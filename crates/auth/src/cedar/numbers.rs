@@ -2,8 +2,8 @@
 //! `100.0`, nor do the servers that read it, so how a caller writes a number must not decide: what a policy compares it with does.
 
 use super::{compared::Compared, entities::Added, looks::Looks};
-use cedar_policy::{Policy, RestrictedExpression};
-use serde_json::Number;
+use cedar_policy::RestrictedExpression;
+use serde_json::{Number, Value};
 use std::collections::BTreeSet;
 
 /// The largest whole number that a decimal of Cedar's can be; it holds 64 bits with four of its digits behind the point.
@@ -24,14 +24,13 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// What this policy makes of numbers. `Err` says what it compares both with whole numbers and with decimals, so that one of the two could
-    /// never be met.
-    pub(super) fn of(policy: &Policy, added: &Added) -> Result<Self, String> {
-        let json = policy.to_json().map_err(|_| "has no JSON form, so that it cannot be looked through; write it otherwise".to_owned())?;
-        let compared = Compared::of(&json, added)
+    /// What a policy in its JSON form (Cedar's EST) makes of numbers. `Err` says what it compares both with whole numbers and with decimals,
+    /// so that one of the two could never be met, or that what it compares cannot be followed.
+    pub(super) fn of(policy: &Value, added: &Added) -> Result<Self, String> {
+        let compared = Compared::of(policy, added)
             .ok_or("compares claims and arguments with each other in too many ways to follow; make several policies of it")?;
         let mut looks = Looks::default();
-        looks.look(&json);
+        looks.look(policy);
         match compared.decimal.intersection(&compared.whole).next() {
             Some(path) => Err(format!(
                 "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies"
@@ -95,8 +94,8 @@ fn whole(number: &Number) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{super::depth::with_room, *};
-    use cedar_policy::Context;
-    use serde_json::{Value, json};
+    use cedar_policy::{Context, Policy};
+    use serde_json::json;
 
     const ENTITIES: &str = r#"[
         {"uid": {"type": "Client", "id": "ann"}, "attrs": {"limit": {"__extn": {"fn": "decimal", "arg": "10.0"}}, "level": 3, "mixed": 1,
@@ -108,7 +107,7 @@ mod tests {
 
     fn numbers(condition: &str) -> Result<Numbers, String> {
         let policy = Policy::parse(None, format!("permit(principal, action, resource) when {{ {condition} }};")).unwrap();
-        Numbers::of(&policy, &Added::parse(Some(ENTITIES)).unwrap())
+        Numbers::of(&policy.to_json().unwrap(), &Added::parse(Some(ENTITIES)).unwrap())
     }
 
     fn shown(value: Option<RestrictedExpression>) -> Value {

@@ -1,6 +1,6 @@
 //! Policies from a configuration and its files: read, parsed, named.
 
-use super::{depth, literals::World, looks::Looks, numbers::Numbers, position};
+use super::{depth, literals::World, looks::Looks, nesting, numbers::Numbers, position};
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet};
 use std::{
     collections::HashMap,
@@ -17,6 +17,8 @@ const MAX_FILE: u64 = 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Policies {
     pub(super) groups: Vec<Group>,
+    /// How many operators the deepest of them has within one another.
+    pub(super) operators: usize,
 }
 
 /// Policies to which the same numbers are decimals.
@@ -103,6 +105,12 @@ impl Source {
             Some(file) => format!("{file}, {what}"),
             None => what,
         };
+        if let Some(at) = nesting::too_deep(&self.text) {
+            let place = position::Position::of(&self.text, at);
+            return vec![told(format!(
+                "{place}: too many brackets and operators lie within one another here; make several policies of it"
+            ))];
+        }
         let parsed: PolicySet = match self.text.parse() {
             Ok(parsed) => parsed,
             Err(errors) => return position::all(&self.text, &errors).into_iter().map(told).collect(),
@@ -130,13 +138,7 @@ impl Source {
                 continue;
             }
             wrong.extend(world.complaints(&named).into_iter().map(|complaint| told(format!("policy `{id}`: {complaint}"))));
-            if depth::is_too_deep(&named) {
-                let bound = format!("it has more than {} operators within one another", depth::MAX / 2);
-                wrong.push(told(format!("policy `{id}`: {bound}; make several policies of it, or name what it compares with in a set")));
-                continue;
-            }
-            let added = Numbers::of(&named, world.added).and_then(|numbers| all.add(named, numbers));
-            wrong.extend(added.err().map(|error| told(format!("policy `{id}`: {error}"))));
+            wrong.extend(all.take(named, world).err().map(|why| told(format!("policy `{id}`: {why}"))));
         }
         wrong
     }
@@ -152,6 +154,18 @@ impl Policies {
     /// Whether any decision can depend on arguments.
     pub(super) fn read_arguments(&self) -> bool {
         self.groups.iter().any(|group| group.numbers.looks().at_arguments())
+    }
+
+    /// Adds a policy, or says why it is none that can be asked.
+    fn take(&mut self, policy: Policy, world: &World<'_>) -> Result<(), String> {
+        let json = policy.to_json().map_err(|_| "has no JSON form, so that it cannot be looked through; write it otherwise")?;
+        let operators = depth::operators(&json);
+        if operators > depth::MAX {
+            let bound = format!("it has more than {} operators within one another", depth::MAX);
+            return Err(format!("{bound}; make several policies of it, or name what it compares with in a set"));
+        }
+        self.operators = self.operators.max(operators);
+        self.add(policy, Numbers::of(&json, world.added)?)
     }
 
     /// Adds a policy to the first group that sees numbers as it does.

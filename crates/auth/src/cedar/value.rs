@@ -5,7 +5,7 @@ use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
 
 /// How deep claims are looked into.
-const MAX_DEPTH: usize = 10;
+pub(super) const MAX_DEPTH: usize = 10;
 
 /// Claims or arguments, as policies know them.
 #[derive(Default)]
