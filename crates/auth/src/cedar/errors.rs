@@ -18,13 +18,26 @@ pub(super) fn words(error: &EvaluationError) -> String {
     }
 }
 
-/// The name of the attribute that is not there: a name that the policy itself asks for, so no value.
+/// The name of the attribute that is not there: a name that the policy itself asks for, so no value. That of a tag may be one.
 pub(super) fn missing_attribute(error: &EvaluationError) -> Option<String> {
-    if !matches!(error, EvaluationError::EntityAttrDoesNotExist(_) | EvaluationError::RecordAttrDoesNotExist(_)) {
-        return None;
-    }
-    // The name is in the text alone, behind all that is quoted of the entity.
+    // The name is in the text alone, behind what is quoted of the entity: its id, in which anything may stand.
     let text = error.to_string();
-    let (_, name) = text.rsplit_once("the attribute `")?;
-    Some(name.strip_suffix('`')?.to_owned())
+    let said = match error {
+        EvaluationError::RecordAttrDoesNotExist(_) => text.strip_prefix("record")?,
+        EvaluationError::EntityAttrDoesNotExist(_) => behind_id(&text)?.strip_prefix('`')?,
+        _ => return None,
+    };
+    Some(said.strip_prefix(" does not have the attribute `")?.strip_suffix('`')?.to_owned())
+}
+
+/// What follows the first id in a text, in which quotes are escaped.
+fn behind_id(text: &str) -> Option<&str> {
+    let (_, id) = text.split_once('"')?;
+    let mut is_escaped = false;
+    let end = id.find(|char| {
+        let is_end = char == '"' && !is_escaped;
+        is_escaped = char == '\\' && !is_escaped;
+        is_end
+    })?;
+    id.get(end + 1..)
 }

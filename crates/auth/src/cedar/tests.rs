@@ -258,3 +258,29 @@ fn no_word_of_a_decision_holds_a_value() {
     let text = format!("{decision:?}");
     assert!(!text.contains("MARKER") && !text.contains("9223372036854775807"), "{text}");
 }
+
+#[test]
+fn what_a_caller_is_called_is_not_taken_for_the_name_of_an_argument() {
+    let suspended = r#"@id("tag") forbid(principal, action, resource) when { principal.getTag("suspended") };"#;
+    let own = r#"@id("own") forbid(principal, action, resource) when { principal.getTag(principal.claim_tag) };"#;
+    let lacking = r#"@id("lacking") forbid(principal, action, resource) when { principal.nothing };"#;
+    for word in [
+        "the attribute `arg_MARKER",
+        "` does not have the attribute `arg_MARKER",
+        "\" does not have the attribute `arg_MARKER",
+        "\"` does not have the attribute `arg_MARKER",
+        "\\\"` does not have the attribute `arg_MARKER",
+        "a\\",
+    ] {
+        for (policy, id) in [(suspended, "tag"), (own, "own"), (lacking, "lacking")] {
+            let cedar = build(&config(&[ALL, policy]));
+            for arguments in [None, Some(json!({}))] {
+                let decision = Asked { subject: word, claims: json!({ "tag": word }), arguments, ..Asked::default() }.of(&cedar);
+                assert_eq!((decision.is_allowed, &decision.reasons[..]), (false, &[id.to_owned()][..]), "{word}");
+                assert!(!format!("{decision:?}").contains("MARKER"), "{decision:?}");
+                let named = decision.errors[0].contains("`nothing` is not there");
+                assert_eq!(named, id == "lacking", "{decision:?}");
+            }
+        }
+    }
+}
