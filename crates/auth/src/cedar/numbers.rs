@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 use std::collections::BTreeSet;
 
 /// The largest whole number that a decimal of Cedar's can be; it holds 64 bits with four of its digits behind the point.
-const MAX_DECIMAL: u64 = i64::MAX.unsigned_abs() / 10_000 - 1;
+const MAX_DECIMAL: u64 = i64::MAX.unsigned_abs() / 10_000;
 /// How many digits a decimal may have behind its point.
 const MAX_PLACES: usize = 4;
 
@@ -73,11 +73,10 @@ impl Numbers {
             Some(whole) if !self.decimals.contains(path) => Some(RestrictedExpression::new_long(whole)),
             Some(whole) => (whole.unsigned_abs() <= MAX_DECIMAL).then(|| RestrictedExpression::new_decimal(format!("{whole}.0"))),
             None => {
+                // So few that they are within the bounds of decimals.
                 let text = number.as_f64().filter(|double| double.abs() < EXACT)?.to_string();
-                let (before, places) = text.split_once('.')?;
-                let before: i64 = before.parse().ok()?;
-                let fits = before.unsigned_abs() <= MAX_DECIMAL && places.len() <= MAX_PLACES;
-                fits.then(|| RestrictedExpression::new_decimal(text))
+                let (_, places) = text.split_once('.')?;
+                (places.len() <= MAX_PLACES).then(|| RestrictedExpression::new_decimal(text))
             }
         }
     }
@@ -143,7 +142,13 @@ mod tests {
         for text in ["0.00001", "1e30", "-1e30", "9223372036854775808", "922337203685477.5", "900000000000000.125"] {
             assert_eq!(shown(numbers.of_argument("arg_n", &number(text))), Value::Null, "{text}");
         }
-        assert_eq!(shown(numbers.of_argument("arg_d", &number("922337203685477"))), Value::Null);
+        for sign in ["", "-"] {
+            assert_eq!(
+                shown(numbers.of_argument("arg_d", &number(&format!("{sign}922337203685477")))),
+                decimal(&format!("{sign}922337203685477.0"))
+            );
+            assert_eq!(shown(numbers.of_argument("arg_d", &number(&format!("{sign}922337203685478")))), Value::Null);
+        }
         // Half of all servers read the number before it here.
         assert_eq!(shown(numbers.of_argument("arg_n", &number("9007199254740993"))), Value::Null);
         assert_eq!(shown(numbers.of_claim("claim_n", &number("9007199254740993"))), json!(9_007_199_254_740_993_i64));
