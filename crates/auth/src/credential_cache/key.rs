@@ -8,7 +8,8 @@ use std::{
 };
 use vmcp_core::plugin::{Keep, Principal, StrategyContext};
 
-/// For whom credentials are. Made for each request: it takes no memory of its own. One cache belongs to one backend and its strategy, so these are no part of it.
+/// For whom credentials are. Made for each request: it takes no memory of its own. One cache belongs to one backend and its strategy, so these
+/// are no part of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// For everybody.

@@ -56,7 +56,8 @@ type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// is over. `Debug` shows how many there are.
 pub struct CredentialCache {
     shards: [Shard; SHARDS],
-    stamps: AtomicU64,
+    /// The next one; the same for a cache and all that were made of it, so that no two credentials have one stamp, whichever got them.
+    stamps: Arc<AtomicU64>,
     clock: Clock,
 }
 
@@ -100,14 +101,13 @@ impl CredentialCache {
     /// A cache that reads this clock.
     #[must_use]
     pub fn with_clock(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self { shards: std::array::from_fn(|_| Shard::new(MOST / SHARDS)), stamps: AtomicU64::new(1), clock: Arc::new(clock) }
+        Self { shards: std::array::from_fn(|_| Shard::new(MOST / SHARDS)), stamps: Arc::new(AtomicU64::new(1)), clock: Arc::new(clock) }
     }
 
     /// Another cache with those credentials of this one that say themselves when they expire. Whatever is being got stays with this one.
     #[must_use]
     pub fn dated(&self) -> Self {
-        let stamps = AtomicU64::new(self.stamps.load(Ordering::Relaxed));
-        Self { shards: std::array::from_fn(|n| self.shards[n].dated()), stamps, clock: Arc::clone(&self.clock) }
+        Self { shards: std::array::from_fn(|n| self.shards[n].dated()), stamps: Arc::clone(&self.stamps), clock: Arc::clone(&self.clock) }
     }
 
     /// What is at hand for this caller. Never waits, and makes nothing when there is something.

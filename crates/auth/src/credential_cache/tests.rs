@@ -92,6 +92,18 @@ fn what_says_itself_when_it_is_over_is_carried_over_and_nothing_else_is() {
 }
 
 #[test]
+fn what_the_old_cache_gets_after_it_was_carried_over_has_no_stamp_that_the_new_one_gives() {
+    let (under, ann, bob) = (Under::new(), Somebody::new("ann", "1", None), Somebody::new("bob", "2", None));
+    let over = Under { cache: Arc::new(under.cache.dated()), second: Arc::clone(&under.second) };
+    let stamps = [(&under, &ann), (&over, &ann), (&under, &bob)].map(|(under, who)| {
+        under.fill(For::Token, who, "one", Some(1000));
+        let Found::Ready(given) = under.find(For::Token, who) else { panic!("nothing is ready") };
+        given.stamp
+    });
+    assert!(stamps.is_sorted_by(|one, next| one < next), "{stamps:?}");
+}
+
+#[test]
 fn for_a_token_that_is_taken_after_its_end_credentials_are_got_each_time_and_none_are_kept() {
     let (under, ann) = (Under::new(), Somebody::new("ann", "t1", Some(50)));
     under.wait_until(60);
