@@ -6,8 +6,8 @@
 //! | --- | --- |
 //! | principal | `Client::"<subject>"`, in `THVGroup::"<group>"` for each group, with `issuer`, `subject` and `claim_<name>` |
 //! | action | `Action::"call_tool"`, `Action::"get_prompt"`, `Action::"read_resource"`, with `operation` |
-//! | resource | `Tool::"<name>"`, `Prompt::"<name>"`, `Resource::"<uri>"`, in `MCP::"<server>"` and `Backend::"<backend>"`, with `name`, `operation`, `feature`, `backend`, `uri`, the hints of a tool and `arg_<name>` |
-//! | context | `claim_<name>` and `arg_<name>`; `arg_<name>_present` for an argument that is an array or an object |
+//! | resource | `Tool::"<name>"`, `Prompt::"<name>"`, `Resource::"<uri>"`, in `MCP::"<server>"` and `Backend::"<backend>"`, with `name`, `operation`, `feature`, `backend`, `uri`, the hints of a tool, `arg_<name>` and `arg_<name>_present` |
+//! | context | `claim_<name>` and `arg_<name>`; `arg_<name>_present` for one that is null, an array, an object or a number that Cedar has no value for |
 //!
 //! Where callers come from more than one issuer, subjects and groups carry theirs: `Client::"<issuer>#<subject>"`.
 
