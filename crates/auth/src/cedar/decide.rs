@@ -133,10 +133,9 @@ impl Cedar {
     /// The request, its entities, and the claims and arguments that no policy can compare. `Err` says why nothing can be asked.
     fn put(&self, question: &Question<'_>, numbers: &Numbers) -> Result<(Request, Entities, Vec<String>), Cow<'static, str>> {
         let issuer = &*question.principal.issuer;
-        let client = self.naming.id(issuer, &question.principal.subject);
-        let client = uid(&self.types.client, &client.ok_or_else(|| self.naming.refusal())?);
+        let client = uid(&self.types.client, &self.naming.id(issuer, &question.principal.subject)?);
         let group_names = groups(question.groups, question.claims, self.group_claim.as_deref(), self.role_claim.as_deref());
-        let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group)?)));
+        let above = group_names.iter().filter_map(|group| Some(uid(&self.types.group, &self.naming.id(issuer, group).ok()?)));
         let Values { known: claims, mut unknown } = Values::of_claims(question.claims, numbers);
         let about_client = [("issuer", issuer), ("subject", &*question.principal.subject)].map(|(name, value)| text(name, value));
         let principal = self.added.entity(client.clone(), claims.iter().cloned().chain(about_client), above);

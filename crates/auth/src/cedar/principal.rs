@@ -1,7 +1,7 @@
 //! Who a caller is in policies.
 
 use serde_json::{Map, Value};
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 /// Claims in which groups stand where nothing else is said.
 const GROUP_CLAIMS: [&str; 3] = ["groups", "roles", "cognito:groups"];
@@ -16,20 +16,15 @@ pub(super) enum Naming {
 }
 
 impl Naming {
-    /// The id of a `Client` or of a group. `None` for somebody of another issuer than the one that all come from: whatever the id, one of
-    /// that issuer's could have it.
-    pub(super) fn id(&self, issuer: &str, name: &str) -> Option<String> {
+    /// The id of a `Client` or of a group. `Err` says why somebody has none: one of another issuer than the one that all come from, since
+    /// whatever the id, one of that issuer's could have it. The issuer that it names is of the configuration, not of the caller.
+    pub(super) fn id(&self, issuer: &str, name: &str) -> Result<String, String> {
         match self {
-            Self::Bare(only) => (**only == *issuer).then(|| name.to_owned()),
-            Self::Qualified => Some(format!("{}#{name}", escaped(issuer))),
-        }
-    }
-
-    /// Why somebody has no id. The issuer that it names is of the configuration, not of the caller.
-    pub(super) fn refusal(&self) -> Cow<'static, str> {
-        match self {
-            Self::Bare(only) => format!("the caller's issuer (`iss`) is not `{only}`, which all callers of this gateway come from").into(),
-            Self::Qualified => "the caller has no issuer".into(),
+            Self::Bare(only) if **only != *issuer => {
+                Err(format!("the caller's issuer (`iss`) is not `{only}`, which all callers of this gateway come from"))
+            }
+            Self::Bare(_) => Ok(name.to_owned()),
+            Self::Qualified => Ok(format!("{}#{name}", escaped(issuer))),
         }
     }
 }
@@ -90,8 +85,8 @@ mod tests {
     #[test]
     fn the_one_issuers_subjects_stand_as_they_are_and_anothers_are_nobody() {
         let naming = Naming::Bare("https://id.example.com".into());
-        assert_eq!(naming.id("https://id.example.com", "alice").as_deref(), Some("alice"));
-        assert_eq!(naming.id("https://other.example.com", "alice"), None);
+        assert_eq!(naming.id("https://id.example.com", "alice").as_deref(), Ok("alice"));
+        assert!(naming.id("https://other.example.com", "alice").unwrap_err().contains("`https://id.example.com`"));
     }
 
     #[test]
