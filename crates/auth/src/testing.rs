@@ -31,6 +31,11 @@ pub(crate) fn deps() -> Deps {
     deps
 }
 
+/// An environment with `SECRET` alone, and no files.
+pub(crate) fn secrets() -> Secrets {
+    Secrets::new(|name| (name == "SECRET").then(|| "hunter2".to_owned()), |_| Err(io::ErrorKind::NotFound.into()))
+}
+
 /// The members that stand beside `type`.
 pub(crate) fn settings(json: &str) -> Map<String, Value> {
     serde_json::from_str(json).unwrap()

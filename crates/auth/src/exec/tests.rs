@@ -11,15 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 use vmcp_core::plugin::{
-    Authenticated, Credentials, Keep, OutgoingStrategy, Principal, Secrets, StrategyContext, StrategyError, SubjectToken, TokenKind,
+    Authenticated, Credentials, Keep, OutgoingStrategy, Principal, StrategyContext, StrategyError, SubjectToken, TokenKind,
 };
 
 const ANSWER: &str = r#"echo '{"headers": {"authorization": "Bearer x"}, "expiresAt": 4102444800}'"#;
 
 fn build(settings: &Value) -> Result<Arc<dyn OutgoingStrategy>, String> {
-    let secrets = Secrets::new(|name| (name == "SECRET").then(|| "hunter2".to_owned()), |_| Err(std::io::ErrorKind::NotFound.into()));
     let mut deps = testing::deps();
-    deps.secrets = secrets;
+    deps.secrets = testing::secrets();
     let built = registries().strategies.build("exec", &testing::settings(&json!({ "exec": settings }).to_string()), &deps);
     built.map_err(|error| error.to_string())
 }

@@ -1,6 +1,6 @@
 //! A token endpoint of the tests', without a network.
 
-use super::deps;
+use super::{deps, secrets};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use url::{Url, form_urlencoded};
-use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach, Secrets};
+use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 /// Status and body for a URL.
 type Answer = dyn Fn(&Url) -> (u16, String) + Send + Sync;
@@ -51,10 +51,9 @@ impl Provider {
 
     /// Dependencies in which it is all the network, with `SECRET` in the environment.
     pub(crate) fn deps(self: &Arc<Self>) -> Deps {
-        let none = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
         let mut deps = deps();
         deps.fetch = Arc::clone(self) as Arc<dyn Fetch>;
-        deps.secrets = Secrets::new(|name| (name == "SECRET").then(|| "hunter2".to_owned()), none);
+        deps.secrets = secrets();
         deps
     }
 
