@@ -1,6 +1,6 @@
 //! Tokens of forgers who know all that an issuer publishes, and who bring keys of their own: none of them lets anybody in.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -12,7 +12,7 @@ use vmcp_tests::{
     Era,
     client::{Caller, Conn, Response, Rpc},
     fixture::{Fixture, Spec},
-    idp::{Algorithm, Endpoint, Idp, Key, forge},
+    idp::{Algorithm, Endpoint, Idp, IdpSpec, Key, forge},
     process::Vmcp,
 };
 
@@ -24,9 +24,13 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Result<Self> {
-        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
         // It may ask about tokens that it cannot read: a forgery is no reason to.
-        let oidc = idp.settings(json!({ "clientId": "vmcp", "clientSecret": "vmcp-secret" }));
+        Self::with(json!({ "clientId": "vmcp", "clientSecret": "vmcp-secret" })).await
+    }
+
+    async fn with(more: Value) -> Result<Self> {
+        let (idp, fixture) = (Idp::start().await?, Fixture::start(Spec::modern("b")).await?);
+        let oidc = idp.settings(more);
         let config = json!({ "incomingAuth": { "type": "oidc", "oidc": oidc }, "backends": [fixture.entry(json!({}))] });
         let vmcp = Vmcp::serve(config).await?;
         let scene = Self { idp, fixture, vmcp };
@@ -44,6 +48,7 @@ impl Scene {
         let response = self.call(token).await?;
         let said = response.head.header("www-authenticate").unwrap_or_default();
         assert!(response.status() == 401 && said.contains("error=\"invalid_token\""), "{what}: {} {said}", response.text());
+        assert!(!response.text().contains(token) && !said.contains(token), "{what}: the refusal repeats it");
         Ok(())
     }
 
@@ -92,6 +97,66 @@ impl SigningKey for Rsa {
 fn pem(der: &[u8]) -> String {
     let lines = STANDARD.encode(der).as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
     format!("-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n")
+}
+
+#[tokio::test]
+async fn no_token_that_a_forger_or_a_mistake_makes_is_taken() -> Result<()> {
+    let other = Idp::with(IdpSpec { algorithm: Algorithm::Es256, ..IdpSpec::default() }).await?;
+    let scene = Scene::with(json!({})).await?;
+    let idp = &scene.idp;
+    let good = idp.token()?;
+    let (head, claims) = (good.head_json(), good.claims_json());
+    let with_algorithm = |algorithm: &str| head.replace("RS256", algorithm);
+    let key = idp.key()?;
+    let stranger = Arc::new(Key::generate("stranger", Algorithm::Rs256)?);
+    let signed = good.clone().sign()?;
+    let (text, signature) = signed.rsplit_once('.').context("no signature")?;
+    let duplicate = claims.replacen('{', r#"{"sub":"admin","#, 1);
+    let altered = idp.token()?.subject("admin").sign()?;
+    let altered = altered.rsplit_once('.').context("no signature")?.0;
+    let forgeries = [
+        ("without a signature, and says so", forge::unsigned(&with_algorithm("none"), &claims)),
+        ("without a signature", forge::unsigned(&head, &claims)),
+        ("none in other letters", forge::unsigned(&with_algorithm("nOnE"), &claims)),
+        ("HMAC with the public key", forge::hmac(&key.public_bytes(), &with_algorithm("HS256"), &claims)),
+        ("HMAC with the public key that says RS256", forge::hmac(&key.public_bytes(), &head, &claims)),
+        ("another algorithm of the same key", forge::raw(&key, &with_algorithm("PS256"), &claims)?),
+        ("another algorithm than the key's", forge::raw(&key, &with_algorithm("ES256"), &claims)?),
+        ("a stranger's key", good.clone().key(&stranger).sign()?),
+        ("an unknown key", good.clone().head("kid", json!("made-up")).key(&stranger).sign()?),
+        ("a key id that is a path", good.clone().head("kid", json!("../../dev/null")).key(&stranger).sign()?),
+        ("a key in the head", good.clone().key(&stranger).head("jwk", stranger.jwk()).sign()?),
+        ("an address of keys in the head", good.clone().key(&stranger).head("jku", json!(other.url("/jwks"))).sign()?),
+        ("an address of certificates in the head", good.clone().key(&stranger).head("x5u", json!(other.url("/jwks"))).sign()?),
+        ("critical extensions", good.clone().head("crit", json!(["exp"])).sign()?),
+        ("expired", good.clone().expires_in(-61).sign()?),
+        ("without an end", good.clone().without("exp").sign()?),
+        ("not valid yet", good.clone().claim("nbf", json!(4_000_000_000_u64)).sign()?),
+        ("issued in the future", good.clone().claim("iat", json!(4_000_000_000_u64)).sign()?),
+        ("for somebody else", good.clone().audience("other").sign()?),
+        ("for nobody", good.clone().without("aud").sign()?),
+        ("of another issuer", good.clone().claim("iss", json!(other.issuer())).sign()?),
+        ("of nobody", good.clone().without("iss").sign()?),
+        ("an issuer with a slash more", good.clone().claim("iss", json!(format!("{}/", idp.issuer()))).sign()?),
+        ("another issuer's token", other.token_of("alice")?),
+        ("another issuer's key under our name", other.token()?.claim("iss", json!(idp.issuer())).sign()?),
+        ("without a subject", good.clone().without("sub").sign()?),
+        ("a subject twice", forge::raw(&key, &head, &duplicate)?),
+        ("an ID token", good.clone().claim("at_hash", json!("x")).sign()?),
+        ("an ID token without a hash", good.clone().head("typ", json!("JWT")).claim("nonce", json!("x")).sign()?),
+        ("an ID token that says so", good.clone().head("typ", json!("JWT")).claim("typ", json!("ID")).sign()?),
+        ("a logout token", good.clone().head("typ", json!("logout+jwt")).sign()?),
+        ("altered", format!("{altered}.{signature}")),
+        ("cut", text.to_owned()),
+        ("longer than the longest", good.clone().claim("x", json!("x".repeat(20_000))).sign()?),
+        ("garbage", "a.b.c".to_owned()),
+        ("opaque", "gho_0123456789".to_owned()),
+    ];
+    for (what, token) in forgeries {
+        scene.refused(what, &token).await?;
+    }
+    assert_eq!(other.hits(Endpoint::Keys), 0, "keys were taken from where the token said");
+    scene.over().await
 }
 
 #[tokio::test]
