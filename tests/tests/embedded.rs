@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use named::NamedFactory;
 use serde_json::{Value, json, value::to_raw_value};
 use served::serve;
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 use vmcp_auth::{Identity, NoSettings};
 use vmcp_core::{
     catalogue::ListKind,
@@ -189,6 +189,52 @@ async fn an_old_clients_stream_is_found_by_who_opened_it_and_by_nobody_else() ->
     }
     assert_eq!(ann.event().await?.context("the end")?.json()["id"], "ann", "nothing came of the others");
     drop(ann);
+    gateway.shutdown().await;
+    serving.await??;
+    Ok(())
+}
+
+/// A client of revision 2024-11-05, as Ann with a credential that is good for as long as it is used here.
+async fn old_ann(addr: SocketAddr) -> Result<Old> {
+    Old::open(addr, "/sse", &[("x-user", "ann")]).await
+}
+
+#[tokio::test]
+async fn what_an_old_client_begins_on_its_stream_ends_with_the_credential_that_it_began_it_with() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("git")).await?;
+    let config = config(&[&fixture], &json!({ "incomingAuth": { "type": "named" }, "ssePath": "/sse" }))?;
+    let gateway = Gateway::builder(config).authenticator(NamedFactory).build()?;
+    let (addr, serving) = serve(&gateway).await?;
+    let brief = || ("x-for".to_owned(), "700".to_owned());
+
+    // A subscription ends in order, and the stream goes on.
+    let mut ann = old_ann(addr).await?;
+    ann.headers.push(brief());
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "old", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let wanted = json!({ "notifications": { "toolsListChanged": true }, "_meta": meta });
+    ann.request("s", "subscriptions/listen", wanted).await?;
+    ann.said("notifications/subscriptions/acknowledged").await?;
+    assert_eq!(ann.answer("s").await?["result"]["resultType"], "complete");
+    ann.headers.pop();
+    ann.request(1, "ping", json!({})).await?;
+    assert_eq!(ann.answer(1).await?["result"], json!({}));
+
+    // A session is told on the stream for as long as it is there: it goes with the stream.
+    let mut ann = old_ann(addr).await?;
+    ann.headers.push(brief());
+    ann.request(0, "initialize", json!({ "protocolVersion": "2024-11-05", "capabilities": {} })).await?;
+    assert!(ann.answer(0).await?["result"].is_object());
+    ann.headers.pop();
+    while let Some(event) = ann.event().await.context("the stream's end")? {
+        assert!(event.json().get("method").is_some(), "{event:?}");
+    }
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    assert_eq!(ann.post(ping.to_string()).await?.status(), 404);
+    assert_eq!(gateway.status()["sessions"]["open"], 0);
     gateway.shutdown().await;
     serving.await??;
     Ok(())

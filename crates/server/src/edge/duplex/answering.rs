@@ -144,12 +144,14 @@ impl Peer {
         };
         let mut telling = pin!(telling);
         tokio::select! {
-            () = &mut telling => {}
-            () = self.silent() => {
-                guard.end();
-                telling.await;
-            }
+            () = &mut telling => return Ok(()),
+            () = self.silent() => {}
+            () = self.overdue(&incoming.identity) => {}
         }
+        guard.end();
+        // Nothing is heard any more while a slow client reads the rest.
+        drop(guard);
+        telling.await;
         Ok(())
     }
 }

@@ -1,7 +1,9 @@
 //! The end of a client at a pipe, and of what it has here and at the backends.
 
 use super::{Peer, peer::Session};
-use tokio::time::{Instant, timeout_at};
+use std::future::pending;
+use tokio::time::{Instant, sleep, timeout_at};
+use vmcp_auth::Identity;
 
 impl Peer {
     /// Waits until no message comes from the client any more.
@@ -21,6 +23,15 @@ impl Peer {
     /// Waits until the client has to go.
     pub(super) async fn dismissed(&self) {
         self.dismissed.cancelled().await;
+    }
+
+    /// Waits until whoever sent a message would have to show its credential again: what goes on of it ends then, though the pipe's own
+    /// credential may be good for longer. Forever where nobody asks for one any more.
+    pub(super) async fn overdue(&self, sender: &Identity) {
+        match sender.remaining().filter(|_| self.opener.is_let_in()) {
+            Some(left) => sleep(left).await,
+            None => pending().await,
+        }
     }
 
     /// Ends in order: what runs may end until then and is cancelled afterwards.

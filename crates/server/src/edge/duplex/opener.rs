@@ -43,6 +43,11 @@ impl Opener {
         self.let_in.is_none_or(|then| then.stay(now.callers))
     }
 
+    /// Whether a configuration let it in.
+    pub(super) fn is_let_in(&self) -> bool {
+        self.let_in.is_some()
+    }
+
     pub(super) fn principal(&self) -> &Principal {
         self.identity.principal()
     }

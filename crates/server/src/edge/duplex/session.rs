@@ -53,6 +53,7 @@ impl Peer {
 
     /// Carries what belongs to no request to the client, until no message comes from it any more.
     async fn tell(&self, session: Arc<Use>, opener: &Opener, incoming: Incoming, opened: (Arc<EventStream>, Reader)) {
+        let identity = incoming.identity.clone();
         let telling = async {
             let (mut incoming, mut opened) = (incoming, opened);
             while !self.inner.shutdown.is_cancelled() {
@@ -71,6 +72,8 @@ impl Peer {
         };
         tokio::select! {
             () = self.silent() => {}
+            // It cannot come back for its session, nor show another credential for what it began with this one.
+            () = self.overdue(&identity) => self.dismiss(),
             () = telling => {}
         }
     }
