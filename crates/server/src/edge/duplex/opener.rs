@@ -59,8 +59,8 @@ impl Opener {
     pub(crate) fn incoming(&self, inner: &Arc<Inner>) -> Result<Incoming, Failure> {
         let snapshot = inner.snapshot();
         if !self.stays(&snapshot) {
-            let message = "who is let in has changed since this event stream was opened; open one again";
-            return Err(Failure::http(StatusCode::UNAUTHORIZED, code::INVALID_REQUEST, message));
+            // Nobody is told: the pipe ends.
+            return Err(Failure::http(StatusCode::UNAUTHORIZED, code::INVALID_REQUEST, "other callers are let in now"));
         }
         let identity = self.identity.with_forwarded(captured(&snapshot, &self.headers)?);
         let (carrier, counted_peer) = (Carrier::Pipe, self.counted_peer);

@@ -58,6 +58,10 @@ impl Peer {
             let (mut incoming, mut opened) = (incoming, opened);
             while !self.inner.shutdown.is_cancelled() {
                 self.tell_under(&session, &incoming, opened).await;
+                if !opener.stays(&self.inner.snapshot()) {
+                    // The whole pipe ends, and its client learns it from that.
+                    return;
+                }
                 // The configuration is another one, and so may be what of the headers is forwarded.
                 match opener.incoming(&self.inner) {
                     Ok(now) => incoming = now,
@@ -71,6 +75,7 @@ impl Peer {
             }
         };
         tokio::select! {
+            biased;
             () = self.silent() => {}
             // It cannot come back for its session, nor show another credential for what it began with this one.
             () = self.overdue(&identity) => self.dismiss(),
@@ -102,5 +107,77 @@ impl Peer {
                 },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Gateway;
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::{BodyExt, Full};
+    use std::sync::{Arc, Mutex};
+    use tower::ServiceExt;
+    use tracing::{Event, Level, Metadata, field::Field, span};
+
+    /// Keeps what is said from this file, as warnings and above.
+    struct Warnings(Arc<Mutex<Vec<String>>>);
+
+    impl tracing::Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= Level::WARN && metadata.file() == Some(file!())
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut lines = self.0.lock().unwrap();
+            event.record(&mut |field: &Field, value: &dyn std::fmt::Debug| lines.push(format!("{field}={value:?}")));
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    async fn answered(gateway: &Gateway, request: Request<Full<Bytes>>) -> crate::Body {
+        let response = gateway.service(None).oneshot(request).await.unwrap();
+        assert!(response.status().is_success(), "{}", response.status());
+        response.into_body()
+    }
+
+    async fn event(stream: &mut crate::Body) -> Option<String> {
+        let frame = stream.frame().await?.unwrap();
+        Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_lets_others_in_ends_streams_without_a_word_about_headers() {
+        let config = |callers: &str| {
+            let backend = serde_json::json!({ "name": "b", "url": "http://127.0.0.1:1/mcp" });
+            serde_json::from_value(serde_json::json!({ "backends": [backend], "ssePath": "/sse", "incomingAuth": { "type": callers } }))
+        };
+        let gateway = Gateway::builder(config("anonymous").unwrap()).build().unwrap();
+        let mut streams = Vec::new();
+        // Many, since which of two things a task hears of first may be chance.
+        for _ in 0..16 {
+            let get = Request::get("/sse").header("host", "127.0.0.1").header("accept", "text/event-stream");
+            let mut stream = answered(&gateway, get.body(Full::default()).unwrap()).await;
+            let opening = event(&mut stream).await.unwrap();
+            let target = opening.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+            let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05"}}"#;
+            let post = Request::post(target).header("host", "127.0.0.1").header("content-type", "application/json");
+            answered(&gateway, post.body(Full::from(initialize)).unwrap()).await;
+            assert!(event(&mut stream).await.unwrap().contains("\"result\""));
+            streams.push(stream);
+        }
+        let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
+        let _listening = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
+        gateway.reload(config("local").unwrap()).unwrap();
+        for stream in &mut streams {
+            while event(stream).await.is_some() {}
+        }
+        gateway.shutdown().await;
+        assert_eq!(*warnings.lock().unwrap(), Vec::<String>::new());
     }
 }
