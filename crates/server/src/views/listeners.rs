@@ -243,6 +243,10 @@ impl Listening {
         views.listeners.open.insert(listener.number, Arc::clone(listener));
         // What changed between looking and being registered.
         views.tell_listener(listener);
+        if views.listeners.have_ended() {
+            // It was being opened when the others ended: a new configuration holds, and this one's policies are of the old one.
+            self.end();
+        }
     }
 
     /// Ends it in order: with the request's result.
@@ -260,38 +264,4 @@ impl Drop for Listening {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::task::{Context, Poll, Waker};
-    use vmcp_core::{CapabilitySet, Era};
-
-    #[test]
-    fn a_change_that_was_told_ahead_is_not_told_again_when_the_list_comes() {
-        let (outbox, mut inbox) = outbox();
-        let viewer =
-            ViewerKey { era: Era::Modern, capabilities: CapabilitySet::NONE, lens: None, scopes: Default::default(), granted: None };
-        let all = |hash: u8| {
-            let mut hashes = KindHashes::default();
-            ListKind::ALL.into_iter().for_each(|kind| hashes.set(kind, [hash; 16]));
-            hashes
-        };
-        let wanted = Wanted { tools: true, prompts: false, resources: true };
-        let (told, heard, id) = (Mutex::new(all(1)), Mutex::default(), "1".into());
-        let listener = Listener { number: 0, viewer, wanted, id, outbox, told, heard, waiting: None, me: Weak::new() };
-        let mut next = || match inbox.poll_recv(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(message) => message,
-            Poll::Pending => None,
-        };
-        let mut count = || std::iter::from_fn(&mut next).count();
-        listener.tell_of(Some(ListKind::Resources));
-        listener.tell_of(Some(ListKind::ResourceTemplates));
-        listener.tell_of(Some(ListKind::Resources));
-        assert_eq!(count(), 1, "one notification stands for resources and templates, and it has been sent");
-        let mut now = all(1);
-        now.set(ListKind::Resources, [2; 16]);
-        listener.tell(&now);
-        assert_eq!(count(), 0);
-        listener.tell(&all(3));
-        assert_eq!(count(), 2, "later changes are told");
-    }
-}
+mod tests;
