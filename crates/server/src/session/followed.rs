@@ -59,21 +59,20 @@ impl ClientSession {
         untold.map(|resource| resource.ours.clone()).collect()
     }
 
-    /// Remembers that the backend which has a resource under this configuration is being told of it. `false` where there is nothing to tell
+    /// Remembers that the backend which has a resource under this configuration is being told of it. `None` where there is nothing to tell
     /// it: the client does not follow the resource any more, or another stream of its has begun to.
-    pub(crate) fn follow_again(&self, owned: &Owned, generation: u64) -> bool {
+    pub(crate) fn follow_again<'a>(&'a self, owned: &'a Owned, generation: u64) -> Option<Telling<'a>> {
         let mut followed = locked(&self.followed);
         let mut resources = followed.iter_mut().flat_map(|followed| &mut followed.resources);
-        let Some(resource) = resources.find(|resource| *resource.ours == *owned.ours) else { return false };
+        let resource = resources.find(|resource| *resource.ours == *owned.ours)?;
         if resource.told >= Some(generation) {
-            return false;
+            return None;
         }
         (resource.told, resource.backend, resource.theirs) = (Some(generation), owned.backend.id(), Arc::clone(&owned.theirs));
-        true
+        Some(Telling { session: self, ours: &owned.ours, generation, done: false })
     }
 
-    /// The backend did not take it: it is told again when the client's next stream opens.
-    pub(crate) fn was_not_told(&self, ours: &str, generation: u64) {
+    fn was_not_told(&self, ours: &str, generation: u64) {
         let mut followed = locked(&self.followed);
         let mut resources = followed.iter_mut().flat_map(|followed| &mut followed.resources);
         if let Some(resource) = resources.find(|resource| *resource.ours == *ours && resource.told == Some(generation)) {
@@ -88,6 +87,31 @@ impl ClientSession {
         let followed = locked(&self.followed);
         let own = followed.iter().flat_map(|followed| &followed.resources).filter(|resource| resource.backend == backend.id());
         Told::of(&theirs, own.map(|resource| (&*resource.theirs, &*resource.ours)))
+    }
+}
+
+/// A backend that is being told again of a resource. Dropped before that is done, it is told once more when the client's next stream opens:
+/// the backend did not take it, or nobody waited for it.
+#[must_use]
+pub(crate) struct Telling<'a> {
+    session: &'a ClientSession,
+    ours: &'a str,
+    generation: u64,
+    done: bool,
+}
+
+impl Telling<'_> {
+    /// The backend has taken it.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.session.was_not_told(self.ours, self.generation);
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Peer {
         views.tell(session);
         let watch = |backend: &Arc<vmcp_backend::Backend>| backend.watch_for(incoming.identity.clone(), &session.backends);
         let _watches: Vec<_> = incoming.snapshot.backends.iter().map(watch).collect();
-        legacy::subscribe_again(incoming, session);
+        let _again = legacy::subscribe_again(incoming, session);
         loop {
             match poll_fn(|cx| reader.poll_event(cx)).await {
                 Some(message) => self.say(message).await,

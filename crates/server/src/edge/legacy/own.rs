@@ -3,6 +3,7 @@
 use crate::{edge::post::Incoming, failure::Failure, lane::Caller, session::Use};
 use bytes::Bytes;
 use std::sync::Arc;
+use tokio_util::sync::DropGuard;
 use vmcp_core::{
     LoggingLevel,
     frame::{Notification, Request},
@@ -39,25 +40,25 @@ async fn subscribe(caller: &Caller, incoming: &Incoming, request: &Request<'_>, 
 }
 
 /// Subscribes again where the configuration has changed since: the new backends know nothing of it. What this stream's token may not read,
-/// what nobody has just now and what its backend refuses is left to the next stream, which may come with another token.
-pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) {
+/// what nobody has just now and what its backend refuses is left to the next stream, which may come with another token; so is what has not
+/// been come to when the guard is dropped. `None` where there is nothing to do.
+pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) -> Option<DropGuard> {
     let uris = session.untold_resources(incoming.snapshot.generation);
     if uris.is_empty() {
-        return;
+        return None;
     }
     let (caller, snapshot) = (super::caller(incoming, session), Arc::clone(&incoming.snapshot));
-    let (session, shutdown) = (Arc::clone(session), incoming.inner.shutdown.clone());
+    let (session, stop) = (Arc::clone(session), incoming.inner.shutdown.child_token());
+    let stopped = stop.clone();
     incoming.inner.tracker.spawn(async move {
         let work = async {
             for uri in uris {
                 let again = async {
                     let owned = snapshot.owner(&caller, &uri).await?;
-                    if !session.follow_again(&owned, snapshot.generation) {
-                        return Ok(());
-                    }
+                    let Some(telling) = session.follow_again(&owned, snapshot.generation) else { return Ok(()) };
                     let told = snapshot.subscribe(&caller, &session.backends, &owned, true).await;
-                    if told.is_err() {
-                        session.was_not_told(&uri, snapshot.generation);
+                    if told.is_ok() {
+                        telling.done();
                     }
                     told
                 };
@@ -66,8 +67,9 @@ pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) {
                 }
             }
         };
-        shutdown.run_until_cancelled(Box::pin(work)).await;
+        stopped.run_until_cancelled(Box::pin(work)).await;
     });
+    Some(stop.drop_guard())
 }
 
 /// `logging/setLevel` (2025-11-25, server/utilities/logging).

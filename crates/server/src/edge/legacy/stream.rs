@@ -9,6 +9,7 @@ use crate::{
 };
 use http::{HeaderName, Response, StatusCode};
 use std::sync::Arc;
+use tokio_util::sync::DropGuard;
 use vmcp_auth::Identity;
 use vmcp_backend::WatchGuard;
 use vmcp_core::Era;
@@ -19,6 +20,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 struct Guard {
     _session: Use,
     _watches: Vec<WatchGuard>,
+    /// Of what the client follows again under another configuration.
+    _again: Option<DropGuard>,
 }
 
 /// GET: with the id of an event of this session, that event's stream from there on. Without one, or with one of which nothing is kept
@@ -49,10 +52,10 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         stream.close();
     }
     incoming.snapshot.views.tell(&session);
-    own::subscribe_again(incoming, &session);
+    let again = own::subscribe_again(incoming, &session);
     let watches = incoming.snapshot.shown();
     let watches = watches.map(|backend| backend.watch_for(incoming.identity.clone(), &session.backends)).collect();
-    Ok(sse::response(reader, until, Guard { _session: session, _watches: watches }))
+    Ok(sse::response(reader, until, Guard { _session: session, _watches: watches, _again: again }))
 }
 
 /// Who listens on a stream that belongs to this request. `None` where everybody may see everything.

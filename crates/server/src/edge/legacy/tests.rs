@@ -8,6 +8,7 @@ use crate::{
         post::{Carrier, Incoming},
         sse::KEEP_ALIVE,
     },
+    lane::Owned,
 };
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -157,4 +158,34 @@ async fn streams_that_wait_for_lists_cost_no_task_each() {
     }
     assert_eq!(gateway.inner.tracker.len(), tasks);
     drop((first, more));
+}
+
+#[tokio::test]
+async fn what_a_client_follows_again_is_not_looked_for_longer_than_its_stream_is_open() {
+    // It takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = Backend::new("b", format!("http://{}/mcp", silent.local_addr().unwrap()).parse().unwrap());
+    let mut config = Config::with_backends(vec![backend]);
+    config.aggregation.list_wait = Some(serde_json::from_value("1h".into()).unwrap());
+    let gateway = Gateway::builder(config).build().unwrap();
+    let id = session(&gateway).await;
+    let snapshot = gateway.inner.snapshot();
+    let session = gateway.inner.sessions.find(&id, &snapshot.endpoint, Identity::anonymous().principal(), None).unwrap();
+    let owned = Owned { backend: Arc::clone(&snapshot.backends[0]), ours: "a:b".to_owned(), theirs: "a:b".into() };
+    session.follow(&owned, true, 0);
+    // Its backend is to be told of it.
+    drop(session.follow_again(&owned, 1).unwrap());
+    let tasks = gateway.inner.tracker.len();
+    for _ in 0..3 {
+        let get = Request::get("/mcp").header("host", "127.0.0.1").header("mcp-session-id", &id).body(Empty::<bytes::Bytes>::new());
+        let stream = gateway.service(None).oneshot(get.unwrap()).await.unwrap();
+        assert_eq!((stream.status().as_u16(), gateway.inner.tracker.len()), (200, tasks + 1));
+        drop(stream);
+        let ended = async {
+            while gateway.inner.tracker.len() > tasks {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(30), ended).await.expect("the work goes on without its stream");
+    }
 }

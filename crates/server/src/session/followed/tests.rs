@@ -35,10 +35,10 @@ async fn a_subscription_that_ends_after_a_reload_leaves_the_backend_that_was_tol
     session.follow(&before, true, 1);
     assert!(hears(&session, &before));
     assert_eq!(session.untold_resources(2), [OURS.into()], "the next stream has a new backend to tell");
-    assert!(session.follow_again(&behind, 2));
+    session.follow_again(&behind, 2).unwrap().done();
     session.follow(&before, true, 1);
     assert!(hears(&session, &behind), "the new backend is heard");
-    assert!(!session.follow_again(&behind, 2) && session.untold_resources(2).is_empty(), "and is not told twice");
+    assert!(session.follow_again(&behind, 2).is_none() && session.untold_resources(2).is_empty(), "and is not told twice");
     assert!(!hears(&session, &before));
 }
 
@@ -46,11 +46,23 @@ async fn a_subscription_that_ends_after_a_reload_leaves_the_backend_that_was_tol
 async fn what_the_client_does_not_follow_any_more_is_not_followed_under_a_new_configuration_either() {
     let (session, before, behind) = (session(), owned(BEFORE), owned(BEHIND));
     session.follow(&before, true, 1);
-    assert!(session.follow_again(&behind, 2));
+    session.follow_again(&behind, 2).unwrap().done();
     // Its `resources/unsubscribe`, or the error of its `resources/subscribe`, was on its way over the reload.
     session.follow(&before, false, 1);
     assert!(!session.follows(OURS) && !hears(&session, &behind));
     // Followed anew, it is heard from the backend that has it now.
     session.follow(&behind, true, 2);
     assert!(hears(&session, &behind));
+}
+
+#[tokio::test]
+async fn whoever_is_interrupted_while_a_backend_is_told_leaves_it_to_the_next_stream() {
+    let (session, before, behind) = (session(), owned(BEFORE), owned(BEHIND));
+    session.follow(&before, true, 1);
+    let telling = session.follow_again(&behind, 2).unwrap();
+    assert!(session.untold_resources(2).is_empty() && hears(&session, &behind));
+    drop(telling);
+    assert_eq!(session.untold_resources(2), [OURS.into()]);
+    session.follow_again(&behind, 2).unwrap().done();
+    assert!(session.untold_resources(2).is_empty());
 }
