@@ -99,6 +99,38 @@ async fn a_get_stream_ends_in_order_at_a_reload_and_a_new_one_tells_of_the_new_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_not_listed_since_a_reload_is_told_of_a_backend_that_came_with_it() -> Result<()> {
+    for backend in Era::BOTH {
+        let at = format!("{backend:?}");
+        let (one, two) = (Fixture::start(Spec::new("one", backend)).await?, Fixture::start(Spec::new("two", backend)).await?);
+        let config = |backends: &[&Fixture]| -> Result<Config> {
+            let backends: Vec<Value> = backends.iter().map(|fixture| fixture.entry(json!({}))).collect();
+            Ok(serde_json::from_value(json!({ "backends": backends }))?)
+        };
+        let served = Served::with(config(&[&one])?).await?;
+        let mut client = served.client(Era::Legacy).await?;
+        client.tools().await?;
+        let mut stream = client.listen().await?;
+        served.gateway.reload(config(&[&one, &two])?)?;
+        while stream.next().await.with_context(|| at.clone())?.is_some() {}
+        // Somebody else: nothing is missing when the client comes back.
+        let mut other = served.client(Era::Legacy).await?;
+        eventually("the tools of both", async || {
+            other.tools().await.is_ok_and(|tools| ["one_echo", "two_echo"].iter().all(|name| tools.contains(&(*name).to_owned())))
+        })
+        .await?;
+        let mut stream = client.listen().await?;
+        assert_eq!(stream.message().await.with_context(|| at.clone())?["method"], "notifications/tools/list_changed", "{at}");
+        two.until("the gateway listens at the new backend", |f| f.streams() > 0).await?;
+        // Nor does it list now.
+        change(&two);
+        while stream.message().await.with_context(|| at.clone())?["method"] != "notifications/tools/list_changed" {}
+        served.end().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_ends_in_order_at_a_reload_and_a_new_one_is_under_the_new_configuration() -> Result<()> {
     for backend in Era::BOTH {
         let (one, two) = (Fixture::start(Spec::new("one", backend)).await?, Fixture::start(Spec::new("two", backend)).await?);

@@ -93,7 +93,7 @@ impl Snapshot {
         }
         result.push(b'}');
         if let Some(session) = caller.session() {
-            session.saw(shown.key, kind, *shown.catalogue.hash(kind));
+            session.saw(shown.key, self.generation, kind, *shown.catalogue.hash(kind));
         }
         Ok(result.into())
     }

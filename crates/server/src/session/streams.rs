@@ -117,7 +117,6 @@ impl ClientSession {
     }
 
     fn open_listening(&self, style: Style, binding: Binding, audience: Option<Audience>) -> (Arc<EventStream>, Reader) {
-        self.looks_as(audience.as_ref());
         let opened = self.streams().open(Purpose::Session, style, binding, audience);
         self.stream_opened();
         opened
@@ -132,13 +131,18 @@ impl ClientSession {
 
     /// The stream that an event id names, read on behind that event by whoever `audience` is. `None` where there is no such stream any more,
     /// or the request comes with other credentials than the one that opened it.
-    pub(crate) fn resume(&self, last_event_id: &str, binding: Binding, audience: Option<Audience>) -> Option<(Arc<EventStream>, Reader)> {
+    pub(crate) fn resume(
+        &self,
+        last_event_id: &str,
+        binding: Binding,
+        audience: impl FnOnce() -> Option<Audience>,
+    ) -> Option<(Arc<EventStream>, Reader)> {
         let (number, place) = self.common.replay.find(last_event_id)?;
         let stream = self.streams.get()?.newest(|stream| stream.number == number && stream.binding == binding)?;
         if stream.purpose == Purpose::Session && stream.has_ended() {
             return None;
         }
-        let reader = stream.read_after(place, audience)?;
+        let reader = stream.read_after(place, audience())?;
         self.stream_opened();
         Some((stream, reader))
     }

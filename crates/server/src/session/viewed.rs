@@ -1,11 +1,11 @@
 //! What a client was last shown, so that it hears of changes to that and of nothing else.
 
 use super::{client::ClientSession, locked};
-use crate::views::{Audience, KindHashes, ViewerKey};
+use crate::views::{KindHashes, ViewerKey};
 use smallvec::SmallVec;
 use vmcp_core::catalogue::ListKind;
 
-/// As how many different viewers one client is remembered; then the one goes as which it looked first.
+/// As how many different viewers one client is remembered; then the one goes as which it looked longest ago.
 const MAX_VIEWERS: usize = 4;
 
 /// As whom a client looks: one, where everybody may see everything.
@@ -20,6 +20,8 @@ pub(super) struct Viewed(Vec<View>);
 #[derive(Clone)]
 struct View {
     viewer: ViewerKey,
+    /// The configuration to which the viewer's key belongs: under another one it names other backends.
+    generation: u64,
     seen: KindHashes,
 }
 
@@ -38,14 +40,18 @@ impl Viewed {
 }
 
 impl ClientSession {
-    /// Notes what the client has just been shown of one kind.
-    pub(crate) fn saw(&self, viewer: ViewerKey, kind: ListKind, hash: [u8; 16]) {
+    /// Notes what the client has just been shown of one kind, under which configuration.
+    pub(crate) fn saw(&self, viewer: ViewerKey, generation: u64, kind: ListKind, hash: [u8; 16]) {
         let mut viewed = locked(&self.viewed);
         let rights = viewer.rights();
         let known = viewed.0.iter().position(|view| view.viewer.rights() == rights).map(|at| viewed.0.remove(at));
-        let mut seen = known.map(|view| view.seen).unwrap_or_default();
-        seen.set(kind, hash);
-        viewed.push(View { viewer, seen });
+        let mut view = match known {
+            // A list of the configuration before this one was long in coming: what is looked at is what is there now.
+            Some(known) if known.generation > generation => known,
+            known => View { viewer, generation, seen: known.map(|view| view.seen).unwrap_or_default() },
+        };
+        view.seen.set(kind, hash);
+        viewed.push(view);
     }
 
     /// The views that this session looked through last, one for each different right; none before its first list.
@@ -53,13 +59,15 @@ impl ClientSession {
         locked(&self.viewed).0.iter().map(|view| view.viewer.clone()).collect()
     }
 
-    /// Whoever opens a stream and was shown nothing yet hears what differs from what the client saw last, with whatever right.
-    pub(super) fn looks_as(&self, audience: Option<&Audience>) {
+    /// Notes as whom a client opens a stream, under which configuration. One that was shown nothing yet hears what differs from what the
+    /// client saw last, with whatever right; one that was shown the lists of an earlier configuration, what differs from these.
+    pub(crate) fn looks_as(&self, viewer: &ViewerKey, generation: u64) {
         let mut viewed = locked(&self.viewed);
         let Some(last) = viewed.0.last().cloned() else { return };
-        let viewer = audience.map_or_else(|| last.viewer.whole(), |audience| audience.key().clone());
-        if viewed.of(&viewer).is_none() {
-            viewed.push(View { viewer, seen: last.seen });
+        match viewed.of(viewer) {
+            Some(view) if view.generation < generation => (view.viewer, view.generation) = (viewer.clone(), generation),
+            Some(_) => {}
+            None => viewed.push(View { viewer: viewer.clone(), generation, seen: last.seen }),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     edge::{Body, negotiate, post::Incoming, sse},
     failure::{Failure, code},
     session::{Binding, ClientSession, EventStream, Purpose, Reader, Use},
-    views::{Audience, Viewer},
+    views::{Audience, Viewer, ViewerKey},
 };
 use http::{HeaderName, Response, StatusCode};
 use std::sync::Arc;
@@ -33,8 +33,8 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         return Err(Failure::http(StatusCode::NOT_ACCEPTABLE, code::INVALID_REQUEST, message));
     }
     let session = find(incoming)?;
-    let binding = binding(incoming);
-    let resumed = resumed(incoming, &session, binding);
+    let (binding, view) = (binding(incoming), view(incoming, &session));
+    let resumed = resumed(incoming, &session, binding, &view);
     let until = incoming.identity.remaining();
     let resumed = match resumed {
         // The rest of one call, and nothing else.
@@ -44,8 +44,8 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
         }
         resumed => resumed,
     };
-    let audience = listening(incoming, &session);
-    let (stream, reader) = resumed.unwrap_or_else(|| session.open_stream(binding, audience));
+    looks(incoming, &session, &view);
+    let (stream, reader) = resumed.unwrap_or_else(|| session.open_stream(binding, incoming.snapshot.views.audience(view)));
     tracing::debug!("a client listens for changes");
     if incoming.snapshot.generation != incoming.inner.snapshot().generation {
         // The configuration changed just now. What ended the other streams may have come too early for this one.
@@ -62,23 +62,37 @@ pub(crate) fn stream(incoming: &Incoming) -> Result<Response<Body>, Failure> {
 pub(super) fn audience(incoming: &Incoming, session: &Arc<ClientSession>) -> Option<Audience> {
     let snapshot = &incoming.snapshot;
     snapshot.admission.as_ref()?;
-    snapshot.views.audience(snapshot.view(&viewer(&incoming.identity, session)))
+    snapshot.views.audience(view(incoming, session))
 }
 
-/// The same of a stream for what belongs to no request. Whom it may hear follows from its lists, for which its client may not have asked
-/// yet: they are fetched, and nobody waits for them.
+/// The same of a stream for what belongs to no request, which is about to open.
 pub(crate) fn listening(incoming: &Incoming, session: &Arc<ClientSession>) -> Option<Audience> {
-    let audience = audience(incoming, session)?;
-    incoming.snapshot.views.begin_to_gather(&viewer(&incoming.identity, session), audience.key(), |_| true);
-    Some(audience)
+    let view = view(incoming, session);
+    looks(incoming, session, &view);
+    incoming.snapshot.views.audience(view)
+}
+
+/// Whoever opens a stream for what belongs to no request is told from now on of changes of this view. Whom it may hear follows from its
+/// lists, for which its client may not have asked yet: they are fetched, and nobody waits for them.
+fn looks(incoming: &Incoming, session: &Arc<ClientSession>, view: &ViewerKey) {
+    let snapshot = &incoming.snapshot;
+    session.looks_as(view, snapshot.generation);
+    if snapshot.admission.is_some() {
+        snapshot.views.begin_to_gather(&viewer(&incoming.identity, session), view, |_| true);
+    }
+}
+
+/// What a request's credentials show in this session.
+fn view(incoming: &Incoming, session: &Arc<ClientSession>) -> ViewerKey {
+    incoming.snapshot.view(&viewer(&incoming.identity, session))
 }
 
 fn viewer<'v>(caller: &'v Identity, session: &'v Arc<ClientSession>) -> Viewer<'v> {
     Viewer { caller, era: Era::Legacy, capabilities: session.capabilities(), session: Some(session) }
 }
 
-fn resumed(incoming: &Incoming, session: &Use, binding: Binding) -> Option<(Arc<EventStream>, Reader)> {
+fn resumed(incoming: &Incoming, session: &Use, binding: Binding, view: &ViewerKey) -> Option<(Arc<EventStream>, Reader)> {
     let mut ids = incoming.headers.get_all(LAST_EVENT_ID).iter();
     let id = ids.next().filter(|_| ids.next().is_none())?;
-    session.resume(id.to_str().ok()?.trim(), binding, audience(incoming, session))
+    session.resume(id.to_str().ok()?.trim(), binding, || incoming.snapshot.views.audience(view.clone()))
 }
