@@ -32,8 +32,7 @@ impl Ear for ClientSession {
             _ if !self.revision.has_notification(method) => return,
             _ => {}
         }
-        let is_for = |audience: Option<&Audience>| audience.is_none_or(|audience| audience.hears(backend));
-        self.leave(&notification(method, Some(text)).into(), &is_for);
+        self.leave(backend, &notification(method, Some(text)).into(), |audience| audience.hears(backend));
     }
 
     fn asked(&self, asked: Asked) {
@@ -51,7 +50,7 @@ impl ClientSession {
         let renamed = updated(params, told.as_ref().map(Told::uri));
         let may_read = |audience: &Audience| told.as_ref().is_some_and(|told| audience.hears_of(backend, told));
         let message = notification("notifications/resources/updated", Some(renamed.as_deref().unwrap_or(params)));
-        self.leave(&message.into(), &|audience| audience.is_none_or(may_read));
+        self.leave(backend, &message.into(), may_read);
     }
 
     /// Whether a log message is as severe as this client wants. One that never said gets them all (2025-11-25, server/utilities/logging).
@@ -87,5 +86,52 @@ async fn ask(session: &Arc<ClientSession>, asked: &Asked) -> Option<(Answer, Opt
         Ok(given) => Some((Answer::Result(given.result), identity)),
         Err(Unanswered::Error(object)) => Some((Answer::Error(object), identity)),
         Err(Unanswered::CannotBeAsked | Unanswered::Gone) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Gateway,
+        session::{Binding, EndpointId},
+    };
+    use vmcp_core::{CapabilitySet, Revision, config::Config};
+
+    fn config() -> Config {
+        let backend = vmcp_core::config::Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap());
+        Config::with_backends(vec![backend])
+    }
+
+    #[tokio::test]
+    async fn a_stream_from_before_a_reload_hears_nothing_of_the_backends_that_came_with_it() {
+        let gateway = Gateway::builder(config()).build().unwrap();
+        let old = Arc::clone(&gateway.inner.snapshot().backends[0]);
+        let (sessions, nobody) = (&gateway.inner.sessions, Identity::anonymous());
+        let session = sessions.create(&EndpointId::Main, nobody.principal(), Revision::V2025_06_18, CapabilitySet::NONE, None).unwrap();
+        let (stream, mut reader) = session.open_stream(Binding::of(gateway.inner.snapshot().generation, [0].iter()), None);
+        // Nothing else runs before this test waits: the stream has not been ended yet.
+        gateway.reload(config()).unwrap();
+        let new = Arc::clone(&gateway.inner.snapshot().backends[0]);
+        let say =
+            |backend: &Backend, what: &str| session.notified(backend, "notifications/message", format!("{{\"data\":\"{what}\"}}").into());
+        let updated = |backend: &Backend| session.notified(backend, "notifications/resources/updated", r#"{"uri":"new:x"}"#.into());
+        say(&new, "new");
+        updated(&new);
+        say(&old, "old");
+        let all = |reader: &mut crate::session::Reader| {
+            let events = std::iter::from_fn(|| reader.try_next());
+            events.map(|event| String::from_utf8(event.to_vec()).unwrap()).collect::<String>()
+        };
+        let told = all(&mut reader);
+        assert!(told.contains("old") && !told.contains("new"), "{told}");
+        // Nor is anything left for whoever comes back.
+        drop(reader);
+        say(&new, "new");
+        updated(&new);
+        say(&old, "late");
+        let told = all(&mut stream.read_after(0, None).unwrap());
+        assert!(told.contains("late") && !told.contains("new"), "{told}");
+        gateway.shutdown().await;
     }
 }

@@ -20,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
+use vmcp_backend::Backend;
 
 /// How many events wait for a slow reader of a call's stream; then the call's backend is not read on.
 const CALL_QUEUE: u64 = 8;
@@ -217,6 +218,17 @@ impl EventStream {
     /// Who listens. `None` where everybody may see everything.
     pub(super) fn audience(&self) -> Option<Arc<Audience>> {
         self.audience.load_full()
+    }
+
+    /// What who listens may do; equal where that is the same. `None` where everybody may see everything.
+    pub(super) fn rights(&self) -> Option<[u8; 16]> {
+        self.audience.load().as_ref().and_then(|audience| audience.key().rights())
+    }
+
+    /// Whether it was opened under this backend's configuration or a later one. An earlier one is not for it, nor its calls' streams: nobody
+    /// looked at what their callers may see of it.
+    pub(super) fn is_as_new_as(&self, backend: &Backend) -> bool {
+        self.binding.generation >= backend.generation()
     }
 
     pub(crate) fn purpose(&self) -> Purpose {

@@ -83,8 +83,8 @@ impl Streams {
     }
 }
 
-/// Whether something is for an audience; none is where everybody may see everything.
-pub(crate) type IsFor<'a> = &'a dyn Fn(Option<&Audience>) -> bool;
+/// Whether something is for who listens on a stream.
+pub(crate) type IsFor<'a> = &'a dyn Fn(&EventStream) -> bool;
 
 /// Where a question can be asked that belongs to no call.
 pub(super) enum ForQuestions {
@@ -174,16 +174,17 @@ impl ClientSession {
     /// As [`Self::send`], for whoever may see the same as this viewer.
     pub(crate) fn send_to(&self, viewer: &ViewerKey, message: &Bytes) -> bool {
         let rights = viewer.rights();
-        self.send(message, &|audience| audience.and_then(|audience| audience.key().rights()) == rights)
+        self.send(message, &|stream| stream.rights() == rights)
     }
 
-    /// As [`Self::send`], and where nobody reads whom it is for, for the client to find when it goes on with its newest GET stream. Whether
-    /// there is one.
-    pub(crate) fn leave(&self, message: &Bytes, is_for: IsFor<'_>) -> bool {
-        if self.send(message, is_for) {
+    /// As [`Self::send`], what a backend says, for audiences of which this holds; none is where everybody may see everything. Where nobody
+    /// reads whom it is for, it is for the client to find when it goes on with its newest GET stream. Whether there is one.
+    pub(crate) fn leave(&self, backend: &Backend, message: &Bytes, hears: impl Fn(&Audience) -> bool) -> bool {
+        let is_for = |stream: &EventStream| stream.is_as_new_as(backend) && stream.audience().is_none_or(|audience| hears(&audience));
+        if self.send(message, &is_for) {
             return true;
         }
-        match self.streams_for(Purpose::Session, is_for).find(|stream| !stream.has_ended()) {
+        match self.streams_for(Purpose::Session, &is_for).find(|stream| !stream.has_ended()) {
             Some(stream) => {
                 stream.push(message.clone());
                 true
@@ -192,20 +193,19 @@ impl ClientSession {
         }
     }
 
-    /// The streams for this purpose with an audience that something is for, newest first.
+    /// The streams for this purpose that something is for, newest first.
     fn streams_for(&self, purpose: Purpose, is_for: IsFor<'_>) -> impl Iterator<Item = Arc<EventStream>> {
         // Whom it is for is found out without the lock: catalogues may have to be made for it.
         let all: SmallVec<[_; MAX_STREAMS]> = self.streams.get().map(|streams| streams.all(purpose)).unwrap_or_default();
-        all.into_iter().filter(move |stream| is_for(stream.audience().as_deref()))
+        all.into_iter().filter(move |stream| is_for(stream))
     }
 
     /// The stream for a question of this backend that belongs to no call: the newest GET stream that is read, else that of a call; in either
-    /// case one whose audience may know of the backend. Calls that began under an earlier configuration have none: nobody looked at what
-    /// their callers may see of this one's backends.
+    /// case one whose audience may know of the backend.
     pub(super) fn stream_for_questions(&self, backend: &Backend) -> ForQuestions {
         let (mut unsettled, mut is_read) = (Vec::new(), false);
         for stream in [Purpose::Session, Purpose::Call].into_iter().flat_map(|purpose| self.streams_for(purpose, &|_| true)) {
-            if !stream.has_reader() || stream.has_ended() || stream.binding.generation < backend.generation() {
+            if !stream.has_reader() || stream.has_ended() || !stream.is_as_new_as(backend) {
                 continue;
             }
             is_read = true;
@@ -227,8 +227,7 @@ impl ClientSession {
 
     /// The newest GET stream that is read by somebody with these rights. `None` for where everybody may see everything.
     pub(crate) fn session_stream(&self, rights: Option<[u8; 16]>) -> Option<Arc<EventStream>> {
-        let is_alike = |audience: Option<&Audience>| audience.and_then(|audience| audience.key().rights()) == rights;
-        self.streams_for(Purpose::Session, &is_alike).find(|stream| stream.has_reader())
+        self.streams_for(Purpose::Session, &|stream| stream.rights() == rights).find(|stream| stream.has_reader())
     }
 
     /// Lets go of streams that nobody came back for.
