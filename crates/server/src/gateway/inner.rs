@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use std::{
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -43,7 +43,8 @@ pub(crate) struct Inner {
     in_flight: AtomicUsize,
     pub(crate) bodies: Arc<Bodies>,
     pub(crate) pipes: Pipes,
-    pub(super) generation: AtomicU64,
+    /// Held by whoever replaces the configuration.
+    pub(super) reloading: Mutex<()>,
     pub(crate) started: Instant,
 }
 
@@ -171,7 +172,7 @@ impl Inner {
             in_flight: AtomicUsize::new(0),
             bodies: Arc::default(),
             pipes: Pipes::default(),
-            generation: AtomicU64::new(0),
+            reloading: Mutex::default(),
             started: Instant::now(),
         }
     }

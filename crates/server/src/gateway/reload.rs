@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{gateway::BuildError, session::ClientSession};
 use std::{
-    sync::{Arc, MutexGuard, PoisonError, Weak, atomic::Ordering},
+    sync::{Arc, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 use vmcp_core::config::Config;
@@ -20,8 +20,10 @@ impl Gateway {
     /// All that is wrong with the new configuration.
     pub fn reload(&self, config: Config) -> Result<(), BuildError> {
         let inner = &self.inner;
+        // One after the other: what is in force is always the newest, and generations are told apart by their order.
+        let _reloading = inner.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = inner.parts.plan(&config)?;
-        let generation = inner.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        let generation = inner.endpoints().main().generation + 1;
         let new = Arc::new(Endpoints::new(config, plan, Arc::clone(&inner.sessions), generation, inner.endpoints().credentials())?);
         new.start();
         let old = inner.replace(&new);
@@ -83,5 +85,37 @@ impl Inner {
         let old = self.endpoints.swap(Arc::clone(new));
         draining.push(Arc::downgrade(&old));
         old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Gateway;
+    use std::sync::{Arc, Barrier};
+    use vmcp_core::config::{Backend, Config};
+
+    fn config() -> Config {
+        Config::with_backends(vec![Backend::new("b", "http://127.0.0.1:1/mcp".parse().unwrap())])
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_configurations_that_come_at_the_same_time_each_has_a_generation_and_the_newest_is_in_force() {
+        const ROUNDS: u64 = 100;
+        let gateway = Gateway::builder(config()).build().unwrap();
+        for round in 1..=ROUNDS {
+            let start = Arc::new(Barrier::new(2));
+            let reload = || {
+                let (gateway, start) = (gateway.clone(), Arc::clone(&start));
+                tokio::task::spawn_blocking(move || {
+                    start.wait();
+                    gateway.reload(config()).unwrap();
+                })
+            };
+            let (one, other) = tokio::join!(reload(), reload());
+            one.unwrap();
+            other.unwrap();
+            assert_eq!(gateway.inner.snapshot().generation, 2 * round);
+        }
+        gateway.shutdown().await;
     }
 }
