@@ -348,3 +348,24 @@ async fn an_endpoint_that_is_gone_takes_its_sessions_and_streams_with_it_and_the
     assert_eq!(fixture.violations(), Vec::<String>::new());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_goes_takes_its_sessions_with_it_at_every_configuration_that_still_has_calls() -> Result<()> {
+    let fixture = Fixture::start(Spec::legacy("one")).await?;
+    let served = Served::with(with_endpoints(&fixture, &["/goes"])?).await?;
+    let mut gone = Client::of(Era::Legacy, served.addr).path("/goes").connect().await?;
+    gone.call("one_echo", "{}").await?.result()?;
+    let own = fixture.calls().last().and_then(|call| call.session().map(str::to_owned)).context("no session")?;
+    // Somebody's call keeps the first configuration.
+    let mut slow = served.client(Era::Legacy).await?;
+    slow.begin(&Rpc::tool("one_slow", "{}")).await?;
+    fixture.until("the slow call", |f| f.started() == 1).await?;
+
+    served.gateway.reload(with_endpoints(&fixture, &["/goes"])?)?;
+    served.gateway.reload(with_endpoints(&fixture, &[])?)?;
+    let ended = |f: &Fixture| f.requests().iter().any(|request| request.verb == "DELETE" && request.session() == Some(&*own));
+    fixture.until("the session has ended where it was opened", ended).await?;
+    fixture.release(1);
+    slow.finish().await?.result()?;
+    served.end().await
+}

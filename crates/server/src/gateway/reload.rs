@@ -30,25 +30,28 @@ impl Gateway {
         if !new.keep_pipes_of(&old) {
             inner.pipes.dismiss();
         }
-        let sessions = Arc::clone(&inner.sessions);
-        inner.tracker.spawn(async move {
+        let inner = Arc::clone(inner);
+        self.inner.tracker.spawn(async move {
             // Who listens under the old configuration has to listen again to hear of changes under the new one: the headers that its
             // request brought were read by the old policy, and only a new request brings those that the new one lists.
             old.end_listening();
-            // What ended before has its sessions at the old backends.
-            for session in sessions.take_expired() {
-                old.end(&session);
+            // What ended before has its sessions at the old backends: of this configuration, or of one that has not drained yet.
+            for session in inner.sessions.take_expired() {
+                inner.end(&session);
             }
-            for session in sessions.all() {
+            for session in inner.sessions.all() {
                 session.close_streams();
                 // An endpoint that is gone takes its sessions with it.
                 if new.of(&session.endpoint).is_none() {
-                    sessions.remove(&session.id);
+                    inner.sessions.remove(&session.id);
                     session.cancel_all();
-                    old.end(&session);
+                    inner.end(&session);
                 }
             }
             drop(new);
+            // The rest may take long, and a gateway that nobody has any more is not to be kept for it.
+            let sessions = Arc::clone(&inner.sessions);
+            drop(inner);
             // Requests in flight hold the old snapshots; their background work ends when they have.
             while Arc::strong_count(&old) > 1 || !old.are_idle() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
