@@ -8,7 +8,7 @@ use crate::{Backend, ErrorKind, flight::Flight, http::Reply, outgoing::Audience}
 use http::StatusCode;
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,12 +21,18 @@ const MAX_EVENT: usize = 4 << 20;
 #[derive(Default)]
 pub(super) struct Stream {
     opening: Flight<Result<(), ErrorKind>>,
-    open: Mutex<Option<Open>>,
+    state: Mutex<State>,
     /// The backend has none.
     refused: AtomicBool,
+}
+
+/// Whether it is open, and who needs it. Under one lock, so that it does not end for whoever has just been told that it is open.
+#[derive(Default)]
+struct State {
+    open: Option<Open>,
     /// Somebody needs it as long as the session lives.
-    kept: AtomicBool,
-    watchers: AtomicU32,
+    kept: bool,
+    watchers: u32,
 }
 
 struct Open {
@@ -41,34 +47,50 @@ pub(crate) struct StreamUse {
 }
 
 impl Stream {
-    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current(&self) -> Option<watch::Receiver<bool>> {
-        current(&self.locked())
+    fn is_open(&self) -> bool {
+        self.locked().current().is_some()
     }
 
     /// From now on it does not end with those who watch it. Whether it is open.
     fn keep(&self) -> bool {
-        let open = self.locked();
-        self.kept.store(true, Ordering::Release);
-        current(&open).is_some()
+        let mut state = self.locked();
+        state.kept = true;
+        state.current().is_some()
     }
 
-    /// The last watcher has gone.
-    fn unwatched(&self) {
-        let mut open = self.locked();
-        // Under the lock, so that it does not end for whoever has just been told that it is open.
-        if !self.kept.load(Ordering::Acquire)
-            && let Some(open) = open.take()
-        {
-            open.stop.cancel();
+    /// One more watches it, if it is open.
+    fn join(&self) -> Option<watch::Receiver<bool>> {
+        let mut state = self.locked();
+        let ended = state.current()?;
+        state.watchers += 1;
+        Some(ended)
+    }
+
+    /// One who watched it has gone.
+    fn leave(&self) {
+        let mut state = self.locked();
+        state.watchers -= 1;
+        if state.watchers == 0 && !state.kept {
+            state.end();
         }
     }
 
     pub(super) fn end(&self) {
-        if let Some(open) = self.locked().take() {
+        self.locked().end();
+    }
+}
+
+impl State {
+    fn current(&self) -> Option<watch::Receiver<bool>> {
+        self.open.as_ref().filter(|open| !*open.ended.borrow()).map(|open| open.ended.clone())
+    }
+
+    fn end(&mut self) {
+        if let Some(open) = self.open.take() {
             open.stop.cancel();
         }
     }
@@ -83,15 +105,8 @@ impl StreamUse {
 
 impl Drop for StreamUse {
     fn drop(&mut self) {
-        let stream = &self.session.stream;
-        if stream.watchers.fetch_sub(1, Ordering::AcqRel) == 1 {
-            stream.unwatched();
-        }
+        self.session.stream.leave();
     }
-}
-
-fn current(open: &Option<Open>) -> Option<watch::Receiver<bool>> {
-    open.as_ref().filter(|open| !*open.ended.borrow()).map(|open| open.ended.clone())
 }
 
 impl Backend {
@@ -111,8 +126,7 @@ impl Backend {
     /// Opens the session's stream, or joins those who use it.
     pub(crate) async fn use_stream(self: &Arc<Self>, audience: Audience<'_>, session: &Arc<Session>) -> Result<StreamUse, ErrorKind> {
         loop {
-            if let Some(ended) = session.stream.current() {
-                session.stream.watchers.fetch_add(1, Ordering::AcqRel);
+            if let Some(ended) = session.stream.join() {
                 return Ok(StreamUse { session: Arc::clone(session), ended });
             }
             self.open_stream(audience, session).await?;
@@ -121,7 +135,7 @@ impl Backend {
 
     async fn open_stream(self: &Arc<Self>, audience: Audience<'_>, session: &Arc<Session>) -> Result<(), ErrorKind> {
         let open = || async {
-            if session.stream.current().is_some() {
+            if session.stream.is_open() {
                 return Ok(());
             }
             let reply = timeout(self.silence(), self.listen(audience, session, None)).await;
@@ -142,7 +156,7 @@ impl Backend {
     fn read_stream(self: &Arc<Self>, session: &Arc<Session>, reply: Reply) {
         let stop = CancellationToken::new();
         let (ended, told) = watch::channel(false);
-        *session.stream.locked() = Some(Open { stop: stop.clone(), ended: told });
+        session.stream.locked().open = Some(Open { stop: stop.clone(), ended: told });
         if session.is_gone() {
             session.stream.end();
         }
@@ -168,6 +182,59 @@ impl Backend {
             let stopped = backend.shared().shutdown().run_until_cancelled(stopped);
             let _ = stop.run_until_cancelled(stopped).await;
             let _ = ended.send(true);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody opened it. What is told when it is stopped, and who says that it has ended.
+    fn open(stream: &Stream) -> (CancellationToken, watch::Sender<bool>) {
+        let (stop, (ended, told)) = (CancellationToken::new(), watch::channel(false));
+        stream.locked().open = Some(Open { stop: stop.clone(), ended: told });
+        (stop, ended)
+    }
+
+    #[test]
+    fn a_stream_ends_with_the_last_who_watches_it_unless_it_is_kept() {
+        let stream = Stream::default();
+        assert!(stream.join().is_none(), "nobody has opened it");
+        let (stop, ended) = open(&stream);
+        let (first, second) = (stream.join(), stream.join());
+        assert!(first.is_some() && second.is_some());
+        stream.leave();
+        assert!(!stop.is_cancelled() && stream.is_open(), "one of two has gone");
+        stream.leave();
+        assert!(stop.is_cancelled() && !stream.is_open());
+        drop(ended);
+
+        let (stop, ended) = open(&stream);
+        assert!(stream.join().is_some() && stream.keep());
+        stream.leave();
+        assert!(!stop.is_cancelled() && stream.is_open(), "a call may still be asked on it");
+        ended.send_replace(true);
+        assert!(stream.join().is_none() && !stream.keep(), "the backend ended it");
+        stream.end();
+        assert!(stop.is_cancelled());
+    }
+
+    #[test]
+    fn nobody_who_joined_loses_the_stream_to_another_who_leaves() {
+        let stream = Stream::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..20_000 {
+                        while stream.join().is_none() {
+                            open(&stream);
+                        }
+                        assert!(stream.is_open(), "it ended for one who had been told that it is open");
+                        stream.leave();
+                    }
+                });
+            }
         });
     }
 }
