@@ -52,20 +52,23 @@ impl Watchdog {
     pub(crate) fn watch(&self, group: Group) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.groups.insert(group.id());
-        if state.running.is_none() {
-            self.start(&mut state);
-        } else if !state.tell('+', group.id()) {
-            // It is gone, or deaf: a new one is told of everybody.
-            state.dismiss();
-            self.start(&mut state);
-        }
+        self.tell(&mut state, '+', group.id());
     }
 
     /// A server is gone.
     pub(crate) fn forget(&self, group: Group) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.groups.remove(&group.id()) {
-            state.tell('-', group.id());
+            // One that missed it would end whoever has the number by then.
+            self.tell(&mut state, '-', group.id());
+        }
+    }
+
+    /// Tells the helper, or a new one of everybody: there was none yet, or it is gone, or deaf.
+    fn tell(&self, state: &mut State, sign: char, group: u32) {
+        if !state.tell(sign, group) {
+            state.dismiss();
+            self.start(state);
         }
     }
 
@@ -80,12 +83,14 @@ impl Watchdog {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         match command.spawn().map(|mut child| (child.stdin.take(), child)) {
             Ok((Some(stdin), child)) => {
-                // Whoever starts a server does not wait for a helper that was stopped: one that takes nothing more is deaf.
+                // All of them, though they be more than the pipe holds. That fails only where it has ended, which shows when it is
+                // told something next.
+                let groups: String = state.groups.iter().map(|group| line('+', *group)).collect();
+                let (_, stdin) = state.running.insert((child, stdin));
+                let _ = stdin.write_all(groups.as_bytes());
+                // From now on nobody waits for a helper that was stopped: one that takes nothing more is deaf.
                 #[cfg(unix)]
-                let _ = rustix::io::ioctl_fionbio(&stdin, true);
-                state.running = Some((child, stdin));
-                let groups: Vec<u32> = state.groups.iter().copied().collect();
-                groups.into_iter().for_each(|group| _ = state.tell('+', group));
+                let _ = rustix::io::ioctl_fionbio(&*stdin, true);
             }
             Ok((None, _)) => {}
             Err(error) => {
@@ -121,10 +126,14 @@ impl State {
         }
     }
 
-    /// Whether the helper could be told. The few bytes fit into the pipe, which it empties at once.
+    /// Whether there is a helper that could be told. So few bytes are written as a whole or not at all (POSIX, `write`).
     fn tell(&mut self, sign: char, group: u32) -> bool {
-        self.running.as_mut().is_some_and(|(_, stdin)| stdin.write_all(format!("{sign}{group}\n").as_bytes()).is_ok())
+        self.running.as_mut().is_some_and(|(_, stdin)| stdin.write_all(line(sign, group).as_bytes()).is_ok())
     }
+}
+
+fn line(sign: char, group: u32) -> String {
+    format!("{sign}{group}\n")
 }
 
 impl Drop for Watchdog {
@@ -175,27 +184,103 @@ pub fn watch_over_servers(input: impl BufRead) -> io::Result<()> {
     read
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::path::Path;
 
     fn state_of(process: u32) -> Option<String> {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         stat.rsplit_once(") ").and_then(|(_, rest)| rest.get(..1)).map(str::to_owned)
     }
 
+    /// Waits until the process is in this state, as the system names it.
+    fn until(process: u32, state: &str) {
+        while state_of(process).as_deref() != Some(state) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn signal(process: u32, signal: Signal) {
+        kill_process(Pid::from_raw(process.cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// A watchdog whose helpers write what they are told into files named for their ids, in `folder`.
+    fn writing(folder: &Path, first: &str) -> Watchdog {
+        let script = format!("{first} exec cat > {}/$$", folder.display());
+        Watchdog::new("/bin/sh".into(), vec!["-c".into(), script.into()])
+    }
+
+    fn helper(watchdog: &Watchdog) -> u32 {
+        watchdog.state.lock().unwrap().running.as_ref().map(|(child, _)| child.id()).unwrap()
+    }
+
+    /// What the helper was told, once it has ended for want of more.
+    fn told(watchdog: &Watchdog, folder: &Path) -> String {
+        let (mut child, stdin) = watchdog.state.lock().unwrap().running.take().unwrap();
+        drop(stdin);
+        child.wait().unwrap();
+        std::fs::read_to_string(folder.join(child.id().to_string())).unwrap()
+    }
+
+    #[test]
+    fn a_helper_is_told_of_all_though_they_be_more_than_the_pipe_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ids, pipe) = (folder.path().join("id"), 64 << 10);
+        let watchdog = writing(folder.path(), &format!("echo $$ > {0}.new; mv {0}.new {0}; kill -STOP $$;", ids.display()));
+        let many = 1_000_000_000..1_000_010_000;
+        watchdog.state.lock().unwrap().groups = many.clone().collect();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let id = loop {
+                    match std::fs::read_to_string(&ids) {
+                        Ok(id) => break id.trim().parse().unwrap(),
+                        Err(_) => std::thread::yield_now(),
+                    }
+                };
+                until(id, "T");
+                // It reads nothing before no more than another line fits.
+                let stdin = std::fs::File::open(format!("/proc/{id}/fd/0")).unwrap();
+                while rustix::io::ioctl_fionread(&stdin).unwrap() < pipe - 4096 {
+                    std::thread::yield_now();
+                }
+                signal(id, Signal::CONT);
+            });
+            watchdog.watch(Group::of(many.end).unwrap());
+        });
+        let told = told(&watchdog, folder.path());
+        assert!(told.lines().eq((many.start..=many.end).map(|group| format!("+{group}"))), "{} lines", told.lines().count());
+        watchdog.state.lock().unwrap().groups.clear();
+    }
+
+    #[test]
+    fn a_helper_that_cannot_be_told_of_who_is_gone_is_replaced_by_one_that_never_knew_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let watchdog = writing(folder.path(), "");
+        let (gone, left) = (Group::of(1_000_000_001).unwrap(), Group::of(1_000_000_002).unwrap());
+        watchdog.watch(gone);
+        watchdog.watch(left);
+        let deaf = helper(&watchdog);
+        signal(deaf, Signal::STOP);
+        until(deaf, "T");
+        while watchdog.state.lock().unwrap().tell('+', left.id()) {}
+        watchdog.forget(gone);
+        assert_eq!(state_of(deaf), None);
+        assert_eq!(told(&watchdog, folder.path()), format!("+{}\n", left.id()));
+        watchdog.state.lock().unwrap().groups.clear();
+    }
+
     #[test]
     fn a_helper_that_dies_is_replaced_and_leaves_no_entry_among_the_processes() {
         let watchdog = Watchdog::new("/bin/sh".into(), vec!["-c".into(), "exit 0".into()]);
         watchdog.watch(Group::of(u32::MAX / 4).unwrap());
-        let first = watchdog.state.lock().unwrap().running.as_ref().map(|(child, _)| child.id()).unwrap();
-        while state_of(first).as_deref() != Some("Z") {
-            std::thread::yield_now();
-        }
+        let first = helper(&watchdog);
+        until(first, "Z");
         watchdog.watch(Group::of(u32::MAX / 4 - 1).unwrap());
         assert_eq!(state_of(first), None);
-        let second = watchdog.state.lock().unwrap().running.as_ref().map(|(child, _)| child.id());
-        assert!(second.is_some_and(|second| second != first));
+        assert_ne!(helper(&watchdog), first);
         // Groups that never were are nothing to leave a helper behind for.
         watchdog.state.lock().unwrap().groups.clear();
     }
