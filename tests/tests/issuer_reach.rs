@@ -26,7 +26,10 @@ use tokio_rustls::TlsAcceptor;
 use vmcp_auth::{OidcConfig, OidcFactory};
 use vmcp_core::{
     config::Config,
-    plugin::{Authenticator, AuthenticatorFactory, BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, StrategyError},
+    plugin::{
+        Authenticator, AuthenticatorFactory, BoxFuture, CaBundle, CaBundleError, Deps, Fetch, FetchError, FetchRequest, FetchResponse,
+        StrategyError,
+    },
 };
 use vmcp_server::{Gateway, Listener};
 use vmcp_tests::{
@@ -216,6 +219,10 @@ impl Fetch for Public {
             return Box::pin(std::future::ready(Ok(answer)));
         }
         self.0.fetch(request)
+    }
+
+    fn check_ca_bundle(&self, ca_bundle: &CaBundle) -> Result<(), CaBundleError> {
+        self.0.check_ca_bundle(ca_bundle)
     }
 }
 

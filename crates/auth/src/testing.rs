@@ -14,13 +14,19 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use vmcp_core::plugin::{BoxFuture, CallerTokens, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets};
+use vmcp_core::plugin::{
+    BoxFuture, CaBundle, CaBundleError, CallerTokens, Credentials, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Secrets,
+};
 
 struct NoNetwork;
 
 impl Fetch for NoNetwork {
     fn fetch(&self, _: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
         panic!("no built-in plugin asks anybody")
+    }
+
+    fn check_ca_bundle(&self, _: &CaBundle) -> Result<(), CaBundleError> {
+        Ok(())
     }
 }
 

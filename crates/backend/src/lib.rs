@@ -49,7 +49,7 @@ pub use error::{Error, ErrorKind, Phase};
 pub use event::Event;
 pub use exchange::Exchange;
 pub use health::Health;
-pub use http::{CaBundleError, HttpFetch, check_ca_bundle};
+pub use http::{HttpFetch, check_ca_bundle};
 pub use key::{SessionKey, ViewScope};
 pub use list::{Early, ListRequest, Listed};
 pub use options::{BackendOptions, Observer, Place, Shared, SharedOptions};

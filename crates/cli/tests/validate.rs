@@ -298,6 +298,50 @@ endpoints: [{ path: /team, backends: [a], outgoingAuth: { default: *exchange } }
 }
 
 #[test]
+fn authorities_that_nothing_could_be_checked_against_are_refused_wherever_they_are_named() {
+    let config = "\
+incomingAuth: { type: oidc, oidc: { issuer: https://id.example.com, audience: vmcp, caBundlePath: ca.pem, issuers: [
+  { issuer: https://other.example.com, audience: vmcp, caBundlePath: ca.pem }] } }
+backends: [{ name: a, url: 'https://a.example.com/mcp', caBundlePath: ca.pem }, { name: b, url: 'https://b.example.com/mcp' },
+  { name: c, url: 'https://c.example.com/mcp' }]
+outgoingAuth:
+  default: { type: external, external: { url: 'https://id.example.com/', caBundlePath: ca.pem } }
+  backends:
+    b: { type: token_exchange, tokenExchange: { tokenUrl: 'https://id.example.com/token', caBundlePath: ca.pem,
+      subjectIssuers: [https://id.example.com] } }
+    c: { type: client_credentials, clientCredentials: { tokenUrl: 'https://id.example.com/token', clientId: vmcp, clientSecret: { fromEnv: S },
+      caBundlePath: ca.pem } }
+";
+    let good = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    let validated = |config: &str, bad: &str| {
+        let output = Folder::new(&[("vmcp.yaml", config), ("ca.pem", &good), ("bad.pem", bad)]).vmcp(&["validate"], &[("S", "secret")]);
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    assert_eq!(validated(config, ""), (Some(0), String::new()));
+    let broken = |inside: &str| format!("-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n");
+    let places = [
+        "incomingAuth.oidc.caBundlePath",
+        "incomingAuth.oidc.issuers[0].caBundlePath",
+        "backends[0].caBundlePath",
+        "outgoingAuth.default.external.caBundlePath",
+        "outgoingAuth.backends.b.tokenExchange.caBundlePath",
+        "outgoingAuth.backends.c.clientCredentials.caBundlePath",
+    ];
+    for ((at, _), place) in config.match_indices("ca.pem").zip(places) {
+        let config = format!("{}bad.pem{}", &config[..at], &config[at + "ca.pem".len()..]);
+        for (bad, reason) in [
+            (broken("aGVsbG8="), "it has a certificate that cannot be used"),
+            (format!("{good}{}", broken("!!")), "it is not PEM"),
+            (String::new(), "it has no certificate"),
+        ] {
+            let (code, told) = validated(&config, &bad);
+            let is_told = told.contains(&format!(" {place}: ")) && told.contains(&format!("{reason}; give a PEM file"));
+            assert!(code == Some(1) && told.lines().count() == 1 && is_told, "{place}: {reason}\n{told}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_variable_is_no_default_of_the_original_and_what_it_was_to_protect_does_not_go_missing() {
     let config = "\
 incomingAuth:

@@ -117,7 +117,7 @@ impl StrategyFactory for ExternalFactory {
         let helper = settings.build(LIMIT, deps)?;
         let way = External {
             fetch: Arc::clone(&deps.fetch),
-            ca_bundle: ca_bundle(KEY, config.ca_bundle_path.as_deref(), &deps.secrets)?,
+            ca_bundle: ca_bundle(KEY, config.ca_bundle_path.as_deref(), deps)?,
             identity,
             socket: config.socket.map(Arc::from),
             url: config.url,

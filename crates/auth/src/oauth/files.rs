@@ -2,15 +2,22 @@
 
 use super::refused;
 use std::path::Path;
-use vmcp_core::plugin::{CaBundle, Secrets, StrategyError};
+use vmcp_core::plugin::{CaBundle, Deps, Secrets, StrategyError};
 
 /// The authorities in the file that `caBundlePath` names.
 ///
 /// # Errors
-/// When it cannot be read.
-pub(crate) fn ca_bundle(key: &str, path: Option<&Path>, secrets: &Secrets) -> Result<Option<CaBundle>, StrategyError> {
+/// When it cannot be read, or no connection could be checked against it.
+pub(crate) fn ca_bundle(key: &str, path: Option<&Path>, deps: &Deps) -> Result<Option<CaBundle>, StrategyError> {
+    let name = "caBundlePath";
     let Some(path) = path else { return Ok(None) };
-    Ok(read_file(key, "caBundlePath", path, secrets)?.map(|pem| CaBundle::new(pem.into_bytes())))
+    let Some(pem) = read_file(key, name, path, &deps.secrets)? else { return Ok(None) };
+    let bundle = CaBundle::new(pem.into_bytes());
+    deps.fetch.check_ca_bundle(&bundle).map_err(|reason| {
+        let advice = "give a PEM file with the certificates of the authorities to trust";
+        refused(key, name, format!("cannot use its `{name}` {}: {reason}; {advice}", path.display()))
+    })?;
+    Ok(Some(bundle))
 }
 
 /// A file's text; `None` only where settings are checked without what they name.

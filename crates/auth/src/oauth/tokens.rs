@@ -28,7 +28,7 @@ impl TokenSettings<'_> {
     /// When they contradict each other, or a secret or a file is missing.
     pub(crate) fn build(&self, place: Place, deps: &Deps) -> Result<Tokens, StrategyError> {
         let client = self.client.build(&deps.secrets)?;
-        let authorities = ca_bundle(self.client.key, self.ca_bundle_path, &deps.secrets)?;
+        let authorities = ca_bundle(self.client.key, self.ca_bundle_path, deps)?;
         Ok(Tokens {
             endpoint: TokenEndpoint::new(deps, place, client, authorities),
             scopes: (!self.scopes.is_empty()).then(|| self.scopes.join(" ")),

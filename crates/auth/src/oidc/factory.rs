@@ -136,8 +136,14 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
     }
     let ca_bundle = match &settings.ca_bundle_path {
         Some(path) => match deps.secrets.read(path) {
-            Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Some(CaBundle::new(pem.into_bytes())),
-            Ok(_) => return Err(refused("caBundlePath", "`caBundlePath` names a file without a certificate in PEM")),
+            Ok(pem) => {
+                let bundle = CaBundle::new(pem.into_bytes());
+                deps.fetch.check_ca_bundle(&bundle).map_err(|reason| {
+                    let advice = "give a PEM file with the certificates of the authorities to trust";
+                    refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be used: {reason}; {advice}"))
+                })?;
+                Some(bundle)
+            }
             Err(_) if deps.secrets.may_be_missing() => None,
             Err(error) => return Err(refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be read: {error}"))),
         },

@@ -87,7 +87,7 @@ mod tests {
         },
     };
     use tokio::task::JoinSet;
-    use vmcp_core::plugin::{BoxFuture, Fetch, FetchError, FetchRequest, FetchResponse, RequestHead};
+    use vmcp_core::plugin::{BoxFuture, CaBundle, CaBundleError, Fetch, FetchError, FetchRequest, FetchResponse, RequestHead};
 
     /// An issuer that never answers, and how often it was asked.
     #[derive(Default)]
@@ -97,6 +97,10 @@ mod tests {
         fn fetch(&self, _: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Box::pin(pending())
+        }
+
+        fn check_ca_bundle(&self, _: &CaBundle) -> Result<(), CaBundleError> {
+            Ok(())
         }
     }
 

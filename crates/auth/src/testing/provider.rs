@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use url::{Url, form_urlencoded};
-use vmcp_core::plugin::{BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+use vmcp_core::plugin::{BoxFuture, CaBundle, CaBundleError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 /// Status and body for a URL.
 type Answer = dyn Fn(&Url) -> (u16, String) + Send + Sync;
@@ -68,5 +68,9 @@ impl Fetch for Provider {
         self.asked.lock().unwrap().push(Asked { url: request.url, headers: request.headers, body: request.body, reach: request.reach });
         let response = FetchResponse::new(StatusCode::from_u16(status).unwrap(), HeaderMap::new(), Bytes::from(body));
         Box::pin(std::future::ready(Ok(response)))
+    }
+
+    fn check_ca_bundle(&self, _: &CaBundle) -> Result<(), CaBundleError> {
+        Ok(())
     }
 }

@@ -4,31 +4,7 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use std::fmt;
-
-/// Why no connection could be checked against a bundle of authorities. Quotes nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CaBundleError {
-    /// A part of it is broken.
-    NotPem,
-    /// One of its certificates is none, or none that can vouch for others.
-    Unusable,
-    /// There is no certificate in it.
-    Empty,
-}
-
-impl fmt::Display for CaBundleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotPem => "it is not PEM",
-            Self::Unusable => "it has a certificate that cannot be used",
-            Self::Empty => "it has no certificate",
-        })
-    }
-}
-
-impl std::error::Error for CaBundleError {}
+use vmcp_core::plugin::CaBundleError;
 
 /// Whether a backend can be set up with this bundle (PEM).
 ///
@@ -50,7 +26,12 @@ pub(super) fn roots(pem: &[u8]) -> Result<RootCertStore, CaBundleError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CaBundleError::*, *};
+    use super::{super::HttpFetch, *};
+    use vmcp_core::plugin::{
+        CaBundle,
+        CaBundleError::{Empty, NotPem, Unusable},
+        Fetch as _,
+    };
 
     #[test]
     fn a_bundle_has_certificates_and_all_of_them_can_be_used() {
@@ -63,5 +44,9 @@ mod tests {
         let (begin, end) = ("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n");
         assert_eq!(check_ca_bundle(format!("{begin}aGVsbG8=\n{end}").as_bytes()), Err(Unusable));
         assert_eq!(check_ca_bundle(format!("{begin}!!\n{end}").as_bytes()), Err(NotPem));
+        // Plugins are told the same.
+        let told = |pem: &str| HttpFetch::default().check_ca_bundle(&CaBundle::new(pem.as_bytes()));
+        assert_eq!((told(&good), told(begin)), (Ok(()), check_ca_bundle(begin.as_bytes())));
+        assert!(told(begin).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Connector, Target,
+    ca_bundle::check_ca_bundle,
     line::{Line, SendError},
     public::{self, NotPublic},
     reply::Reply,
@@ -17,7 +18,7 @@ use std::{
 };
 use tokio::time::timeout;
 use vmcp_auth::Wiped;
-use vmcp_core::plugin::{BoxFuture, CaBundle, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+use vmcp_core::plugin::{BoxFuture, CaBundle, CaBundleError, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 /// So many TLS profiles are kept: one for each CA bundle in the configuration, twice where both reaches are used with it.
 const PROFILES: usize = 16;
@@ -132,5 +133,9 @@ impl Fetch for HttpFetch {
                 Err(_) => Err(FetchError::Timeout { host, timeout: limit }),
             }
         })
+    }
+
+    fn check_ca_bundle(&self, ca_bundle: &CaBundle) -> Result<(), CaBundleError> {
+        check_ca_bundle(ca_bundle.pem())
     }
 }

@@ -16,7 +16,7 @@ mod reply;
 mod socket;
 mod target;
 
-pub use ca_bundle::{CaBundleError, check_ca_bundle};
+pub use ca_bundle::check_ca_bundle;
 pub(crate) use client::{Body, Client, ClientOptions};
 pub(crate) use connect::Connector;
 pub use fetch::HttpFetch;

@@ -13,6 +13,13 @@ pub trait Fetch: Send + Sync + 'static {
     ///
     /// Follows no redirect. Fails when `request.timeout` has passed or the body is longer than `request.max_body`.
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>>;
+
+    /// Whether requests can be made with this bundle as their [`FetchRequest::ca_bundle`]. For whoever builds a plugin: with one that
+    /// cannot be used, every request to an `https` URL would fail.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check_ca_bundle(&self, ca_bundle: &CaBundle) -> Result<(), CaBundleError>;
 }
 
 /// One request of a plugin.
@@ -118,7 +125,7 @@ impl fmt::Debug for ClientIdentity {
 pub struct CaBundle(Arc<[u8]>);
 
 impl CaBundle {
-    /// A bundle of PEM text. It is looked into when it is first needed.
+    /// A bundle of PEM text. It is looked into when it is first needed, or by [`Fetch::check_ca_bundle`].
     #[must_use]
     pub fn new(pem: impl Into<Arc<[u8]>>) -> Self {
         Self(pem.into())
@@ -144,6 +151,21 @@ impl fmt::Debug for CaBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CaBundle({} bytes)", self.0.len())
     }
+}
+
+/// Why no connection could be checked against a bundle of authorities. Quotes nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaBundleError {
+    /// A part of it is broken.
+    #[error("it is not PEM")]
+    NotPem,
+    /// One of its certificates is none, or none that can vouch for others.
+    #[error("it has a certificate that cannot be used")]
+    Unusable,
+    /// There is no certificate in it.
+    #[error("it has no certificate")]
+    Empty,
 }
 
 /// What came back.

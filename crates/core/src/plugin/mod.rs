@@ -19,7 +19,7 @@ pub use authenticator::{Authenticated, Authenticator, AuthenticatorFactory, Reje
 pub use authorizer::{Action, Authorizer, AuthorizerFactory, Decision, Question};
 pub use boundary::{Challenge, ClientCertificate, Page, PageRequest, ProtectedResource};
 pub use credentials::{Credentials, SignRequest, Signer};
-pub use fetch::{CaBundle, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+pub use fetch::{CaBundle, CaBundleError, ClientIdentity, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 pub use interceptor::{Call, Interceptor, InterceptorFactory, Verdict};
 pub use overseer::Overseer;
 pub use registries::Registries;

@@ -14,14 +14,14 @@ use super::{
 };
 use secrecy::SecretString;
 use std::sync::Arc;
-use vmcp_backend::Watchdog;
+use vmcp_backend::{Watchdog, check_ca_bundle};
 use vmcp_core::{
     catalogue::Rules,
     config::{Config, OnError, Problem, has_errors, index_path},
     header::{HeaderPolicy, PolicyProblem},
     plugin::{
-        Authenticator, Authorizer, BoxFuture, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor, OutgoingStrategy,
-        Registries, Secrets,
+        Authenticator, Authorizer, BoxFuture, CaBundle, CaBundleError, Deps, Fetch, FetchError, FetchRequest, FetchResponse, Interceptor,
+        OutgoingStrategy, Registries, Secrets,
     },
 };
 
@@ -213,5 +213,9 @@ impl Fetch for NoNetwork {
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<FetchResponse, FetchError>> {
         let host = request.url.authority().to_owned();
         Box::pin(std::future::ready(Err(FetchError::Connect { host, reason: "a check does not connect".to_owned() })))
+    }
+
+    fn check_ca_bundle(&self, ca_bundle: &CaBundle) -> Result<(), CaBundleError> {
+        check_ca_bundle(ca_bundle.pem())
     }
 }

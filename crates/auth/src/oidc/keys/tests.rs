@@ -12,7 +12,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::time::{Instant, advance};
-use vmcp_core::plugin::{BoxFuture, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
+use vmcp_core::plugin::{BoxFuture, CaBundle, CaBundleError, Fetch, FetchError, FetchRequest, FetchResponse, Reach};
 
 const OUTAGE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -57,6 +57,10 @@ impl Fetch for Issuer {
             Mood::Hangs => return Box::pin(std::future::pending()),
         };
         Box::pin(std::future::ready(Ok(FetchResponse::new(status, HeaderMap::new(), Bytes::from(body)))))
+    }
+
+    fn check_ca_bundle(&self, _: &CaBundle) -> Result<(), CaBundleError> {
+        Ok(())
     }
 }
 
