@@ -22,7 +22,7 @@ struct Page<'a> {
     text: String,
     /// Definitions that have a section, with its title.
     told: Vec<(&'a str, String)>,
-    /// Keys that have a section and stand beside every kind of a plugin.
+    /// Keys that have a section and stand beside several kinds of a plugin.
     shared: Vec<&'a str>,
 }
 
@@ -62,12 +62,13 @@ impl<'a> Page<'a> {
 
     /// The sections of what a key takes.
     fn below(&mut self, path: &str, schema: &'a Value) {
-        for alternative in self.alternatives(schema) {
+        let alternatives = self.alternatives(schema);
+        for alternative in &alternatives {
             if let Some(items) = alternative.get("items") {
                 self.below(&format!("{path}[]"), items);
             } else if let Some(properties) = alternative.get("properties").and_then(Value::as_object) {
                 if let Some(kind) = kind_of(alternative) {
-                    self.kind(kind, alternative);
+                    self.kind(kind, alternative, &alternatives);
                 } else if self.first_time(path, alternative) && !is_source(properties) {
                     self.section(path, alternative);
                 }
@@ -77,8 +78,8 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The sections of one kind of plugin: its settings, if it has any, and what stands beside every kind.
-    fn kind(&mut self, kind: &str, branch: &'a Value) {
+    /// The sections of one kind of plugin: its settings, if it has any, and what stands beside it and others of `all` kinds.
+    fn kind(&mut self, kind: &str, branch: &'a Value, all: &[&'a Value]) {
         let properties = branch.get("properties").and_then(Value::as_object).into_iter().flatten();
         for (key, settings) in properties.filter(|(key, _)| *key != "type") {
             let alternatives = self.alternatives(settings);
@@ -96,7 +97,9 @@ impl<'a> Page<'a> {
                 if kinds.is_empty() {
                     let _ = write!(self.text, "\n## `{key}`\n\n{HEAD}");
                     self.rows(branch, std::iter::once((key, settings)));
-                    self.text.push_str("\nStands beside `type`.\n");
+                    let having = all.iter().filter(|branch| branch.get("properties").is_some_and(|keys| keys.get(key).is_some()));
+                    let having: Vec<&str> = having.filter_map(|branch| kind_of(branch)).collect();
+                    let _ = write!(self.text, "\nStands beside `type: {}`.\n", having.join("`, `"));
                 } else {
                     self.kinds(key, &kinds);
                 }
