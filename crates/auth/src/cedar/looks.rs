@@ -1,8 +1,11 @@
 //! Which claims and arguments policies look at.
 
-use super::path::{path, step};
+use super::path::{is_path, path, step};
 use serde_json::Value;
 use std::collections::BTreeSet;
+
+/// How many bytes of paths are noted of one policy at most: each name of a `has` is noted with all that it is in.
+const MOST: usize = 4 * 1024 * 1024;
 
 /// What a policy says can depend on these. They are known by their paths: `arg_count`, `claim_org.level`; what is in an array has the path of
 /// the array.
@@ -14,6 +17,8 @@ pub(super) struct Looks {
     asked: BTreeSet<String>,
     /// Any may count: the context is taken as a whole, or it is not sure what is looked at.
     all: bool,
+    /// How many bytes of paths a policy has.
+    noted: usize,
 }
 
 impl Looks {
@@ -31,6 +36,11 @@ impl Looks {
     /// Whether any argument counts.
     pub(super) fn at_arguments(&self) -> bool {
         self.all || self.values.iter().chain(&self.asked).any(|path| path.starts_with("arg_"))
+    }
+
+    /// Whether a policy names more than is noted.
+    pub(super) fn is_beyond_bounds(&self) -> bool {
+        self.noted > MOST
     }
 
     pub(super) fn extend(&mut self, others: Self) {
@@ -65,6 +75,10 @@ impl Looks {
         let mut at = path(left);
         for name in names {
             at = step(at, name);
+            self.noted += at.as_ref().map_or(0, String::len);
+            if self.noted > MOST {
+                return;
+            }
             if is_question { self.asked.extend(at.clone()) } else { self.values.extend(at.clone()) }
         }
         self.look_left(left);
@@ -74,7 +88,7 @@ impl Looks {
     fn look_left(&mut self, left: &Value) {
         match (left.get("Var"), left.get(".").and_then(|access| access.get("left"))) {
             (Some(_), _) => {}
-            (None, Some(above)) if path(left).is_some() => self.look_left(above),
+            (None, Some(above)) if is_path(left) => self.look_left(above),
             (None, _) => self.look(left),
         }
     }
@@ -118,6 +132,13 @@ mod tests {
         ] {
             assert!(!looks(not).at_arguments(), "{not}");
         }
+    }
+
+    #[test]
+    fn there_is_an_end_to_how_much_is_noted_of_one_policy() {
+        let names = |times| vec!["name"; times].join(".");
+        assert!(!looks(&format!("context.claim_x has {}", names(1000))).is_beyond_bounds());
+        assert!(looks(&format!("context.claim_x has {}", names(10_000))).is_beyond_bounds());
     }
 
     #[test]

@@ -31,6 +31,9 @@ impl Numbers {
             .ok_or("compares claims and arguments with each other in too many ways to follow; make several policies of it")?;
         let mut looks = Looks::default();
         looks.look(policy);
+        if looks.is_beyond_bounds() {
+            return Err("names more than can be kept; make several policies of it, with shorter names".to_owned());
+        }
         match compared.decimal.intersection(&compared.whole).next() {
             Some(path) => Err(format!(
                 "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies"

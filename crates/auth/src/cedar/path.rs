@@ -8,6 +8,14 @@ pub(super) fn path(expression: &Value) -> Option<String> {
     step(path(access.get("left")?), access.get("attr")?.as_str()?)
 }
 
+/// Whether an expression has a path.
+pub(super) fn is_path(expression: &Value) -> bool {
+    let access = expression.get(".");
+    access.is_some_and(|access| {
+        access.get("attr").and_then(Value::as_str).is_some_and(|name| named(name).is_some()) || access.get("left").is_some_and(is_path)
+    })
+}
+
 /// The path of what has this name in what is at that path, if it is at one: the names of claims and arguments say what they are, wherever
 /// they are looked for.
 pub(super) fn step(above: Option<String>, name: &str) -> Option<String> {

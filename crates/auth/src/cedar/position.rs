@@ -27,9 +27,15 @@ impl fmt::Display for Position {
     }
 }
 
-/// Every error in a text of policies, with its place.
+/// How many errors of a text are told: a file that is none of policies has one at each word.
+const MOST: usize = 20;
+
+/// The errors in a text of policies, with their places.
 pub(super) fn all(text: &str, errors: &ParseErrors) -> Vec<String> {
-    errors.iter().map(|error| one(text, error)).collect()
+    let mut all: Vec<String> = errors.iter().take(MOST).map(|error| one(text, error)).collect();
+    let more = errors.iter().skip(MOST).count();
+    all.extend((more > 0).then(|| format!("{more} more errors; mend these first")));
+    all
 }
 
 fn one(text: &str, error: &(impl Diagnostic + fmt::Display)) -> String {
@@ -46,6 +52,15 @@ fn one(text: &str, error: &(impl Diagnostic + fmt::Display)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_errors_the_first_are_told_and_how_many_there_are() {
+        let text = "permit(principal, action, resource) when { a b };\n".repeat(500);
+        let errors = text.parse::<cedar_policy::PolicySet>().unwrap_err();
+        let told = all(&text, &errors);
+        assert_eq!(told.len(), MOST + 1);
+        assert_eq!(told[MOST], format!("{} more errors; mend these first", errors.iter().count() - MOST));
+    }
 
     #[test]
     fn lines_and_columns_are_counted_from_one_in_characters() {
