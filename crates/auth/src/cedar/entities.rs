@@ -22,6 +22,9 @@ pub(super) struct Added {
     pub(super) levels: usize,
 }
 
+/// How many steps there may be from all entities to all that they are in: Cedar keeps these for each.
+const MOST_ABOVE: usize = 1_000_000;
+
 /// What kinds of numbers there are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Kinds {
@@ -49,6 +52,9 @@ impl Added {
             of("tags").for_each(|(_, value)| note_numbers(value, "", numbers.entry(String::new()).or_default()));
         }
         let levels = levels(&value);
+        if is_in_too_many(&value) {
+            return Err(format!("are in each other in more than {MOST_ABOVE} ways, all taken together; make fewer levels of them"));
+        }
         // The first line; what stands below it quotes the file.
         let wrong =
             |error| format!("are no Cedar entities: {}; give an array of objects with `uid`, `attrs` and `parents`", first_line(&error));
@@ -128,10 +134,36 @@ fn note_numbers(value: &Value, path: &str, found: &mut BTreeMap<String, Kinds>) 
     }
 }
 
+/// Whether there are more steps from entities to what they are in than [`MOST_ABOVE`].
+fn is_in_too_many(entities: &Value) -> bool {
+    let known = |uid| Some((type_of(uid)?, id_of(uid)?));
+    let mut parents: HashMap<_, Vec<_>> = HashMap::new();
+    for entity in entities.as_array().into_iter().flatten() {
+        let above = entity.get("parents").and_then(Value::as_array).into_iter().flatten().filter_map(known);
+        parents.entry(entity.get("uid").and_then(known)).or_default().extend(above.map(Some));
+    }
+    let mut left = MOST_ABOVE;
+    for uid in parents.keys() {
+        let (mut seen, mut open) = (HashSet::from([uid]), vec![uid]);
+        while let Some(uid) = open.pop() {
+            let above = parents.get(uid).map(Vec::as_slice).unwrap_or_default();
+            let Some(rest) = left.checked_sub(above.len()) else { return true };
+            left = rest;
+            open.extend(above.iter().filter(|uid| seen.insert(uid)));
+        }
+    }
+    false
+}
+
 /// The type in an entity's uid, in either of the forms that Cedar has for it.
 fn type_of(uid: &Value) -> Option<String> {
     let uid = uid.get("__entity").unwrap_or(uid);
     uid.get("type").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The id in it.
+fn id_of(uid: &Value) -> Option<&str> {
+    uid.get("__entity").unwrap_or(uid).get("id").and_then(Value::as_str)
 }
 
 fn first_line(error: &dyn std::error::Error) -> String {

@@ -68,3 +68,16 @@ fn a_text_that_nests_without_end_is_refused_with_its_place_before_it_is_read() {
     assert!(wrong[0].1.starts_with("line 2, column ") && wrong[0].1.contains("too many brackets and operators"), "{wrong:?}");
     assert!(built(&config(&[&brackets(900)]), Naming::Qualified).is_ok(), "brackets alone are no operators");
 }
+
+#[test]
+fn entities_that_are_in_each_other_without_end_are_refused_and_many_in_few_are_not() {
+    let entity = |id: usize, above: usize| json!({"uid": {"type": "G", "id": id.to_string()}, "attrs": {}, "parents": [{"type": "G", "id": above.to_string()}]});
+    let refused = |entities: Value| {
+        let settings = CedarConfig { entities_json: Some(entities.to_string()), ..config(&[ALL]) };
+        built(&settings, Naming::Qualified).err()
+    };
+    let wrong = refused((0..2000).map(|n| entity(n, n + 1)).collect()).unwrap();
+    assert_eq!(wrong[0].0, "entitiesJson");
+    assert!(wrong[0].1.contains("are in each other in more than 1000000 ways"), "{wrong:?}");
+    assert!(refused((1..2000).map(|n| entity(n, n / 2)).collect()).is_none());
+}
