@@ -144,7 +144,7 @@ impl Conn {
         Ok(rest.await?.is_empty())
     }
 
-    /// Hangs up, and waits until the peer has noticed: it closes then too.
+    /// Hangs up, and waits until the peer has noticed: it closes then too. What belonged to the connection may go a moment later.
     ///
     /// # Errors
     /// When it does not in time.

@@ -4,6 +4,7 @@ use super::*;
 use anyhow::Context;
 use vmcp_tests::{
     client::{Conn, Stream},
+    eventually,
     fixture::Fault,
 };
 
@@ -30,6 +31,11 @@ async fn nobody_is_asked_by(backend: &Fixture) -> Result<()> {
     let answer = backend.ask("roots/list", "{}").await?;
     anyhow::ensure!(answer["error"]["code"].is_number(), "somebody was asked: {answer}");
     Ok(())
+}
+
+/// Waits until the gateway knows that so many streams of sessions are read: it hears of a connection's end before that of its stream.
+async fn streams_are_read(scene: &Scene, count: usize) -> Result<()> {
+    eventually("so many streams are read", async || scene.gateway.status()["sessions"]["streams"] == count).await
 }
 
 fn tool(name: &str) -> String {
@@ -86,6 +92,7 @@ async fn each_stream_hears_the_backends_that_its_own_token_may_see() -> Result<(
         assert_eq!(heard(newest).await?, "a", "strong first: {strong_first}");
         // The stronger token's stream goes: the other one does not become its heir.
         of_strong.hang_up().await?;
+        streams_are_read(scene, 1).await?;
         nobody_is_asked_by(&scene.b).await?;
         scene.b.say(MESSAGE, &told("b"));
         nobody_is_asked_by(&scene.b).await?;
@@ -138,6 +145,7 @@ async fn what_a_weaker_token_may_not_read_is_followed_again_after_a_reload_for_t
     assert_eq!((&update["method"], &update["params"]["uri"]), (&json!(UPDATED), &json!(uri)));
     scene.a.until("the gateway listens for Ann", |a| a.declared_streams() == 1).await?;
     of_strong.hang_up().await?;
+    streams_are_read(&ann.scene, 1).await?;
     ann.weak.tools().await?;
     scene.a.say(MESSAGE, &told("a"));
     let mut heard = of_weak.message().await?;
@@ -203,6 +211,7 @@ async fn a_question_outside_of_calls_goes_on_the_stream_of_a_call_whose_token_ma
     assert_eq!(asked["method"], "roots/list");
     // Without it there is nobody to ask, though a call of the weaker token still has a stream.
     by_strong.conn.hang_up().await?;
+    streams_are_read(&ann.scene, 2).await?;
     nobody_is_asked_by(&ann.scene.b).await?;
     ann.scene.a.say(MESSAGE, &told("a"));
     assert_eq!(heard(&mut of_weak).await?, "a");

@@ -75,7 +75,7 @@ impl Inner {
             "metadata": main.config.metadata,
             "uptime_seconds": self.started.elapsed().as_secs(),
             "generation": main.generation,
-            "sessions": { "open": sessions.open, "max": sessions.max },
+            "sessions": { "open": sessions.open, "max": sessions.max, "streams": sessions.streams },
             "requests_in_flight": self.in_flight(),
             "catalogue": catalogue_report(&sight.common),
             "endpoints": named,

@@ -43,11 +43,14 @@ impl Log {
         }
     }
 
-    pub(super) fn leave(&mut self) {
+    /// Nobody reads any more. Whether somebody did.
+    pub(super) fn leave(&mut self) -> bool {
         self.wake();
-        if let Some(reader) = self.reader.take() {
+        let reader = self.reader.take();
+        if let Some(reader) = &reader {
             self.given = self.given.max(reader.after);
         }
         self.alone = Some(Instant::now());
+        reader.is_some()
     }
 }

@@ -22,13 +22,16 @@ pub(crate) struct Replay {
     issuer: u32,
     /// How many streams were ever opened: the next one's number, in whatever session.
     opened: AtomicU64,
+    /// How many streams are read.
+    readers: AtomicUsize,
     bytes: AtomicUsize,
     limit: usize,
 }
 
 impl Replay {
     pub(super) fn new(issuer: [u8; 4]) -> Self {
-        Self { issuer: u32::from_be_bytes(issuer), opened: AtomicU64::new(1), bytes: AtomicUsize::new(0), limit: ALL_BYTES }
+        let issuer = u32::from_be_bytes(issuer);
+        Self { issuer, opened: AtomicU64::new(1), readers: AtomicUsize::new(0), bytes: AtomicUsize::new(0), limit: ALL_BYTES }
     }
 
     #[cfg(test)]
@@ -38,6 +41,19 @@ impl Replay {
 
     pub(super) fn next_stream(&self) -> u64 {
         self.opened.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn reader_came(&self) {
+        self.readers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn reader_left(&self) {
+        self.readers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// How many streams are read at this moment.
+    pub(super) fn readers(&self) -> usize {
+        self.readers.load(Ordering::Acquire)
     }
 
     pub(super) fn take(&self, bytes: usize) {

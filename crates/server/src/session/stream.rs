@@ -114,12 +114,19 @@ impl EventStream {
     }
 
     fn read(self: &Arc<Self>, log: &mut Log, place: u64) -> Reader {
-        log.leave();
+        self.leave(log);
         log.turn += 1;
         log.reader = Some(Place { after: place.max(log.dropped), waker: None });
+        self.replay.reader_came();
         log.alone = None;
         let opening = (self.style == Style::Primed).then(|| sse::priming(self.replay.name(self.number, place)));
         Reader::new(Arc::clone(self), log.turn, opening)
+    }
+
+    fn leave(&self, log: &mut Log) {
+        if log.leave() {
+            self.replay.reader_left();
+        }
     }
 
     /// Adds a message, whoever reads: the next reader finds it as far as the bounds allow. Whether a reader is there to take it.
@@ -137,7 +144,7 @@ impl EventStream {
         // What is kept beyond the bound is what the reader has yet to be given.
         let lags = log.unread() >= STREAM_QUEUE || log.unread() > 1 && log.bytes > STREAM_BYTES;
         if self.purpose == Purpose::Session && log.reader.is_some() && lags {
-            log.leave();
+            self.leave(&mut log);
         }
         if log.ended || (readers_only && log.reader.is_none()) {
             return false;
@@ -210,7 +217,7 @@ impl EventStream {
     pub(crate) fn close(&self) {
         let mut log = locked(&self.log);
         log.ended = true;
-        log.leave();
+        self.leave(&mut log);
         drop(log);
         self.room.notify_waiters();
     }
@@ -284,7 +291,7 @@ impl EventStream {
     pub(super) fn left(&self, turn: u64) {
         let mut log = locked(&self.log);
         if log.turn == turn && log.reader.is_some() {
-            log.leave();
+            self.leave(&mut log);
             self.trim(&mut log, self.home.upgrade().as_deref());
         }
         drop(log);

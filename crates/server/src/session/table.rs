@@ -43,11 +43,12 @@ pub(crate) enum NoSession {
     NoRandom,
 }
 
-/// How many sessions there are, for `/status`.
+/// How many sessions there are, and how many streams of theirs are read, for `/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionCounts {
     pub(crate) open: usize,
     pub(crate) max: usize,
+    pub(crate) streams: usize,
 }
 
 pub(crate) struct SessionTable {
@@ -228,7 +229,7 @@ impl SessionTable {
     }
 
     pub(crate) fn counts(&self) -> SessionCounts {
-        SessionCounts { open: self.sessions.len(), max: self.settings.max }
+        SessionCounts { open: self.sessions.len(), max: self.settings.max, streams: self.common.replay.readers() }
     }
 }
 

@@ -89,13 +89,19 @@ fn older_clients_get_ids_and_no_event_without_data() {
 
 #[test]
 fn the_newest_reader_takes_over() {
-    let (stream, mut first) = open(&home(1 << 20), Purpose::Session, Style::Plain);
+    let home = home(1 << 20);
+    let (stream, mut first) = open(&home, Purpose::Session, Style::Plain);
     let mut second = stream.read_after(0, None).unwrap();
     stream.push(message(1));
     assert_eq!(read(&mut first), (vec![], true));
     drop(first);
     assert_eq!(places(&read(&mut second).0), [1]);
     assert!(stream.has_reader());
+    assert_eq!(home.1.readers(), 1);
+    stream.close();
+    assert_eq!(home.1.readers(), 0);
+    drop(second);
+    assert_eq!(home.1.readers(), 0, "it had left already");
 }
 
 #[tokio::test]
