@@ -206,8 +206,8 @@ async fn a_strategy_that_shows_tokens_says_whose_and_has_some_to_show() -> Resul
 #[tokio::test]
 async fn a_gateway_that_is_killed_leaves_no_credential_program_behind() -> Result<()> {
     let (fixture, folder) = (Fixture::start(Spec::modern("b")).await?, tempfile::tempdir()?);
-    // Deaf to what asks it to end, and to the end of its pipes.
-    let line = format!("cd {}; trap '' TERM; touch begun; for _ in $(seq 60); do sleep 1; done", folder.path().display());
+    // Deaf to what asks it to end, and to the end of its pipes. What it is told comes once it is watched.
+    let line = format!("cd {}; trap '' TERM; cat > received; touch begun; for _ in $(seq 60); do sleep 1; done", folder.path().display());
     let strategy = json!({ "type": "exec", "exec": { "command": "sh", "args": ["-c", line], "timeout": "30s" } });
     let vmcp = Vmcp::serve(json!({ "backends": [fixture.entry(json!({}))], "outgoingAuth": { "default": strategy } })).await?;
     let mut conn = Conn::open(vmcp.addr()).await?;

@@ -21,7 +21,12 @@ impl Running {
     pub(super) fn start(mut command: Command, overseer: Option<&Arc<dyn Overseer>>) -> io::Result<Self> {
         command.kill_on_drop(true);
         #[cfg(unix)]
-        command.process_group(0);
+        {
+            command.process_group(0);
+            if let Some(overseer) = overseer {
+                overseer.prepare();
+            }
+        }
         let child = command.spawn()?;
         Ok(Self {
             #[cfg(unix)]

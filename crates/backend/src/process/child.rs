@@ -119,7 +119,11 @@ impl Starter {
         }
         let seat = self.allotment.take_soon(owner.principal, ROOM).await?;
         let environment = Environment::new(&self.program, std::env::vars_os(), caller);
-        let mut child = self.command(&environment)?.spawn().map_err(|error| self.cannot_start(&error.kind().to_string()))?;
+        let mut command = self.command(&environment)?;
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.prepare();
+        }
+        let mut child = command.spawn().map_err(|error| self.cannot_start(&error.kind().to_string()))?;
         let (id, stdin, stdout, errors) = match (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take()) {
             (Some(id), Some(stdin), Some(stdout), Some(errors)) => (id, stdin, stdout, errors),
             // It was started with all of them, a moment ago.

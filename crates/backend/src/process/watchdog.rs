@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How many groups the helper knows at most: more than any configuration has a use for.
 const MOST: usize = 100_000;
 
-/// The helper: started with the first server, told of each that comes and goes, gone with vmcp.
+/// The helper: started before the first server, told of each that comes and goes, gone with vmcp.
 pub struct Watchdog {
     program: PathBuf,
     args: Vec<OsString>,
@@ -46,6 +46,14 @@ impl Watchdog {
     #[must_use]
     pub fn new(program: PathBuf, args: Vec<OsString>) -> Self {
         Self { program, args, state: Mutex::default() }
+    }
+
+    /// A server is about to be started. A helper that is started after it would know of it only a while later, and vmcp may be killed by then.
+    pub(crate) fn prepare(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.running.is_none() {
+            self.start(&mut state);
+        }
     }
 
     /// A server was started.
@@ -104,6 +112,10 @@ impl Watchdog {
 
 /// Of programs that give credentials.
 impl Overseer for Watchdog {
+    fn prepare(&self) {
+        Self::prepare(self);
+    }
+
     fn watch(&self, leader: u32) {
         if let Some(group) = Group::of(leader) {
             Self::watch(self, group);
@@ -270,6 +282,23 @@ mod tests {
         assert_eq!(state_of(deaf), None);
         assert_eq!(told(&watchdog, folder.path()), format!("+{}\n", left.id()));
         watchdog.state.lock().unwrap().groups.clear();
+    }
+
+    #[test]
+    fn a_helper_waits_before_there_is_anything_to_watch_and_ends_with_the_watchdog_where_nothing_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let watchdog = writing(folder.path(), "");
+        watchdog.prepare();
+        let first = helper(&watchdog);
+        watchdog.prepare();
+        watchdog.watch(Group::of(1_000_000_001).unwrap());
+        assert_eq!(helper(&watchdog), first, "one is enough");
+        assert_eq!(told(&watchdog, folder.path()), "+1000000001\n");
+        watchdog.state.lock().unwrap().groups.clear();
+        watchdog.prepare();
+        let second = helper(&watchdog);
+        drop(watchdog);
+        assert_eq!(state_of(second), None);
     }
 
     #[test]
