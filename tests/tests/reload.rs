@@ -18,7 +18,7 @@ use vmcp_tests::{
     Era,
     client::{Client, Rpc},
     eventually,
-    fixture::{Fixture, Recorded, Spec},
+    fixture::{Fault, Fixture, Recorded, Spec},
 };
 
 const TOOL: &str = r#"{"name":"fresh","description":"New","inputSchema":{"type":"object"}}"#;
@@ -307,6 +307,29 @@ async fn what_a_client_follows_outlives_a_reload() -> Result<()> {
     fixture.updated(uri);
     while stream.message().await?["method"] != "notifications/resources/updated" {}
     drop(stream);
+    served.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_follows_is_told_to_the_new_backend_though_the_stream_that_came_for_it_gives_way_to_another() -> Result<()> {
+    let (fixture, uri) = (Fixture::start(Spec::legacy("b")).await?, "fixture://b/text");
+    let served = Served::with(config(&[&fixture], "x-old")?).await?;
+    let mut client = Client::of(Era::Legacy, served.addr).capabilities(r#"{"roots":{}}"#).connect().await?;
+    client.tools().await?;
+    client.send(&Rpc::new("resources/subscribe", format!(r#""uri":"{uri}""#))).await?.result()?;
+    let told = |fixture: &Fixture| fixture.requests_of("resources/subscribe").len();
+    fixture.fail_on("resources/subscribe", Fault::Late);
+    served.gateway.reload(config(&[&fixture], "x-new")?)?;
+    eventually("the old session has ended", async || fixture.followers(uri) == 0).await?;
+    let first = client.listen().await?;
+    fixture.until("the new backend is being told", |f| told(f) == 2).await?;
+    let second = client.listen().await?;
+    first.hang_up().await?;
+    eventually("one stream is left", async || served.gateway.status()["sessions"]["streams"] == 1).await?;
+    fixture.heal();
+    fixture.until("the new session follows", |f| f.followers(uri) == 1).await?;
+    assert_eq!(told(&fixture), 2);
+    drop(second);
     served.end().await
 }
 

@@ -2,13 +2,14 @@
 
 use super::*;
 use anyhow::Context;
-use vmcp_tests::client::Stream;
 
 const UPDATED: &str = "notifications/resources/updated";
 const MESSAGE: &str = "notifications/message";
 /// The page as each backend has it, and as policies know that of `b`.
 const PAGE: &str = "ui://show";
 const PART: &str = "ui://show#top";
+/// A page that `b` alone has, and that is a part of the other by its name.
+const BELOW: &str = "ui://show/below";
 const KNOWN: &str = "ui://b/show";
 const CAPABILITIES: &str = r#"{"roots":{}}"#;
 const ALL: &str = r#"{"all":1}"#;
@@ -20,6 +21,7 @@ async fn scene(callers: Era, backends: Era, policies: &str) -> Result<Scene> {
     for fixture in [&a, &b] {
         fixture.change(|items| items.resources.push(json!({ "uri": PAGE, "name": "page" }).to_string()));
     }
+    b.change(|items| items.resources.push(json!({ "uri": BELOW, "name": "below" }).to_string()));
     let gateway = Gateway::builder(config(&[&a, &b], policies, json!({}))?).authenticator(NamedFactory).build()?;
     let (addr, _) = serve(&gateway).await?;
     let scene = Scene { a, b, gateway, addr };
@@ -39,10 +41,6 @@ fn bob_reads_the_page() -> String {
 
 fn subscribe() -> Rpc {
     Rpc::new("resources/subscribe", format!(r#""uri":"{PAGE}""#))
-}
-
-async fn next(stream: &mut Stream) -> Result<Value> {
-    Ok(stream.next().await?.context("the stream ended")?.json())
 }
 
 /// What a call's stream brings, during which its backend tells of changes of the page and of its part: all up to the answer.
@@ -72,7 +70,7 @@ async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there(
         scene.b.until("the gateway listens for Bob", is_heard).await?;
         for uri in [PAGE, PART] {
             scene.b.part_updated(PAGE, uri);
-            let note = next(&mut stream).await?;
+            let note = stream.message().await?;
             assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(uri)), "{backend:?}");
         }
         if backend == Era::Legacy {
@@ -87,7 +85,7 @@ async fn who_may_read_a_page_is_told_of_its_changes_whatever_it_is_called_there(
         assert_eq!(first["params"]["notifications"], json!({ "resourceSubscriptions": [PAGE] }), "{backend:?}");
         for uri in [PAGE, PART] {
             scene.b.part_updated(PAGE, uri);
-            assert_eq!(next(&mut stream).await?["params"]["uri"], uri, "{backend:?}");
+            assert_eq!(stream.message().await?["params"]["uri"], uri, "{backend:?}");
         }
         scene.gateway.shutdown().await;
     }
@@ -111,13 +109,30 @@ async fn a_token_that_may_not_read_a_page_is_told_nothing_of_it_by_another_name(
     scene.b.until("the gateway listens for Ann", |b| b.declared_streams() == 1).await?;
     for uri in [PAGE, PART] {
         scene.b.part_updated(PAGE, uri);
-        let note = next(&mut of_strong).await?;
+        let note = of_strong.message().await?;
         assert_eq!((&note["method"], &note["params"]["uri"]), (&json!(UPDATED), &json!(uri)));
     }
     // What everybody may hear goes to the newest: nothing came before it.
     scene.b.say(MESSAGE, r#"{"level":"emergency","data":"b"}"#);
-    assert_eq!(next(&mut of_weak).await?["method"], MESSAGE);
+    assert_eq!(of_weak.message().await?["method"], MESSAGE);
     assert_eq!(told_during_a_call(&weak).await?, Vec::<Value>::new());
     assert_eq!(told_during_a_call(&strong).await?.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_below_another_is_known_by_its_own_name_where_nobody_else_has_that() -> Result<()> {
+    let policies = format!(
+        r#"permit(principal, action, resource);
+        forbid(principal == Client::"bob", action == Action::"read_resource", resource) when {{ resource.uri == "{BELOW}" }};"#
+    );
+    let scene = scene(Era::Modern, Era::Modern, &policies).await?;
+    let bob = scene.user(Era::Modern, "bob").capabilities(CAPABILITIES).path("/mcp/b").connect().await?;
+    let (_, mut stream) = bob.subscribe(&format!(r#""resourceSubscriptions":["{PAGE}"]"#)).await?;
+    for uri in [BELOW, PAGE] {
+        scene.b.part_updated(PAGE, uri);
+    }
+    assert_eq!(stream.message().await?["params"]["uri"], PAGE, "he may not read the one below");
+    scene.gateway.shutdown().await;
     Ok(())
 }

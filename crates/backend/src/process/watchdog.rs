@@ -51,7 +51,9 @@ impl Watchdog {
     /// A server is about to be started. A helper that is started after it would know of it only a while later, and vmcp may be killed by then.
     pub(crate) fn prepare(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.running.is_none() {
+        let runs = state.running.as_mut().is_some_and(|(child, _)| matches!(child.try_wait(), Ok(None)));
+        if !runs {
+            state.dismiss();
             self.start(&mut state);
         }
     }
@@ -309,7 +311,12 @@ mod tests {
         until(first, "Z");
         watchdog.watch(Group::of(u32::MAX / 4 - 1).unwrap());
         assert_eq!(state_of(first), None);
-        assert_ne!(helper(&watchdog), first);
+        let second = helper(&watchdog);
+        assert_ne!(second, first);
+        until(second, "Z");
+        watchdog.prepare();
+        assert_eq!(state_of(second), None);
+        assert_ne!(helper(&watchdog), second);
         // Groups that never were are nothing to leave a helper behind for.
         watchdog.state.lock().unwrap().groups.clear();
     }

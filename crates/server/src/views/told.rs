@@ -29,10 +29,12 @@ impl Told {
         self.uri
     }
 
-    /// The URI by which policies know it ([`policy_uri`]). A part that has none of its own among all is called after the whole there too.
+    /// The URI by which policies know it ([`policy_uri`]). A part that leads to no resource of this backend's among all is called after the
+    /// whole there too.
     pub(crate) fn known(&self, among_all: Option<&Merged>, backend: (usize, &str)) -> Cow<'_, str> {
+        let is_own = || among_all.is_some_and(|all| all.catalogue.resource(&self.uri) == Some(backend.0));
         match (policy_uri(among_all, backend, &self.uri), self.uri.split_at_checked(self.whole)) {
-            (Cow::Borrowed(_), Some((whole, part))) if !part.is_empty() => match policy_uri(among_all, backend, whole) {
+            (Cow::Borrowed(_), Some((whole, part))) if !part.is_empty() && !is_own() => match policy_uri(among_all, backend, whole) {
                 Cow::Borrowed(_) => Cow::Borrowed(&self.uri),
                 Cow::Owned(whole) => Cow::Owned(whole + part),
             },

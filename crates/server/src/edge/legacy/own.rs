@@ -3,7 +3,7 @@
 use crate::{edge::post::Incoming, failure::Failure, lane::Caller, session::Use};
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use vmcp_core::{
     LoggingLevel,
     frame::{Notification, Request},
@@ -48,13 +48,15 @@ pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) -> Option<Drop
         return None;
     }
     let (caller, snapshot) = (super::caller(incoming, session), Arc::clone(&incoming.snapshot));
-    let (session, stop) = (Arc::clone(session), incoming.inner.shutdown.child_token());
+    let (session, shutdown, stop) = (Arc::clone(session), incoming.inner.shutdown.clone(), CancellationToken::new());
     let stopped = stop.clone();
     incoming.inner.tracker.spawn(async move {
         let work = async {
             for uri in uris {
+                // What a backend is being told it is told to the end, with or without this stream: another one takes it for told.
+                let Some(owned) = stopped.run_until_cancelled(snapshot.owner(&caller, &uri)).await else { return };
                 let again = async {
-                    let owned = snapshot.owner(&caller, &uri).await?;
+                    let owned = owned?;
                     let Some(telling) = session.follow_again(&owned, snapshot.generation) else { return Ok(()) };
                     let told = snapshot.subscribe(&caller, &session.backends, &owned, true).await;
                     if told.is_ok() {
@@ -67,7 +69,7 @@ pub(crate) fn subscribe_again(incoming: &Incoming, session: &Use) -> Option<Drop
                 }
             }
         };
-        stopped.run_until_cancelled(Box::pin(work)).await;
+        shutdown.run_until_cancelled(Box::pin(work)).await;
     });
     Some(stop.drop_guard())
 }
