@@ -2,7 +2,7 @@
 
 use super::{
     entities::Added,
-    path::{join, named, rest},
+    path::{join, named, rest, segment},
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,13 +138,13 @@ impl<'a> Compared<'a> {
             }
             (Part::Path(path), Part::Record(members)) | (Part::Record(members), Part::Path(path)) => {
                 for (name, inner) in members {
-                    let path = self.joined(path, name);
+                    let path = self.joined(path, &segment(name));
                     self.relate(&Parts::from([Part::Path(path)]), inner);
                 }
             }
             (Part::Attribute(of, within), Part::Record(members)) | (Part::Record(members), Part::Attribute(of, within)) => {
                 for (name, inner) in members {
-                    let within = self.joined(within, name);
+                    let within = self.joined(within, &segment(name));
                     let attribute = self.attribute(of, within);
                     self.relate(&attribute.into_iter().collect(), inner);
                 }
@@ -234,7 +234,7 @@ impl<'a> Compared<'a> {
             },
             "getTag" => {
                 let name = of.get("right").and_then(|right| right.get("Value")?.as_str());
-                self.attribute(name.unwrap_or_default(), String::new()).into_iter().chain([Part::Entity]).collect()
+                self.attribute(&segment(name.unwrap_or_default()), String::new()).into_iter().chain([Part::Entity]).collect()
             }
             _ => unknown(),
         }
@@ -249,16 +249,16 @@ impl<'a> Compared<'a> {
             }
             match part {
                 Part::Record(mut members) => found.extend(members.remove(name).unwrap_or_default()),
-                Part::Path(path) => drop(found.insert(Part::Path(self.joined(&path, name)))),
+                Part::Path(path) => drop(found.insert(Part::Path(self.joined(&path, &segment(name))))),
                 Part::Attribute(of, within) => {
-                    let within = self.joined(&within, name);
+                    let within = self.joined(&within, &segment(name));
                     found.extend(self.attribute(&of, within));
                 }
                 Part::Entity => {
                     // The names of claims and arguments say what they are, wherever they are looked for.
                     self.spend(name.len());
                     found.extend(named(name).map(Part::Path));
-                    found.extend(self.attribute(name, String::new()));
+                    found.extend(self.attribute(&segment(name), String::new()));
                     found.insert(Part::Entity);
                 }
                 Part::Whole | Part::Decimal => {}

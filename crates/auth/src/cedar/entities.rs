@@ -2,7 +2,7 @@
 
 use super::{
     depth::levels,
-    path::{join, rest},
+    path::{join, rest, segment},
 };
 use cedar_policy::{Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) struct Added {
     types: HashSet<String>,
     /// The tags of each that has some.
     tags: HashMap<EntityUid, HashMap<String, RestrictedExpression>>,
-    /// What numbers their attributes and tags have, by name and by the path within; those of all tags under the empty name.
+    /// What numbers their attributes and tags have, by name (as in paths) and by the path within; those of all tags under the empty name.
     numbers: HashMap<String, BTreeMap<String, Kinds>>,
     /// How deep what they have nests.
     pub(super) levels: usize,
@@ -47,7 +47,7 @@ impl Added {
             }
             let of = |key: &str| entity.get(key).and_then(Value::as_object).into_iter().flatten();
             for (name, value) in of("attrs").chain(of("tags")) {
-                note_numbers(value, "", numbers.entry(name.clone()).or_default());
+                note_numbers(value, "", numbers.entry(segment(name).into_owned()).or_default());
             }
             of("tags").for_each(|(_, value)| note_numbers(value, "", numbers.entry(String::new()).or_default()));
         }
@@ -129,7 +129,7 @@ fn note_numbers(value: &Value, path: &str, found: &mut BTreeMap<String, Kinds>) 
     }
     match value {
         Value::Array(items) => items.iter().for_each(|item| note_numbers(item, path, found)),
-        Value::Object(members) => members.iter().for_each(|(name, value)| note_numbers(value, &join(path, name), found)),
+        Value::Object(members) => members.iter().for_each(|(name, value)| note_numbers(value, &join(path, &segment(name)), found)),
         _ => {}
     }
 }

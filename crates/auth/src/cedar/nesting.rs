@@ -13,6 +13,8 @@ const WORDS: [&[u8]; 3] = [b"if", b"when", b"unless"];
 struct Level {
     /// What ends it.
     closing: u8,
+    /// It is a record in which there was no colon yet.
+    wants_colon: bool,
     /// How deep it is before the last comma.
     before: usize,
     /// The operators between operands since then.
@@ -44,7 +46,7 @@ impl Level {
 
     /// Another member of a list does.
     fn comma(&mut self) {
-        *self = Self { closing: self.closing, before: self.height(), ..Self::default() };
+        *self = Self { closing: self.closing, wants_colon: self.wants_colon, before: self.height(), ..Self::default() };
     }
 }
 
@@ -53,27 +55,37 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
     let mut outer: Vec<Level> = Vec::new();
     let mut level = Level::default();
     let mut rest = text.as_bytes();
+    // The last of what is neither space nor a comment.
+    let mut before: &[u8] = &[];
     while let Some((&byte, after)) = rest.split_first() {
         let at = text.len() - rest.len();
         rest = after;
         match byte {
             b'"' => rest = behind_text(after),
-            b'/' if after.first() == Some(&b'/') => rest = behind(after, |byte| !matches!(byte, b'\n' | b'\r')),
+            b'/' if after.first() == Some(&b'/') => {
+                rest = behind(after, |byte| !matches!(byte, b'\n' | b'\r'));
+                continue;
+            }
+            _ if byte.is_ascii_whitespace() => continue,
             b'(' | b'[' | b'{' => {
                 let closing = match byte {
                     b'(' => b')',
                     b'[' => b']',
                     _ => b'}',
                 };
+                let wants_colon = byte == b'{' && !matches!(before, b"when" | b"unless");
                 level.steps += 1;
-                outer.push(std::mem::replace(&mut level, Level { closing, ..Level::default() }));
+                outer.push(std::mem::replace(&mut level, Level { closing, wants_colon, ..Level::default() }));
             }
-            // The parser leaves out a bracket that does not fit, so it closes nothing here either.
-            b')' | b']' | b'}' if byte == level.closing => {
+            // The parser leaves out a bracket that does not fit, and may leave out one that closes a record too early: they close nothing
+            // here either.
+            b')' | b']' | b'}' if byte == level.closing && (!level.wants_colon || before == b"{") => {
                 let height = level.height() + BRACKETS;
                 level = outer.pop().unwrap_or_default();
                 level.inner = level.inner.max(height);
             }
+            b':' if after.first() == Some(&b':') => rest = after.get(1..).unwrap_or_default(),
+            b':' => level.wants_colon = false,
             b',' => level.comma(),
             b';' if outer.is_empty() => level = Level::default(),
             b'.' | b'!' => level.steps += 1,
@@ -81,8 +93,7 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
             b'|' | b'&' if after.first() == Some(&byte) => level.operator(),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 rest = behind(after, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
-                let word = text.as_bytes().get(at..text.len() - rest.len());
-                if word.is_some_and(|word| WORDS.contains(&word)) {
+                if text.as_bytes().get(at..text.len() - rest.len()).is_some_and(|word| WORDS.contains(&word)) {
                     level.operator();
                 }
             }
@@ -91,6 +102,7 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
         if level.height() > MOST {
             return Some(at);
         }
+        before = text.as_bytes().get(at..text.len() - rest.len()).unwrap_or_default();
     }
     None
 }
@@ -179,6 +191,10 @@ mod tests {
         let some = "(context.arg_a.b == [1, 2])";
         assert_eq!(too_deep(&when(&format!("[{}]", vec![some; 20_000].join(", ")))), None);
         assert_eq!(too_deep(&when(some).repeat(20_000)), None);
+        for some in ["{}", "{ // nothing\n }", "{a: 1, \"b\": {}}", "{\"a\" : A::B::\"c\"}"] {
+            assert_eq!(too_deep(&when(&format!("[{}]", vec![some; 20_000].join(", ")))), None, "{some}");
+            assert_eq!(too_deep(&when(some).replace("when", "unless // why\n").repeat(20_000)), None, "{some}");
+        }
         assert_eq!(too_deep(&when(&vec![some; 5_000].join(" || "))), None);
     }
 
@@ -188,8 +204,10 @@ mod tests {
             let text = when(&format!("{}true{}", before.repeat(5_000), after.repeat(5_000)));
             assert_eq!(too_deep(&text), None, "{before}");
         }
-        for before in ["(\")\" == ", "( // )\n", "(\"\\\"\" == \")\" || ", "(]", "(;"] {
-            let text = when(&format!("{}true{}", before.repeat(5_000), ")".repeat(5_000)));
+        let unclosed = ["(\")\" == ", "( // )\n", "(\"\\\"\" == \")\" || ", "(]", "(;"].map(|before| (before, ")"));
+        let records = ["{a}:1,", "{a::b}:1,", "{ a // :\n } : 1,"].map(|before| (before, "}"));
+        for (before, after) in unclosed.into_iter().chain(records) {
+            let text = when(&format!("{}true{}", before.repeat(5_000), after.repeat(5_000)));
             assert!(too_deep(&text).is_some(), "{before}");
         }
     }

@@ -1,7 +1,7 @@
 //! What numbers are in policies: whole (`long`) or with places (`decimal`), which Cedar never holds for equal. JSON does not tell `100` from
 //! `100.0`, nor do the servers that read it, so how a caller writes a number must not decide: what a policy compares it with does.
 
-use super::{compared::Compared, entities::Added, looks::Looks};
+use super::{compared::Compared, entities::Added, looks::Looks, path::shown};
 use cedar_policy::RestrictedExpression;
 use serde_json::{Number, Value};
 use std::collections::BTreeSet;
@@ -36,7 +36,8 @@ impl Numbers {
         }
         match compared.decimal.intersection(&compared.whole).next() {
             Some(path) => Err(format!(
-                "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies"
+                "compares `{path}` both with decimals and with whole numbers, and no number is equal to both; write decimals in all places (100 is decimal(\"100.0\")), or two policies",
+                path = shown(path),
             )),
             None => Ok(Self { decimals: compared.decimal, looks }),
         }

@@ -2,6 +2,7 @@
 
 use super::{
     errors,
+    path::shown,
     policies::{Group, forbids},
 };
 use cedar_policy::{
@@ -57,7 +58,7 @@ impl Tally {
             }
             let Some(path) = unknown.iter().find(|path| looks.at(path)) else { continue };
             // What does not stand in the policy is the caller's word.
-            let what = if looks.names(path) { format!("`{path}`") } else { "a claim or an argument".to_owned() };
+            let what = if looks.names(path) { format!("`{}`", shown(path)) } else { "a claim or an argument".to_owned() };
             let why = "no policy can compare: a number that is neither a whole one that a double holds nor one of four places, or what lies too deep";
             self.fail(policy.id(), forbids(policy), format!("{what} has a value that {why}"));
             blind.insert(policy.id());

@@ -1,6 +1,9 @@
 //! JSON as Cedar values.
 
-use super::{numbers::Numbers, path::join};
+use super::{
+    numbers::Numbers,
+    path::{join, segment},
+};
 use cedar_policy::RestrictedExpression;
 use serde_json::{Map, Value};
 
@@ -20,9 +23,9 @@ impl Values {
     pub(super) fn of_claims(claims: &Map<String, Value>, numbers: &Numbers) -> Self {
         let (mut known, mut unknown) = (Vec::with_capacity(claims.len()), Vec::new());
         for (name, value) in claims {
-            let path = format!("claim_{name}");
-            if let Some(value) = of_claim(&path, value, numbers, 0, &mut unknown) {
-                known.push((path, value));
+            let full = format!("claim_{name}");
+            if let Some(value) = of_claim(&segment(&full), value, numbers, 0, &mut unknown) {
+                known.push((full, value));
             }
         }
         Self { known, unknown }
@@ -35,13 +38,13 @@ impl Values {
         let mut unknown = Vec::new();
         for (name, value) in arguments {
             let full = format!("arg_{name}");
-            match simple(&full, value, numbers) {
+            match simple(&segment(&full), value, numbers) {
                 // What is said of another argument is not for a caller to say.
                 Some(_) if is_taken(name, arguments, numbers) => {}
                 Some(value) => known.push((full, value)),
                 None => {
                     known.push((format!("{full}_present"), RestrictedExpression::new_bool(true)));
-                    unknown.extend(value.is_number().then_some(full));
+                    unknown.extend(value.is_number().then(|| segment(&full).into_owned()));
                 }
             }
         }
@@ -66,7 +69,7 @@ fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize, unknown:
         }
         Value::Object(members) => {
             let inner = |(name, value): (&String, &Value)| {
-                let value = of_claim(&join(path, name), value, numbers, depth + 1, unknown)?;
+                let value = of_claim(&join(path, &segment(name)), value, numbers, depth + 1, unknown)?;
                 Some((name.clone(), value))
             };
             RestrictedExpression::new_record(members.iter().filter_map(inner)).ok()
@@ -79,11 +82,11 @@ fn of_claim(path: &str, value: &Value, numbers: &Numbers, depth: usize, unknown:
 }
 
 /// The value of an argument that policies can compare.
-fn simple(name: &str, value: &Value, numbers: &Numbers) -> Option<RestrictedExpression> {
+fn simple(path: &str, value: &Value, numbers: &Numbers) -> Option<RestrictedExpression> {
     match value {
         Value::Array(_) | Value::Object(_) | Value::Null => None,
         Value::Bool(value) => Some(RestrictedExpression::new_bool(*value)),
-        Value::Number(number) => numbers.of_argument(name, number),
+        Value::Number(number) => numbers.of_argument(path, number),
         Value::String(text) => Some(RestrictedExpression::new_string(text.clone())),
     }
 }
@@ -91,7 +94,7 @@ fn simple(name: &str, value: &Value, numbers: &Numbers) -> Option<RestrictedExpr
 /// Whether `arg_<name>` is what another argument is announced by: `a_present` beside an `a` that is no simple value.
 fn is_taken(name: &str, arguments: &Map<String, Value>, numbers: &Numbers) -> bool {
     let of = name.strip_suffix("_present").and_then(|of| Some((of, arguments.get(of)?)));
-    of.is_some_and(|(of, value)| simple(&format!("arg_{of}"), value, numbers).is_none())
+    of.is_some_and(|(of, value)| simple(&segment(&format!("arg_{of}")), value, numbers).is_none())
 }
 
 #[cfg(test)]

@@ -55,6 +55,27 @@ fn a_number_may_be_whole_to_one_policy_and_a_decimal_to_another() {
 }
 
 #[test]
+fn a_name_with_dots_is_no_path() {
+    let forbid = r#"@id("f") forbid(principal, action, resource)
+        when { context["arg_price.max"] == context.arg_price && context.arg_price.greaterThan(decimal("0.0")) };"#;
+    let cedar = build(&config(&[ALL, forbid]));
+    for (price, max, is_allowed) in [("3", "3", false), ("3.5", "3.5", false), ("3.0", "3", false), ("3", "4", true)] {
+        let arguments = serde_json::from_str(&format!(r#"{{"price":{price},"price.max":{max}}}"#)).unwrap();
+        let decision = Asked { arguments: Some(arguments), ..Asked::default() }.of(&cedar);
+        assert_eq!(decision.is_allowed, is_allowed, "{price} {max}: {decision:?}");
+    }
+    // An entity's attribute is as well what its name says.
+    let limit = json!([{ "uid": {"type": "Client", "id": "ann"}, "parents": [], "attrs": {"lim.it": {"__extn": {"fn": "decimal", "arg": "9.0"}}} }]);
+    let limited = r#"forbid(principal, action, resource) when { context.arg_price == principal["lim.it"] };"#;
+    let cedar = build(&CedarConfig { entities_json: Some(limit.to_string()), ..config(&[ALL, limited]) });
+    assert!(!Asked { arguments: Some(json!({"price": 9})), ..Asked::default() }.of(&cedar).is_allowed);
+    // It is told as it is written.
+    let looks = r#"forbid(principal, action, resource) when { context["arg_price.max"] == 1 };"#;
+    let decision = Asked { arguments: Some(json!({"price.max": 1e30})), ..Asked::default() }.of(&build(&config(&[ALL, looks])));
+    assert!(!decision.is_allowed && decision.errors[0].contains("`arg_price.max` has a value"), "{decision:?}");
+}
+
+#[test]
 fn a_policy_that_compares_one_number_with_both_kinds_is_told_with_its_place() {
     let policy = r#"@id("b") forbid(principal, action, resource) when { context.arg_n == 1 || context.arg_n == decimal("2.0") };"#;
     let wrong = built(&config(&[ALL, policy]), Naming::Qualified).err().unwrap();
