@@ -424,6 +424,12 @@ fn a_setting_of_who_may_call_that_a_manifest_has_twice_is_an_error_and_the_first
         assert_eq!(errors, [&format!("error {at}: says the same as `{first}`; keep one of them")], "{incoming}");
         assert_eq!(document.value["incomingAuth"].pointer(own), Some(&kept), "{incoming}");
     }
+    let without =
+        "oidcConfig: {resourceUrl: ~, type: inline, inline: {resource: 'https://b.example', thvCABundlePath: /a.pem, caBundlePath: ~}}";
+    let (document, said) = read(Syntax::Yaml, &with_incoming(&format!("{{type: oidc, {without}}}")));
+    assert!(said.iter().all(|line| !line.starts_with("error")), "a key without a value says nothing: {said:?}");
+    let oidc = &document.value["incomingAuth"]["oidc"];
+    assert_eq!((&oidc["resource"], &oidc["caBundlePath"]), (&json!("https://b.example"), &json!("/a.pem")));
 }
 
 #[test]

@@ -150,6 +150,10 @@ impl Reader {
     /// A setting that stands at `from` in the manifest. One that was there already stays: what came later would win in silence, a `permit`
     /// over a `forbid`.
     fn put(&mut self, settings: &mut Map<String, Value>, own: &str, key: &str, value: &Value, from: &str) {
+        // What has no value is left out, as everywhere.
+        if value.is_null() {
+            return;
+        }
         let path = key_path(own, key);
         if settings.contains_key(key) {
             let first = self.renames.iter().find(|(known, _)| *known == path).map_or(key, |(_, first)| first).to_owned();
