@@ -63,7 +63,8 @@ pub struct ExternalConfig {
     #[serde(default)]
     pub send_token: bool,
     /// The issuers of those callers whose tokens the service is given; of others' calls it does not hear, and `onError` says what becomes of
-    /// them. Goes with `sendToken`, and is needed there where `incomingAuth.oidc` has several issuers.
+    /// them. Goes with `sendToken`, and is needed there where `incomingAuth.oidc` has several issuers; otherwise it
+    /// is the one that there is.
     #[schemars(length(min = 1))]
     pub subject_issuers: Option<Vec<String>>,
     /// Whether the credentials are the same for all callers: then the service is told of none, and is asked once for all.

@@ -52,7 +52,7 @@ pub struct TokenExchangeConfig {
     #[serde(default)]
     pub subject_token_type: SubjectTokenType,
     /// The issuers of those callers whose tokens are shown to the token endpoint; of others' calls it does not hear, and `onError` says what
-    /// becomes of them. Needed where `incomingAuth.oidc` has several issuers.
+    /// becomes of them. Needed where `incomingAuth.oidc` has several issuers; otherwise it is the one that there is.
     #[schemars(length(min = 1))]
     pub subject_issuers: Option<Vec<String>>,
     /// The authorities to trust instead of the platform's, as PEM.
