@@ -24,7 +24,7 @@ pub struct Piped {
     /// What came and was not asked for yet.
     kept: Vec<Value>,
     log: Written,
-    logged: JoinHandle<()>,
+    logged: JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
 }
 
@@ -199,7 +199,7 @@ impl Piped {
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = status.with_context(|| format!("vmcp does not end:\n{}", self.log()))??;
-        tokio::time::timeout(PATIENCE, &mut self.logged).await.context("standard error stays open")??;
+        tokio::time::timeout(PATIENCE, &mut self.logged).await.context("standard error stays open")???;
         Ok(status)
     }
 

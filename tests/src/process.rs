@@ -30,7 +30,7 @@ pub struct Vmcp {
     child: Child,
     output: Written,
     /// What reads its standard output and its standard error.
-    pipes: JoinSet<()>,
+    pipes: JoinSet<std::io::Result<()>>,
     addr: SocketAddr,
     folder: tempfile::TempDir,
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use vmcp_tests::{
     Era,
-    client::{Client, Conn, Rpc, Stream},
+    client::{Client, Rpc, Stream},
     eventually,
     fixture::{Fault, Fixture, Spec},
     process::Vmcp,
@@ -157,9 +157,7 @@ async fn a_client_that_lost_its_stream_finds_its_question_again() -> Result<()> 
     let client_side = async {
         let lost = stream.message().await?;
         drop(stream);
-        let mut conn = Conn::open(client.addr).await?;
-        conn.write(&client.caller.get().header("last-event-id", &before).bytes()).await?;
-        conn.head().await?;
+        let mut conn = client.come_back(&before).await?;
         let again = conn.event(&mut Vec::new()).await?.context("the stream ended")?.json();
         assert_eq!(again, lost);
         answer(&mut client, &again["id"], r#""result":{"roots":[]}"#).await

@@ -155,9 +155,7 @@ async fn the_stream_of_a_call_ends_when_the_credential_expires_that_opened_it() 
             continue;
         }
         fixture.release(1);
-        let mut conn = Conn::open(addr).await?;
-        conn.write(&client.caller.get().header("last-event-id", last.context("no id to come back with")?).bytes()).await?;
-        conn.head().await?;
+        let mut conn = client.come_back(&last.context("no id to come back with")?).await?;
         let mut buffer = Vec::new();
         let result = loop {
             let event = conn.event(&mut buffer).await?.context("the rest of the call ended without its result")?;

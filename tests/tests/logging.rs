@@ -76,9 +76,7 @@ async fn what_is_said_while_a_client_is_away_is_there_when_it_comes_back() -> Re
     fixture.say("notifications/message", &message("info", 2));
     stream.message().await?;
     drop(stream);
-    let mut conn = vmcp_tests::client::Conn::open(client.addr).await?;
-    conn.write(&client.caller.get().header("last-event-id", first.id.context("no id")?).bytes()).await?;
-    conn.head().await?;
+    let mut conn = client.come_back(&first.id.context("no id")?).await?;
     let again = conn.event(&mut Vec::new()).await?.context("the stream ended")?;
     assert_eq!(again.json()["params"]["data"]["n"], 2, "it may have been lost with the connection");
     Ok(())

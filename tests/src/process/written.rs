@@ -2,7 +2,10 @@
 
 use crate::PATIENCE;
 use anyhow::{Context, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     sync::watch,
@@ -22,15 +25,19 @@ impl Written {
     }
 
     /// Takes down what comes over a pipe, to its end.
-    pub(crate) async fn collect(self, pipe: impl AsyncRead + Unpin) {
+    ///
+    /// # Errors
+    /// When it breaks.
+    pub(crate) async fn collect(self, pipe: impl AsyncRead + Unpin) -> io::Result<()> {
         let mut lines = BufReader::new(pipe).split(b'\n');
-        while let Ok(Some(line)) = lines.next_segment().await {
+        while let Some(line) = lines.next_segment().await? {
             let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
             text.push_str(&String::from_utf8_lossy(&line));
             text.push('\n');
             drop(text);
             self.changed.send_replace(());
         }
+        Ok(())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -44,9 +51,17 @@ impl Written {
 }
 
 /// Waits until everything that an ended process wrote is taken down.
-pub(super) async fn read_out(pipes: &mut JoinSet<()>) -> Result<()> {
-    let read = async { while pipes.join_next().await.is_some() {} };
-    tokio::time::timeout(PATIENCE, read).await.context("the output of a process that has ended stays open")
+///
+/// # Errors
+/// When it is not: what was not read is not known to be free of anything.
+pub(super) async fn read_out(pipes: &mut JoinSet<io::Result<()>>) -> Result<()> {
+    let read = async {
+        while let Some(read) = pipes.join_next().await {
+            read??;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, read).await.context("the output of a process that has ended stays open")?
 }
 
 #[cfg(test)]

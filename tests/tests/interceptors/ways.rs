@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use vmcp_auth::Identity;
 use vmcp_core::plugin::{Authenticated, Principal};
-use vmcp_tests::client::{Conn, Old, Rpc};
+use vmcp_tests::client::{Old, Rpc};
 
 const TASKS: &str = r#"{"elicitation":{},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 const ASKS: &str = r#""ask":[{"method":"roots/list"}]"#;
@@ -185,9 +185,7 @@ async fn a_result_that_is_read_after_its_connection_broke_was_seen() -> Result<(
         let id = lost.conn.event(&mut Vec::new()).await?.context("no step")?.id.context("no id")?;
         drop(lost);
         scene.fixture.until("the call waits", |fixture| fixture.started() == 1).await?;
-        let mut back = Conn::open(scene.addr).await?;
-        back.write(&ann.caller.get().header("last-event-id", id).bytes()).await?;
-        assert_eq!(back.head().await?.status, 200);
+        let mut back = ann.come_back(&id).await?;
         scene.fixture.release(1);
         let mut buffer = Vec::new();
         let result = loop {
