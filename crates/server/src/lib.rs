@@ -6,6 +6,8 @@ mod failure;
 mod gateway;
 mod lane;
 mod session;
+#[cfg(test)]
+mod testing;
 mod views;
 
 pub use edge::{BindError, Body, GatewayService, Listener, Peer, Workers};

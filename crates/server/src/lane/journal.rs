@@ -80,51 +80,13 @@ fn known(method: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        fmt,
-        sync::{Mutex, PoisonError},
-    };
-    use tracing::{
-        Event, Level, Metadata,
-        field::{Field, Visit},
-        span,
-    };
-
-    /// Notes the fields of every event of this level and above.
-    struct Listener(Level, Arc<Mutex<Vec<String>>>);
-
-    struct Line(String);
-
-    impl Visit for Line {
-        fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-            if field.name() != "milliseconds" {
-                self.0 += &format!("{}={value:?} ", field.name());
-            }
-        }
-    }
-
-    impl tracing::Subscriber for Listener {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            *metadata.level() <= self.0
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn event(&self, event: &Event<'_>) {
-            let mut line = Line(String::new());
-            event.record(&mut line);
-            self.1.lock().unwrap_or_else(PoisonError::into_inner).push(line.0.trim_end().to_owned());
-        }
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
-    }
+    use crate::testing::Listening;
+    use tracing::Level;
 
     fn heard(level: Level, work: impl FnOnce()) -> Vec<String> {
-        let lines = Arc::default();
-        tracing::subscriber::with_default(Listener(level, Arc::clone(&lines)), work);
-        std::mem::take(&mut *lines.lock().unwrap())
+        let listening = Listening::at(level);
+        work();
+        listening.heard()
     }
 
     #[test]
@@ -166,13 +128,13 @@ mod tests {
         // Nothing listens there.
         let backend = Backend::new("git", "http://127.0.0.1:9/mcp".parse().unwrap());
         let gateway = crate::Gateway::builder(Config::with_backends(vec![backend])).build().unwrap();
-        let (lines, direct) = (Arc::default(), gateway.direct(vmcp_auth::Identity::anonymous()));
-        let _listening = tracing::subscriber::set_default(Listener(Level::DEBUG, Arc::clone(&lines)));
+        let direct = gateway.direct(vmcp_auth::Identity::anonymous());
+        let listening = Listening::at(Level::DEBUG);
         for (arguments, expected) in
             [("[]", None), ("{}", Some(r#"message=request method="tools/call" backend="git" outcome="error" code="#))]
         {
             assert!(direct.call_tool("git_log", &RawValue::from_string(arguments.to_owned()).unwrap()).await.is_err());
-            let lines = std::mem::take(&mut *lines.lock().unwrap());
+            let lines = listening.heard();
             let requests: Vec<_> = lines.iter().filter(|line| line.starts_with("message=request ")).collect();
             assert_eq!(requests.len(), usize::from(expected.is_some()), "{requests:?}");
             assert!(expected.is_none_or(|expected| requests[0].starts_with(expected)), "{requests:?}");

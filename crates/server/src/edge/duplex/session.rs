@@ -112,33 +112,12 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
-    use crate::Gateway;
+    use crate::{Gateway, testing::Listening};
     use bytes::Bytes;
     use http::Request;
     use http_body_util::{BodyExt, Full};
-    use std::sync::{Arc, Mutex};
     use tower::ServiceExt;
-    use tracing::{Event, Level, Metadata, field::Field, span};
-
-    /// Keeps what is said from this file, as warnings and above.
-    struct Warnings(Arc<Mutex<Vec<String>>>);
-
-    impl tracing::Subscriber for Warnings {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            *metadata.level() <= Level::WARN && metadata.file() == Some(file!())
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn event(&self, event: &Event<'_>) {
-            let mut lines = self.0.lock().unwrap();
-            event.record(&mut |field: &Field, value: &dyn std::fmt::Debug| lines.push(format!("{field}={value:?}")));
-        }
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
-    }
+    use tracing::Level;
 
     async fn answered(gateway: &Gateway, request: Request<Full<Bytes>>) -> crate::Body {
         let response = gateway.service(None).oneshot(request).await.unwrap();
@@ -171,13 +150,12 @@ mod tests {
             assert!(event(&mut stream).await.unwrap().contains("\"result\""));
             streams.push(stream);
         }
-        let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
-        let _listening = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
+        let listening = Listening::at_file(Level::WARN, file!());
         gateway.reload(config("local").unwrap()).unwrap();
         for stream in &mut streams {
             while event(stream).await.is_some() {}
         }
         gateway.shutdown().await;
-        assert_eq!(*warnings.lock().unwrap(), Vec::<String>::new());
+        assert_eq!(listening.heard(), Vec::<String>::new());
     }
 }
