@@ -13,7 +13,7 @@ use std::{
 /// When it cannot be built.
 pub fn binary() -> Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let find = || std::env::var_os("VMCP_BIN").map_or_else(|| built("vmcp", &["--package", "vmcp"]), |path| Ok(path.into()));
+    let find = || std::env::var_os("VMCP_BIN").map_or_else(|| built("vmcp", "crates", &["--package", "vmcp"]), |path| Ok(path.into()));
     match BINARY.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
         Ok(path) => Ok(path),
         Err(error) => bail!("{error}"),
@@ -25,17 +25,15 @@ pub fn binary() -> Result<&'static Path> {
 /// # Errors
 /// When it cannot be built.
 pub fn example(name: &str) -> Result<PathBuf> {
-    built(&format!("examples/{name}"), &["--package", "vmcp-server", "--example", name])
+    built(&format!("examples/{name}"), "crates", &["--package", "vmcp-server", "--example", name])
 }
 
-/// The path of another executable of this crate, which is built together with this one.
+/// The path of another executable of this crate, built when it is missing or older than its sources.
 ///
 /// # Errors
-/// When it is not there.
+/// When it cannot be built.
 pub fn beside(name: &str) -> Result<PathBuf> {
-    let path = target()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    ensure!(path.is_file(), "{} is not there: `cargo build -p vmcp-tests --bins`", path.display());
-    Ok(path)
+    built(name, "tests/src", &["--package", "vmcp-tests", "--bin", name])
 }
 
 /// The folder with the executables of this one's profile.
@@ -45,13 +43,13 @@ fn target() -> Result<PathBuf> {
     Ok(folder.context("this executable is not in a target folder: set VMCP_BIN")?.to_owned())
 }
 
-/// An executable in the target folder of this one.
-fn built(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+/// An executable in the target folder of this one, of the sources in this folder.
+fn built(name: &str, sources: &str, arguments: &[&str]) -> Result<PathBuf> {
     let folder = target()?;
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace folder")?;
     let written = path.metadata().and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    if newest(&root.join("crates")) > written {
+    if newest(&root.join(sources)) > written {
         let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet"]).args(arguments).current_dir(root);
         if folder.ends_with("release") {

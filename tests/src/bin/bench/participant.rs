@@ -34,10 +34,9 @@ pub(crate) struct Backend {
 impl Backend {
     /// Starts the fixture without recording, both eras on one endpoint.
     pub(crate) async fn start(name: &str) -> Result<Self> {
-        let this = std::env::current_exe()?;
-        let mut command = Command::new(this.with_file_name("fixture"));
+        let mut command = Command::new(process::beside("fixture")?);
         command.args(["--name", name, "--era", "both"]).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().context("starting the backend (build it: cargo build --release -p vmcp-tests)")?;
+        let mut child = command.spawn().context("starting the backend")?;
         let line = BufReader::new(child.stdout.take().context("no stdout")?).lines().next_line().await?.context("the backend ended")?;
         let url = line.trim_start_matches("listening on ").to_owned();
         let addr = url.trim_start_matches("http://").trim_end_matches("/mcp").parse()?;
