@@ -12,12 +12,20 @@ pub(crate) fn ca_bundle(key: &str, path: Option<&Path>, deps: &Deps) -> Result<O
     let name = "caBundlePath";
     let Some(path) = path else { return Ok(None) };
     let Some(pem) = read_file(key, name, path, &deps.secrets)? else { return Ok(None) };
+    let bundle = authorities(pem, deps);
+    bundle.map(Some).map_err(|why| refused(key, name, format!("cannot use its `{name}` {}: {why}", path.display())))
+}
+
+/// The authorities in what was read of a file.
+///
+/// # Errors
+/// What is wrong with them, and what to give instead, in words.
+pub(crate) fn authorities(pem: String, deps: &Deps) -> Result<CaBundle, String> {
     let bundle = CaBundle::new(pem.into_bytes());
-    deps.fetch.check_ca_bundle(&bundle).map_err(|reason| {
-        let advice = "give a PEM file with the certificates of the authorities to trust";
-        refused(key, name, format!("cannot use its `{name}` {}: {reason}; {advice}", path.display()))
-    })?;
-    Ok(Some(bundle))
+    match deps.fetch.check_ca_bundle(&bundle) {
+        Ok(()) => Ok(bundle),
+        Err(reason) => Err(format!("{reason}; give a PEM file with the certificates of the authorities to trust")),
+    }
 }
 
 /// A file's text; `None` only where settings are checked without what they name.

@@ -11,7 +11,7 @@ mod tokens;
 pub use client::ClientAuthMethod;
 pub(crate) use client::ClientSettings;
 pub(crate) use endpoint::{Form, Place, check_url};
-pub(crate) use files::{ca_bundle, read_file};
+pub(crate) use files::{authorities, ca_bundle, read_file};
 pub(crate) use tokens::{TokenSettings, Tokens};
 
 use client::Client;

@@ -13,12 +13,13 @@ use super::{
     seen::Seen,
     told,
 };
+use crate::oauth::authorities;
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 use url::Url;
 use vmcp_core::{
     config::SecretError,
-    plugin::{Authenticator, AuthenticatorFactory, CaBundle, Deps, Misplaced, ProtectedResource, Reach, SettingWarning, StrategyError},
+    plugin::{Authenticator, AuthenticatorFactory, Deps, Misplaced, ProtectedResource, Reach, SettingWarning, StrategyError},
 };
 
 /// The most that the issuer's clock may be from this one.
@@ -137,12 +138,8 @@ fn issuer(place: &str, settings: &IssuerConfig, deps: &Deps) -> Result<Issuer, S
     let ca_bundle = match &settings.ca_bundle_path {
         Some(path) => match deps.secrets.read(path) {
             Ok(pem) => {
-                let bundle = CaBundle::new(pem.into_bytes());
-                deps.fetch.check_ca_bundle(&bundle).map_err(|reason| {
-                    let advice = "give a PEM file with the certificates of the authorities to trust";
-                    refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be used: {reason}; {advice}"))
-                })?;
-                Some(bundle)
+                let bundle = authorities(pem, deps);
+                Some(bundle.map_err(|why| refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be used: {why}")))?)
             }
             Err(_) if deps.secrets.may_be_missing() => None,
             Err(error) => return Err(refused("caBundlePath", &format!("`caBundlePath` names a file that cannot be read: {error}"))),
